@@ -1,0 +1,83 @@
+"""DNA language models, native to the Hugging Face stack.
+
+Importing this package registers our model classes with transformers' Auto classes (when those are first used)
+and changes nothing else. The public names below are imported on first use, so `import hf_dnalm` costs no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from hf_dnalm import registry
+
+if TYPE_CHECKING:
+    from hf_dnalm.auto import (
+        AutoConfig,
+        AutoModel,
+        AutoModelForMaskedLM,
+        AutoModelForSequenceClassification,
+        AutoModelForTokenClassification,
+        AutoTokenizer,
+    )
+    from hf_dnalm.data import load_benchmark, read_file
+    from hf_dnalm.evaluation import evaluate, write_report
+    from hf_dnalm.hub import export
+    from hf_dnalm.inference import embed, predict
+    from hf_dnalm.tasks import Task
+    from hf_dnalm.training import finetune
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "AutoConfig": "auto",
+    "AutoTokenizer": "auto",
+    "AutoModel": "auto",
+    "AutoModelForMaskedLM": "auto",
+    "AutoModelForSequenceClassification": "auto",
+    "AutoModelForTokenClassification": "auto",
+    "Task": "tasks",
+    "read_file": "data",
+    "load_benchmark": "data",
+    "predict": "inference",
+    "embed": "inference",
+    "evaluate": "evaluation",
+    "write_report": "evaluation",
+    "finetune": "training",
+    "export": "hub",
+}
+
+__all__ = [
+    "AutoConfig",
+    "AutoModel",
+    "AutoModelForMaskedLM",
+    "AutoModelForSequenceClassification",
+    "AutoModelForTokenClassification",
+    "AutoTokenizer",
+    "Task",
+    "__version__",
+    "embed",
+    "evaluate",
+    "export",
+    "finetune",
+    "load_benchmark",
+    "predict",
+    "read_file",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its room on first use."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'hf_dnalm' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"hf_dnalm.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+registry.install()
