@@ -1,0 +1,23 @@
+"""What all tests share: one thread per process, no network, and the optional folder of reference data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before any Hugging Face import: no test may reach for the network
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference checkpoints and real data beside the repository; tests that need it skip without it."""
+    folder = REPOSITORY.parent / "shared"
+    if not (folder / "goldens").is_dir():
+        pytest.skip("needs the reference data folder ../shared, which is not part of the repository")
+    return folder
