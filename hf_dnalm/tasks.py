@@ -1,0 +1,144 @@
+"""Task: what is predicted from a sequence, what each label means, and which number says how well."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal, get_args
+
+ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
+Level = Literal["sequence", "nucleotide"]
+
+DEFAULT_METRIC: dict[str, str] = {
+    "single_label_classification": "mcc",
+    "multi_label_classification": "auroc",
+    "regression": "r2",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A prediction task. Everything that reads labels, builds a head, trains or scores asks this one object.
+
+    Attributes:
+        name: `"plant-genomic-benchmark/poly_a.arabidopsis_thaliana"`, or the user's own.
+        problem_type: in transformers' words; `config.problem_type` of a fine-tuned model is the same string.
+        label_names: one for each output: classes (single label), tracks (multi-label) or targets (regression).
+        metric: the number that decides which checkpoint is best, a key of the evaluation room's metrics.
+        greater_is_better: direction of `metric`.
+        level: "sequence" gives one answer for each sequence, "nucleotide" one class for each base.
+        length_bp: shortest and longest sequence that was published, or None.
+        source: where the data come from (repo id and revision, or a file).
+        licence: of the data, as its source states it.
+        citation: of the data.
+        description: what the sequences are and what every label means.
+
+    >>> task = Task("promoter", "single_label_classification", ("background", "promoter"), metric="mcc")
+    >>> task.num_labels, task.id2label
+    (2, {0: 'background', 1: 'promoter'})
+    >>> Task.from_dict(task.to_dict()) == task
+    True
+    """
+
+    name: str
+    problem_type: ProblemType
+    label_names: tuple[str, ...]
+    metric: str
+    greater_is_better: bool = True
+    level: Level = "sequence"
+    length_bp: tuple[int, int] | None = None
+    source: str = ""
+    licence: str = ""
+    citation: str = ""
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if self.problem_type not in get_args(ProblemType):
+            raise ValueError(
+                f"task {self.name!r}: problem_type is {self.problem_type!r}; it must be one of "
+                f"{', '.join(get_args(ProblemType))}"
+            )
+        if self.level not in get_args(Level):
+            raise ValueError(f"task {self.name!r}: level is {self.level!r}; it must be 'sequence' or 'nucleotide'")
+        if self.level == "nucleotide" and self.problem_type != "single_label_classification":
+            raise ValueError(
+                f"task {self.name!r}: a nucleotide-level task gives each base one class, so problem_type must be "
+                f"'single_label_classification', not {self.problem_type!r}"
+            )
+        repeated = sorted({label for label in self.label_names if self.label_names.count(label) > 1})
+        if repeated:
+            raise ValueError(f"task {self.name!r}: label names must differ; repeated: {', '.join(repeated)}")
+        least = 2 if self.problem_type == "single_label_classification" else 1
+        if len(self.label_names) < least:
+            raise ValueError(
+                f"task {self.name!r}: {self.problem_type} needs at least {least} label names, "
+                f"got {len(self.label_names)}: {list(self.label_names)}"
+            )
+
+    @property
+    def num_labels(self) -> int:
+        """Number of outputs of the head."""
+        return len(self.label_names)
+
+    @property
+    def id2label(self) -> dict[int, str]:
+        """Output index to label name, as a model's config stores it."""
+        return dict(enumerate(self.label_names))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; `from_dict` gives the same task back."""
+        fields = dataclasses.asdict(self)
+        fields["label_names"] = list(self.label_names)
+        fields["length_bp"] = None if self.length_bp is None else list(self.length_bp)
+        return fields
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Task:
+        """The task that `to_dict` wrote.
+
+        Raises:
+            ValueError: an unknown or a missing field; the message names it.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(fields) - known)
+        missing = sorted({"name", "problem_type", "label_names", "metric"} - set(fields))
+        if unknown or missing:
+            raise ValueError(f"not a task: unknown fields {unknown}, missing fields {missing}")
+        length_bp = fields.get("length_bp")
+        return cls(
+            **fields
+            | {
+                "label_names": tuple(fields["label_names"]),
+                "length_bp": None if length_bp is None else (length_bp[0], length_bp[1]),
+            }
+        )
+
+    @classmethod
+    def from_config(cls, config: Any, *, name: str = "", level: Level = "sequence") -> Task:
+        """The task that a fine-tuned model's config describes.
+
+        Args:
+            config: a transformers config; `problem_type` and `id2label` are read.
+            name: the task's name, empty when it is not known.
+            level: "nucleotide" for a token classification head.
+
+        Raises:
+            ValueError: several labels and no `problem_type`, so the logits could mean classes or tracks.
+        """
+        labels = {int(index): label for index, label in config.id2label.items()}
+        problem_type = getattr(config, "problem_type", None)
+        if level == "nucleotide":
+            problem_type = "single_label_classification"
+        elif problem_type is None and len(labels) == 1:
+            problem_type = "regression"  # transformers' own rule for one output
+        elif problem_type is None:
+            raise ValueError(
+                f"the model's config has {len(labels)} labels and no problem_type, so its outputs could be classes or "
+                f"tracks; set config.problem_type to one of {', '.join(get_args(ProblemType))}"
+            )
+        return cls(
+            name=name,
+            problem_type=problem_type,
+            label_names=tuple(labels[index] for index in sorted(labels)),
+            metric=DEFAULT_METRIC[problem_type],
+            level=level,
+        )
