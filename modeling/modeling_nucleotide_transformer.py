@@ -1,0 +1,383 @@
+"""Nucleotide Transformer (version 1, version 2) and AgroNT: encoders of DNA read as 6-mers.
+
+Parameters bear the names of the published checkpoints, so a state dict goes in and out as it is.
+Source: Dalla-Torre et al. 2024, https://doi.org/10.1038/s41592-024-02523-z; Mendoza-Revilla et al. 2024,
+https://doi.org/10.1038/s42003-024-06465-2.
+
+Legend: b sequences, n tokens, v tokens of the vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.modeling_outputs import (
+    BaseModelOutput,
+    MaskedLMOutput,
+    SequenceClassifierOutput,
+    TokenClassifierOutput,
+)
+from transformers.processing_utils import Unpack
+from transformers.utils import TransformersKwargs, can_return_tuple
+from transformers.utils.generic import merge_with_config_defaults
+from transformers.utils.output_capturing import OutputRecorder, capture_outputs
+
+from .attention import SelfAttention, bidirectional_mask
+from .configuration_nucleotide_transformer import NucleotideTransformerConfig
+from .feed_forward import FEED_FORWARDS
+from .rotary import rotary_tables
+from .task_heads import MaskedLMHead, SequenceHead, logits_per_nucleotide, sequence_loss, token_loss
+
+# Pre-training masked 15 % of the tokens and wrote <mask> over 80 % of these: the share of zeroed embeddings it saw.
+PRETRAINING_MASK_RATIO = 0.15 * 0.8
+
+
+class NucleotideTransformerEmbeddings(nn.Module):
+    """Vectors of tokens, with learned positions and token dropout where the config has them."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
+        if config.position_embedding_type == "absolute":
+            self.position_embeddings = nn.Embedding(
+                config.max_position_embeddings, config.hidden_size, padding_idx=config.pad_token_id
+            )
+        if config.emb_layer_norm_before:
+            self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+
+    def forward(
+        self,
+        input_ids: torch.Tensor | None,
+        attention_mask: torch.Tensor | None,
+        position_ids: torch.Tensor | None,
+        inputs_embeds: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """(b, n) ids, or (b, n, hidden) vectors in their place → (b, n, hidden), zero outside of the mask."""
+        embeddings = self._look_up(input_ids) if inputs_embeds is None else inputs_embeds
+        tokens_mask = attention_mask if attention_mask is not None and attention_mask.dim() == 2 else None
+        if self.config.token_dropout:
+            embeddings = self._drop_tokens(embeddings, input_ids, tokens_mask)
+        if self.config.position_embedding_type == "absolute":
+            if position_ids is None:
+                position_ids = self._positions(input_ids, embeddings)
+            embeddings = embeddings + self.position_embeddings(position_ids)
+        if self.config.emb_layer_norm_before:
+            embeddings = self.layer_norm(embeddings)
+        if tokens_mask is not None:
+            embeddings = embeddings * tokens_mask.to(embeddings)[..., None]
+        return embeddings
+
+    def _look_up(self, input_ids: torch.Tensor) -> torch.Tensor:
+        try:
+            return self.word_embeddings(input_ids)
+        except IndexError as error:  # on an accelerator the kernel asserts: check ids where they are made
+            raise ValueError(
+                f"a token id lies outside of the model's {self.config.vocab_size:,} tokens (ids go from "
+                f"{int(input_ids.min())} to {int(input_ids.max())}). The tokenizer of version 1 has two more, <eos> "
+                "and <bos>: take these words out of the text."
+            ) from error
+
+    def _drop_tokens(
+        self, embeddings: torch.Tensor, input_ids: torch.Tensor | None, tokens_mask: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Zero the mask tokens and scale the rest to the sum that pre-training saw; without masks too, by 0.88.
+
+        Vectors given in place of ids count as unmasked tokens.
+        """
+        if input_ids is None:
+            return embeddings * (1 - PRETRAINING_MASK_RATIO)
+        masked = input_ids == self.config.mask_token_id
+        attended = input_ids.shape[1] if tokens_mask is None else tokens_mask.sum(dim=1).clamp(min=1)
+        unmasked_ratio = 1 - masked.sum(dim=1).float() / attended
+        scale = (1 - PRETRAINING_MASK_RATIO) / unmasked_ratio[:, None, None]
+        return (embeddings.masked_fill(masked[..., None], 0.0) * scale).to(embeddings.dtype)
+
+    def _positions(self, input_ids: torch.Tensor | None, embeddings: torch.Tensor) -> torch.Tensor:
+        """Row of the position table for each token: the first real one has pad + 1, padding has its own row."""
+        length, pad = embeddings.shape[1], self.config.pad_token_id
+        limit = self.config.max_position_embeddings - pad - 1
+        if length > limit:
+            raise ValueError(
+                f"{length:,} tokens are more than the {limit:,} this model has learned positions for, CLS included: "
+                "split or shorten the sequence."
+            )
+        if input_ids is None:
+            return torch.arange(pad + 1, length + pad + 1, device=embeddings.device)
+        real = input_ids.ne(pad)
+        return real.cumsum(dim=1) * real + pad
+
+
+class NucleotideTransformerProjection(nn.Module):
+    """One linear map, under the name that the checkpoints give it."""
+
+    def __init__(self, in_features: int, out_features: int, *, bias: bool = True, dropout: float = 0.0):
+        super().__init__()
+        self.dense = nn.Linear(in_features, out_features, bias=bias)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return self.dropout(self.dense(hidden_states))
+
+
+class NucleotideTransformerAttention(nn.Module):
+    """Normalisation, attention and output projection: what the residual stream gains."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.self = SelfAttention(config)
+        self.output = NucleotideTransformerProjection(
+            config.hidden_size, config.hidden_size, dropout=config.hidden_dropout_prob
+        )
+        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+
+    def forward(self, hidden_states: torch.Tensor, attention_mask, rotary, **kwargs) -> torch.Tensor:
+        attended, _ = self.self(self.LayerNorm(hidden_states), attention_mask, rotary, **kwargs)
+        return self.output(attended)
+
+
+class NucleotideTransformerLayer(GradientCheckpointingLayer):
+    """Attention, then feed-forward, each normalised on its way in and added to the residual stream."""
+
+    def __init__(self, config):
+        super().__init__()
+        widening, bias, self.activation = FEED_FORWARDS[config.feed_forward]
+        self.attention = NucleotideTransformerAttention(config)
+        self.intermediate = NucleotideTransformerProjection(
+            config.hidden_size, widening * config.intermediate_size, bias=bias
+        )
+        self.output = NucleotideTransformerProjection(
+            config.intermediate_size, config.hidden_size, bias=bias, dropout=config.hidden_dropout_prob
+        )
+        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+
+    def forward(self, hidden_states: torch.Tensor, attention_mask=None, rotary=None, **kwargs) -> torch.Tensor:
+        """(b, n, hidden) → (b, n, hidden)."""
+        hidden_states = hidden_states + self.attention(hidden_states, attention_mask, rotary, **kwargs)
+        inner = self.activation(self.intermediate(self.LayerNorm(hidden_states)))
+        return hidden_states + self.output(inner)
+
+
+class NucleotideTransformerEncoder(nn.Module):
+    """The layers, one after another, and a last normalisation."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.layer = nn.ModuleList([NucleotideTransformerLayer(config) for _ in range(config.num_hidden_layers)])
+        self.emb_layer_norm_after = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+
+    def forward(self, hidden_states: torch.Tensor, attention_mask, rotary, **kwargs) -> torch.Tensor:
+        for layer in self.layer:
+            hidden_states = layer(hidden_states, attention_mask, rotary, **kwargs)
+        return self.emb_layer_norm_after(hidden_states)
+
+
+class NucleotideTransformerPreTrainedModel(PreTrainedModel):
+    """What the four models share: names, capabilities and initial weights."""
+
+    config: NucleotideTransformerConfig
+    config_class = NucleotideTransformerConfig
+    base_model_prefix = "esm"
+    supports_gradient_checkpointing = True
+    accepts_loss_kwargs = False
+    _no_split_modules = ["NucleotideTransformerLayer", "NucleotideTransformerEmbeddings"]  # noqa: RUF012
+    _supports_flash_attn = True
+    _supports_sdpa = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+    _can_record_outputs = {  # noqa: RUF012
+        "hidden_states": NucleotideTransformerLayer,
+        "attentions": OutputRecorder(SelfAttention, index=1),
+    }
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, MaskedLMHead):
+            init.zeros_(module.bias)
+
+
+class NucleotideTransformerModel(NucleotideTransformerPreTrainedModel):
+    """Hidden states of every token."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.embeddings = NucleotideTransformerEmbeddings(config)
+        self.encoder = NucleotideTransformerEncoder(config)
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.embeddings.word_embeddings
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.embeddings.word_embeddings = value
+
+    @merge_with_config_defaults
+    @capture_outputs
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        encoder_attention_mask: torch.Tensor | None = None,
+        **kwargs: Unpack[TransformersKwargs],
+    ) -> BaseModelOutput:
+        """Hidden states (b, n, hidden); `hidden_states` holds the embeddings and the output of every layer, the last
+        one normalised.
+
+        Args:
+            input_ids: (b, n).
+            attention_mask: (b, n), truthy for real tokens, or a mask of pairs (b, 1 or heads, n, n). It is not derived
+                from the ids: without it padding is attended to like any token.
+            position_ids: (b, n) or (1, n): rows of the table of learned positions, or 0-based rotary positions.
+            inputs_embeds: (b, n, hidden), vectors in place of ids. Learned positions then count from the first column.
+            encoder_attention_mask: has no effect; the published usage examples pass it.
+
+        Raises:
+            ValueError: both or neither of `input_ids` and `inputs_embeds`, an id or a length the model has no vector
+                for, or attention probabilities asked of an implementation that has none.
+        """
+        del encoder_attention_mask
+        if (input_ids is None) == (inputs_embeds is None):
+            raise ValueError("pass exactly one of input_ids and inputs_embeds.")
+        embeddings = self.embeddings(input_ids, attention_mask, position_ids, inputs_embeds)
+        rotary = None
+        if self.config.position_embedding_type == "rotary":
+            if position_ids is None:
+                position_ids = torch.arange(embeddings.shape[1], device=embeddings.device)
+            rotary = rotary_tables(position_ids, self.config.head_dim, dtype=embeddings.dtype)
+        pairs_mask = bidirectional_mask(self.config, embeddings, attention_mask)
+        return BaseModelOutput(last_hidden_state=self.encoder(embeddings, pairs_mask, rotary, **kwargs))
+
+
+class NucleotideTransformerForMaskedLM(NucleotideTransformerPreTrainedModel):
+    """Which token stands at each position."""
+
+    accepts_loss_kwargs = True
+    _tied_weights_keys = {"lm_head.decoder.weight": "esm.embeddings.word_embeddings.weight"}  # noqa: RUF012
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.esm = NucleotideTransformerModel(config)
+        self.lm_head = MaskedLMHead(config)
+        self.post_init()
+
+    def get_output_embeddings(self) -> nn.Module:
+        return self.lm_head.decoder
+
+    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+        self.lm_head.decoder = new_embeddings
+
+    def resize_token_embeddings(self, *args, **kwargs) -> nn.Embedding:
+        """As in transformers; the bias of the head, which stands apart from its matrix, follows with zeros."""
+        embeddings = super().resize_token_embeddings(*args, **kwargs)
+        old, missing = self.lm_head.bias, embeddings.num_embeddings - len(self.lm_head.bias)
+        if missing:
+            self.lm_head.bias = nn.Parameter(nn.functional.pad(old.detach(), (0, missing)), old.requires_grad)
+        return embeddings
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+        **kwargs: Unpack[TransformersKwargs],
+    ) -> MaskedLMOutput:
+        """Logits (b, n, v); with `labels` (b, n), -100 where nothing is asked, also the mean cross entropy in nats."""
+        outputs = self.esm(input_ids, attention_mask, position_ids, inputs_embeds, **kwargs)
+        logits = self.lm_head(outputs.last_hidden_state)
+        loss = None if labels is None else token_loss(logits, labels, num_items_in_batch)
+        return MaskedLMOutput(
+            loss=loss, logits=logits, hidden_states=outputs.hidden_states, attentions=outputs.attentions
+        )
+
+
+class NucleotideTransformerForSequenceClassification(NucleotideTransformerPreTrainedModel):
+    """Classes, labels or values of whole sequences, as `config.problem_type` says."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.num_labels = config.num_labels
+        self.esm = NucleotideTransformerModel(config)
+        self.classifier = SequenceHead(config)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        **kwargs: Unpack[TransformersKwargs],
+    ) -> SequenceClassifierOutput:
+        """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
+        outputs = self.esm(input_ids, attention_mask, position_ids, inputs_embeds, **kwargs)
+        logits = self.classifier(outputs.last_hidden_state, attention_mask)
+        loss = None if labels is None else sequence_loss(logits, labels, self.config.problem_type)
+        return SequenceClassifierOutput(
+            loss=loss, logits=logits, hidden_states=outputs.hidden_states, attentions=outputs.attentions
+        )
+
+
+class NucleotideTransformerForTokenClassification(NucleotideTransformerPreTrainedModel):
+    """A class for every token, or for every nucleotide."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.num_labels = config.num_labels
+        self.esm = NucleotideTransformerModel(config)
+        dropout = config.hidden_dropout_prob if config.classifier_dropout is None else config.classifier_dropout
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        bases_per_token: torch.Tensor | None = None,
+        **kwargs: Unpack[TransformersKwargs],
+    ) -> TokenClassifierOutput:
+        """Logits (b, n, num_labels) and labels (b, n); with `bases_per_token` both are per nucleotide, (b, bp, …).
+
+        Args:
+            labels: class numbers, -100 where there is none.
+            bases_per_token: (b, n), bp that each token covers: 0 for CLS and padding, which no nucleotide reads.
+        """
+        outputs = self.esm(input_ids, attention_mask, position_ids, inputs_embeds, **kwargs)
+        logits = self.classifier(self.dropout(outputs.last_hidden_state))
+        if bases_per_token is not None:
+            logits = logits_per_nucleotide(logits, bases_per_token)
+        loss = None if labels is None else token_loss(logits, labels)
+        return TokenClassifierOutput(
+            loss=loss, logits=logits, hidden_states=outputs.hidden_states, attentions=outputs.attentions
+        )
+
+
+# From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.
+NucleotideTransformerModel.register_for_auto_class("AutoModel")
+NucleotideTransformerForMaskedLM.register_for_auto_class("AutoModelForMaskedLM")
+NucleotideTransformerForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
+NucleotideTransformerForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")
+
+__all__ = [
+    "NucleotideTransformerForMaskedLM",
+    "NucleotideTransformerForSequenceClassification",
+    "NucleotideTransformerForTokenClassification",
+    "NucleotideTransformerModel",
+    "NucleotideTransformerPreTrainedModel",
+]

@@ -1,0 +1,48 @@
+"""Rotary positions: a query and a key see how far apart they stand because each is turned by its own position.
+
+Legend: b sequences, n tokens, h heads, d numbers of a head.
+"""
+
+from __future__ import annotations
+
+import torch
+
+
+def rotary_tables(
+    positions: torch.Tensor, head_dim: int, *, dtype: torch.dtype, base: float = 10_000.0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosines and sines of the angles position / base^(2i / d), for `apply_rotary`.
+
+    They are computed anew for each forward, so no buffer can be rounded by `model.to(torch.bfloat16)` or be lost when a
+    model is built on the meta device: angles and their functions are float32, whatever `dtype` they end in.
+
+    Args:
+        positions: (n,) or (b, n), 0-based.
+        head_dim: d, even.
+
+    Returns:
+        Two tables (…, n, 1, d); the halves of the cosines are equal, those of the sines opposite.
+
+    Example:
+        >>> cosines, sines = rotary_tables(torch.arange(3), 4, dtype=torch.float32)
+        >>> sines[1, 0]
+        tensor([-0.8415, -0.0100,  0.8415,  0.0100])
+    """
+    exponents = torch.arange(0, head_dim, 2, dtype=torch.float32, device=positions.device) / head_dim
+    angles = positions[..., None, None].float() * (1.0 / base**exponents)
+    cosines, sines = angles.cos().to(dtype), angles.sin().to(dtype)
+    return torch.cat((cosines, cosines), dim=-1), torch.cat((-sines, sines), dim=-1)
+
+
+def apply_rotary(states: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) -> torch.Tensor:
+    """Turn each pair (i, i + d/2) of numbers of a head by the angle of its position.
+
+    Source: Su et al. 2021, https://arxiv.org/abs/2104.09864, with the pairs laid out in halves.
+
+    Args:
+        states: (b, n, h, d).
+        cosines, sines: from `rotary_tables`.
+    """
+    half = states.shape[-1] // 2
+    swapped = torch.cat((states[..., half:], states[..., :half]), dim=-1)
+    return torch.addcmul(states * cosines, swapped, sines)

@@ -1,0 +1,136 @@
+"""Heads that turn hidden states into token, class or value predictions, and the losses they are trained with."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from .pooling import pool
+
+
+def _classifier_dropout(config) -> float:
+    return config.hidden_dropout_prob if config.classifier_dropout is None else config.classifier_dropout
+
+
+class MaskedLMHead(nn.Module):
+    """Scores of every token of the vocabulary at every position: (batch, tokens, hidden) → (…, vocab_size)."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.decoder = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        hidden_states = self.layer_norm(functional.gelu(self.dense(hidden_states)))
+        return functional.linear(hidden_states, self.decoder.weight, self.bias)
+
+
+class SequenceHead(nn.Module):
+    """Scores of each label for a whole sequence: pooling, then two projections with tanh between them."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.pooling = config.classifier_pooling
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.dropout = nn.Dropout(_classifier_dropout(config))
+        self.out_proj = nn.Linear(config.hidden_size, config.num_labels)
+
+    def forward(self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
+        """(batch, tokens, hidden) → (batch, num_labels)."""
+        pooled = self.dropout(pool(hidden_states, attention_mask, pooling=self.pooling))
+        return self.out_proj(self.dropout(torch.tanh(self.dense(pooled))))
+
+
+def logits_per_nucleotide(
+    logits: torch.Tensor, bases_per_token: torch.Tensor, length_bp: int | None = None
+) -> torch.Tensor:
+    """Give every nucleotide the logits of the token that covers it.
+
+    Args:
+        logits: (batch, tokens, labels).
+        bases_per_token: (batch, tokens), bp that each token covers; 0 for CLS and padding.
+        length_bp: bp of the result; None takes the longest sequence of the batch.
+
+    Returns:
+        (batch, bp, labels), zero past the end of a sequence.
+
+    Example:
+        >>> logits_per_nucleotide(torch.tensor([[[9.0], [5.0], [7.0]]]), torch.tensor([[0, 3, 1]])).flatten()
+        tensor([5., 5., 5., 7.])
+    """
+    ends = bases_per_token.cumsum(dim=1)
+    if length_bp is None:
+        length_bp = int(ends[:, -1].max())
+    nucleotides = torch.arange(length_bp, device=logits.device).expand(len(logits), -1).contiguous()
+    token_of_nucleotide = torch.searchsorted(ends, nucleotides, right=True).clamp(max=logits.shape[1] - 1)
+    expanded = logits.gather(1, token_of_nucleotide[..., None].expand(-1, -1, logits.shape[-1]))
+    return expanded.masked_fill((nucleotides >= ends[:, -1:])[..., None], 0.0)
+
+
+def token_loss(
+    logits: torch.Tensor, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+) -> torch.Tensor:
+    """Cross entropy in nats, averaged over the labels that are not -100.
+
+    Args:
+        logits: (batch, n, classes).
+        labels: (batch, n).
+        num_items_in_batch: labels to average over where a batch is spread over several calls.
+
+    Raises:
+        ValueError: not one label for each row of logits.
+    """
+    if labels.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"labels have shape {tuple(labels.shape)}, the predictions {tuple(logits.shape[:-1])}: give one label for "
+            "each position and -100 to leave one out."
+        )
+    logits, labels = logits.flatten(0, -2).float(), labels.to(logits.device).flatten()
+    if num_items_in_batch is None:
+        return functional.cross_entropy(logits, labels)
+    return functional.cross_entropy(logits, labels, reduction="sum") / num_items_in_batch
+
+
+def sequence_loss(logits: torch.Tensor, labels: torch.Tensor, problem_type: str | None) -> torch.Tensor:
+    """Mean loss of a sequence head.
+
+    Args:
+        logits: (batch, num_labels).
+        labels: class numbers (batch,); 0/1 for each label (batch, num_labels); or values, (batch,) for one output.
+        problem_type: "single_label_classification" (cross entropy), "multi_label_classification" (binary cross entropy
+            per label) or "regression" (squared error). None decides as transformers does: one label is a regression,
+            whole numbers are classes, anything else is multi-label.
+
+    Raises:
+        ValueError: labels whose shape does not fit, or another problem type.
+    """
+    if problem_type is None:
+        whole = not labels.is_floating_point()
+        by_dtype = "single_label_classification" if whole else "multi_label_classification"
+        problem_type = "regression" if logits.shape[-1] == 1 else by_dtype
+    logits, labels = logits.float(), labels.to(logits.device)
+    if problem_type == "single_label_classification":
+        _check_shape(labels.view(-1), logits[:, 0], problem_type)
+        return functional.cross_entropy(logits, labels.view(-1))
+    if problem_type not in ("multi_label_classification", "regression"):
+        raise ValueError(
+            f"problem_type is {problem_type!r}; choose from 'single_label_classification', "
+            "'multi_label_classification', 'regression'."
+        )
+    if logits.shape[-1] == 1 and labels.dim() == 1:
+        labels = labels[:, None]
+    _check_shape(labels, logits, problem_type)  # losses would broadcast (b, 1) against (b,) to (b, b) in silence
+    if problem_type == "regression":
+        return functional.mse_loss(logits, labels.float())
+    return functional.binary_cross_entropy_with_logits(logits, labels.float())
+
+
+def _check_shape(labels: torch.Tensor, predictions: torch.Tensor, problem_type: str) -> None:
+    if labels.shape != predictions.shape:
+        raise ValueError(
+            f"labels of shape {tuple(labels.shape)} do not fit {problem_type} with predictions of shape "
+            f"{tuple(predictions.shape)}."
+        )
