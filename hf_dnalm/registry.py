@@ -1,5 +1,133 @@
 """The one place that knows all families: registers our classes with the Auto classes, finds the family of a config."""
 
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from hf_dnalm.checkpoints import PASSPORTS, Passport, ReadFile, find_passport, passport_of_family
+
+AUTO_MODULE = "transformers.models.auto"
+
 
 def install() -> None:
-    """Placeholder until the registry lands."""
+    """Register every family with transformers' Auto classes, now or when their modules are imported.
+
+    Importing this package must not cost torch, so nothing is imported here: the Auto modules of transformers register
+    our classes as the last step of their own import. Called again, it changes nothing.
+    """
+    for name, register in _REGISTER.items():
+        if name in sys.modules:
+            register(sys.modules[name])
+    if not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _AfterImport())
+
+
+def recognise(config: Mapping[str, Any], read_file: ReadFile, *, family: str | None = None) -> Passport | None:
+    """The passport for a config.json, by its content; None where it is left to transformers.
+
+    Args:
+        config: the contents of config.json.
+        read_file: gives the text of a file beside it, or None where there is none.
+        family: takes this family whatever the content says.
+
+    Raises:
+        ValueError: there is no such family.
+    """
+    return find_passport(config, read_file) if family is None else passport_of_family(family)
+
+
+def config_class(passport: Passport) -> Any:
+    """The family's config class."""
+    return _load("modeling", passport.config_class)
+
+
+def tokenizer_class(passport: Passport) -> Any:
+    """The family's tokenizer class."""
+    return _load("tokenization", passport.tokenizer_class)
+
+
+def auto_map(passport: Passport) -> dict[str, str]:
+    """Auto class to "module.Class", as the family's configs carry it."""
+    return importlib.import_module(f"hf_dnalm.modeling.{passport.config_class.partition('.')[0]}").AUTO_MAP
+
+
+def model_class(passport: Passport, auto_class: str) -> Any:
+    """The family's model class behind one Auto class; imports torch."""
+    return _load("modeling", auto_map(passport)[auto_class])
+
+
+def _load(room: str, reference: str) -> Any:
+    module, _, name = reference.partition(".")
+    return getattr(importlib.import_module(f"hf_dnalm.{room}.{module}"), name)
+
+
+def _register_configs(module: ModuleType) -> None:
+    for passport in PASSPORTS:
+        module.AutoConfig.register(passport.model_type, config_class(passport), exist_ok=True)
+
+
+def _register_models(module: ModuleType) -> None:
+    for passport in PASSPORTS:
+        for auto_class, reference in auto_map(passport).items():
+            if auto_class != "AutoConfig":
+                mapping = getattr(module, auto_class)._model_mapping
+                if not isinstance(mapping._extra_content, _LazyClasses):
+                    mapping._extra_content = _LazyClasses(mapping._extra_content)
+                mapping._extra_content[config_class(passport)] = reference
+
+
+def _register_tokenizers(module: ModuleType) -> None:
+    for passport in PASSPORTS:
+        module.AutoTokenizer.register(config_class(passport), tokenizer_class(passport), exist_ok=True)
+
+
+_REGISTER = {
+    f"{AUTO_MODULE}.configuration_auto": _register_configs,
+    f"{AUTO_MODULE}.modeling_auto": _register_models,
+    f"{AUTO_MODULE}.tokenization_auto": _register_tokenizers,
+}
+
+
+class _AfterImport(MetaPathFinder):
+    """Lets the ordinary finders find transformers' Auto modules, and registers our classes once these have run."""
+
+    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
+        if fullname not in _REGISTER:
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        spec = next((found for finder in others if (found := finder.find_spec(fullname, path, target))), None)
+        if spec is None or spec.loader is None:
+            return spec
+        run = spec.loader.exec_module
+
+        def run_and_register(module: ModuleType) -> None:
+            run(module)
+            _REGISTER[fullname](module)
+
+        spec.loader.exec_module = run_and_register  # type: ignore[method-assign]
+        return spec
+
+
+class _LazyClasses(dict):
+    """What is registered with one Auto class: config class to model class, ours imported (with torch) on first use."""
+
+    def __getitem__(self, key: Any) -> Any:
+        value = super().__getitem__(key)
+        if isinstance(value, str):
+            value = self[key] = _load("modeling", value)
+        return value
+
+    def __iter__(self) -> Iterator[Any]:  # a plain copy, dict(self), then goes through __getitem__ too
+        return super().__iter__()
+
+    def values(self) -> list[Any]:  # type: ignore[override]
+        return [self[key] for key in self]
+
+    def items(self) -> list[tuple[Any, Any]]:  # type: ignore[override]
+        return [(key, self[key]) for key in self]

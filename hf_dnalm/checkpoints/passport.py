@@ -1,0 +1,85 @@
+"""What is known about a family and its published checkpoints: plain data, no torch, classes by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Reads one small text file that lies beside config.json (a vocabulary, say); None where there is no such file.
+ReadFile = Callable[[str], str | None]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One published checkpoint.
+
+    Attributes:
+        hub_id: its repository on the Hub.
+        revision: the commit that was checked (a short hash); None where none was: then the main branch is read.
+        config: the fields of its config.json that matter, as upstream writes them.
+        config_checked: whether `config` equals the published file's; False where it follows the authors' code alone.
+        parameters: of our masked language model. Tensors that upstream stores and never uses are not counted.
+        k: nucleotides in one full token.
+        context_tokens: the longest input in tokens, the leading <cls> counted.
+        trained_on: what the pre-training data were, in words.
+        citation: BibTeX.
+    """
+
+    hub_id: str
+    revision: str | None
+    config: Mapping[str, Any]
+    config_checked: bool
+    parameters: int
+    k: int
+    context_tokens: int
+    trained_on: str
+    citation: str
+
+    @property
+    def context_bp(self) -> int:
+        """The longest input in bp: every token a full k-mer, but for the leading <cls>."""
+        return (self.context_tokens - 1) * self.k
+
+    @property
+    def name(self) -> str:
+        """The Hub id without its owner."""
+        return self.hub_id.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Passport:
+    """One family: how to recognise it, how to read it, what to know about it.
+
+    Attributes:
+        family: the name that `family="…"` takes.
+        model_type: of our own configs, never an upstream one.
+        config_class: "module.Class" in `hf_dnalm.modeling`; that module's AUTO_MAP names the model classes.
+        tokenizer_class: "module.Class" in `hf_dnalm.tokenization`.
+        recognises: whether an upstream config.json (and the files beside it) is of this family.
+        translate: upstream config.json to the arguments of our config class; raises ValueError for what it can't say.
+        context_tokens: the longest input, from the fields of our own config.
+        unused_keys: patterns (full match) of tensors that upstream stores and never uses, from our own config.
+        heads: Auto class to the prefix of its head's parameters.
+        new_heads: the Auto classes whose head may start untrained.
+        lora_targets: the layers that low-rank adapters train by default.
+        tokenizer_files: the files in which upstream keeps its vocabulary.
+        differences: where our classes differ from the official code, for the model cards.
+    """
+
+    family: str
+    title: str
+    model_type: str
+    config_class: str
+    tokenizer_class: str
+    recognises: Callable[[Mapping[str, Any], ReadFile], bool]
+    translate: Callable[[Mapping[str, Any]], dict[str, Any]]
+    context_tokens: Callable[[Any], int]
+    unused_keys: Callable[[Any], tuple[str, ...]]
+    heads: Mapping[str, str]
+    new_heads: tuple[str, ...]
+    lora_targets: tuple[str, ...]
+    tokenizer_files: tuple[str, ...]
+    licence: str
+    differences: tuple[str, ...]
+    checkpoints: tuple[Checkpoint, ...]
