@@ -1,0 +1,162 @@
+"""The one inference loop: sequences sorted by length, batches filled by a token budget, results in input order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+# What `--dtype` may say; None = bfloat16 where the hardware computes in it, the model's own dtype elsewhere.
+DTYPES: dict[str, torch.dtype | None] = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
+
+# Padded tokens in one batch, by device type.
+TOKEN_BUDGETS = {"cpu": 2_048, "cuda": 32_768}
+
+
+class Batch(NamedTuple):
+    """Some of the sequences, padded on the right to the longest of them, on the model's device."""
+
+    input_ids: torch.Tensor  # (b, n) int64
+    attention_mask: torch.Tensor  # (b, n) int64: 1 = token, 0 = padding
+    indices: np.ndarray  # (b,) int64: which of the caller's sequences these are, 0-based
+
+
+def batch_indices(
+    lengths: Sequence[int] | np.ndarray, *, token_budget: int, max_batch_size: int | None = None
+) -> list[np.ndarray]:
+    """The batches, longest sequences first: a batch that does not fit into memory fails at once and not after an hour.
+
+    Args:
+        lengths: (n_sequences,) in tokens.
+        token_budget: upper limit of rows × longest row, padding included. A sequence longer than that is alone.
+        max_batch_size: upper limit of rows.
+
+    Returns:
+        Arrays of 0-based indices into `lengths`; together they hold every index once.
+
+    Raises:
+        ValueError: the budget or the batch size is below 1.
+
+    Example:
+        >>> [batch.tolist() for batch in batch_indices([3, 9, 2, 3], token_budget=6)]
+        [[1], [0, 3], [2]]
+    """
+    for name, limit in (("token_budget", token_budget), ("max_batch_size", max_batch_size)):
+        if limit is not None and limit < 1:
+            raise ValueError(f"{name} must be at least 1, not {limit}")
+    lengths = np.asarray(lengths, dtype=np.int64)
+    order = np.argsort(-lengths, kind="stable")
+    batches = []
+    start = 0
+    while start < len(order):
+        longest = max(int(lengths[order[start]]), 1)
+        rows = max(token_budget // longest, 1)
+        if max_batch_size is not None:
+            rows = min(rows, max_batch_size)
+        batches.append(order[start : start + rows])
+        start += rows
+    return batches
+
+
+def default_dtype(model: nn.Module, device: torch.device) -> torch.dtype:
+    """bfloat16 where a float32 model meets hardware that multiplies in it, otherwise the model's own dtype."""
+    own = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+    if own == torch.float32 and _multiplies_bfloat16(device):
+        return torch.bfloat16
+    return own
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    """True on CUDA from Ampere on and on CPUs with AMX; elsewhere bfloat16 is emulated and slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    # torch before `get_capabilities` cannot say; float32 is right there too, only slower.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return device.type == "cpu" and bool(capabilities.get("amx_bf16", False))
+
+
+@contextmanager
+def prepared(model: nn.Module, *, device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    """The model in evaluation mode on `device` and in `dtype`, and afterwards exactly as it was, errors included.
+
+    The original tensors are set aside and put back: casting there and back would round the caller's weights.
+    A bfloat16 copy lives as long as the call (half of a float32 model's memory); autocast would instead cast
+    every weight again in every batch and keep the layer norms and residuals in float32.
+    Only parameters change dtype. Buffers keep theirs: rotary angles in bfloat16 are wrong after 256 positions.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    originals = [(tensor, tensor.data) for tensor in (*model.parameters(), *model.buffers())]
+    try:
+        model.eval()
+        for parameter in model.parameters():
+            parameter.data = parameter.data.to(device, dtype if parameter.is_floating_point() else None)
+        for buffer in model.buffers():
+            buffer.data = buffer.data.to(device)
+        yield
+    finally:
+        for tensor, data in originals:
+            tensor.data = data
+        for module, training in modes:
+            module.training = training
+
+
+def run_batches(
+    model: nn.Module,
+    token_ids: Sequence[np.ndarray],
+    forward: Callable[[Batch], torch.Tensor | Sequence[torch.Tensor]],
+    *,
+    pad_token_id: int,
+    token_budget: int | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> list[np.ndarray]:
+    """Apply `forward` to all sequences, a batch at a time, without gradients.
+
+    Args:
+        model: the module that `forward` calls; its mode, dtype, device and gradients are as before afterwards.
+        token_ids: one (n,) integer array each.
+        forward: takes a `Batch`, returns one tensor per row: (b, …), or b tensors of any shape.
+        pad_token_id: fills the rows on the right; the attention mask is 0 there.
+        token_budget: padded tokens in a batch; None = the tuned number of `TOKEN_BUDGETS` for the device.
+        device: None = where the model's parameters are.
+        dtype: None = bfloat16 where the hardware has it, else the model's own (`default_dtype`).
+        progress: called after each batch with the number of sequences it held.
+
+    Returns:
+        One float32 array per sequence, in input order, on the CPU.
+    """
+    if device is None:
+        device = next((parameter.device for parameter in model.parameters()), "cpu")
+    device = torch.device(device)
+    if dtype is None:
+        dtype = default_dtype(model, device)
+    if token_budget is None:
+        token_budget = TOKEN_BUDGETS.get(device.type, TOKEN_BUDGETS["cpu"])
+    lengths = np.fromiter((len(ids) for ids in token_ids), dtype=np.int64, count=len(token_ids))
+    results: list[np.ndarray] = [np.empty(0, dtype=np.float32)] * len(token_ids)
+    with prepared(model, device=device, dtype=dtype), torch.inference_mode():
+        for indices in batch_indices(lengths, token_budget=token_budget):
+            output = forward(_pad(token_ids, indices, lengths[indices], pad_token_id, device))
+            if isinstance(output, torch.Tensor):
+                output = output.float().cpu()  # one transfer for the batch
+            for index, row in zip(indices, output, strict=True):
+                results[index] = row.float().cpu().numpy()
+            if progress is not None:
+                progress(len(indices))
+    return results
+
+
+def _pad(
+    token_ids: Sequence[np.ndarray], indices: np.ndarray, lengths: np.ndarray, pad_token_id: int, device: torch.device
+) -> Batch:
+    """The sequences at `indices`, whose `lengths` (b,) are given, as one batch."""
+    input_ids = np.full((len(indices), int(lengths.max())), pad_token_id, dtype=np.int64)
+    for row, index in enumerate(indices):
+        input_ids[row, : lengths[row]] = token_ids[index]
+    attention_mask = (np.arange(input_ids.shape[1]) < lengths[:, None]).astype(np.int64)
+    return Batch(torch.from_numpy(input_ids).to(device), torch.from_numpy(attention_mask).to(device), indices)

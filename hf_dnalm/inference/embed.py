@@ -1,0 +1,97 @@
+"""One vector per sequence from a model's hidden states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+import torch
+from torch import nn
+
+from hf_dnalm.inference.batches import Batch, run_batches
+from hf_dnalm.inference.predict import read_sequences
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
+
+Pooling = Literal["mean", "cls", "max"]
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Vectors in input order."""
+
+    names: list[str]
+    vectors: np.ndarray  # (n, hidden) float32
+
+
+def embed(
+    model: nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    sequences: Dataset | Sequence[str],
+    *,
+    names: Sequence[str] | None = None,
+    pooling: Pooling = "mean",
+    layer: int = -1,
+    token_budget: int | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    overflow: Literal["error", "truncate"] = "error",
+    progress: Callable[[int], object] | None = None,
+) -> Embeddings:
+    """The pooled hidden states of each sequence; the model, with or without a head, is left as it was found.
+
+    Args:
+        sequences: a `Dataset` with columns `name` and `sequence`, or strings.
+        names: one per string; None = "1", "2", ….
+        pooling: "mean" and "max" run over all tokens but padding, CLS included, as in the published
+            Nucleotide Transformer examples; "cls" is the first token's vector.
+        layer: index into the hidden states: 0 = embeddings, 1 = after the first layer, -1 = the last.
+        token_budget, device, dtype, progress: see `run_batches`.
+        overflow: what happens to a sequence that is longer than the model reads.
+
+    Raises:
+        ValueError: no such pooling or layer; a sequence is empty, has a letter that is not DNA, or is too long.
+    """
+    if pooling not in get_args(Pooling):
+        raise ValueError(f"pooling is {pooling!r}; there are: {', '.join(get_args(Pooling))}")
+    body = model.get_base_model() if hasattr(model, "get_base_model") else model  # through a PEFT adapter
+    body = getattr(body, "base_model", body)  # without the head: a language model's is a tenth of the work
+    names, token_ids = read_sequences(tokenizer, sequences, names=names, overflow=overflow)
+
+    def forward(batch: Batch) -> torch.Tensor:
+        inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+        if layer == -1:
+            return pool(body(**inputs).last_hidden_state, batch.attention_mask, pooling)
+        states = body(**inputs, output_hidden_states=True).hidden_states
+        if not -len(states) <= layer < len(states):
+            raise ValueError(f"there is no layer {layer}; the model has hidden states 0 to {len(states) - 1} (or -1)")
+        return pool(states[layer], batch.attention_mask, pooling)
+
+    vectors = run_batches(
+        model,
+        token_ids,
+        forward,
+        pad_token_id=tokenizer.pad_token_id,
+        token_budget=token_budget,
+        device=device,
+        dtype=dtype,
+        progress=progress,
+    )
+    return Embeddings(names, np.array(vectors, dtype=np.float32).reshape(len(vectors), body.config.hidden_size))
+
+
+def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, pooling: Pooling) -> torch.Tensor:
+    """(b, n, h) hidden states of sequences padded on the right → (b, h) float32."""
+    hidden = hidden.float()  # a sum over a thousand tokens in bfloat16 keeps two digits
+    mask = attention_mask.unsqueeze(-1)
+    match pooling:
+        case "mean":
+            return (hidden * mask).sum(1) / mask.sum(1)
+        case "max":
+            return hidden.masked_fill(mask == 0, -torch.inf).amax(1)
+        case "cls":
+            return hidden[:, 0]

@@ -1,0 +1,166 @@
+"""Predictions as files that other programs read: TSV, CSV, Parquet, and BED for the classes of single bases."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+
+from hf_dnalm.inference.predict import Predictions
+
+_ROWS_AT_A_TIME = 100_000
+
+
+def write_predictions(predictions: Predictions, path: str | os.PathLike[str]) -> None:
+    """Write the file that the extension of `path` names, whole or not at all.
+
+    One row per sequence, in input order, with the columns
+    - `name`, `label`, and `probability_<class>` for each class (single label),
+    - `name` and `probability_<track>` for each track (multi-label),
+    - `name` and `value_<target>` for each target (regression).
+
+    At nucleotide level there is one row per base, with its 0-based `position` after the name. BED holds runs of equal
+    labels instead: name, start, end (0-based, half-open), label, and the run's mean probability × 1000 as the score.
+    Numbers are written with the digits that read back to the same float32.
+
+    Raises:
+        ValueError: another extension; BED where the model has no class for each base.
+        FileNotFoundError: the folder of `path` does not exist.
+    """
+    path = Path(path)
+    write = find_writer(path, level=predictions.task.level)
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with open(partial, "wb") as file:
+            write(predictions, file)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def find_writer(path: Path, *, level: str) -> Callable[[Predictions, BinaryIO], None]:
+    """The function that writes `path`, checked before any prediction is made.
+
+    Raises:
+        ValueError, FileNotFoundError: as `write_predictions`.
+    """
+    extension = next((extension for extension in _WRITERS if path.name.lower().endswith(extension)), None)
+    if extension is None:
+        raise ValueError(f"cannot write {path}: the extension must be one of {', '.join(_WRITERS)}")
+    if extension == ".bed" and level != "nucleotide":
+        raise ValueError(
+            f"cannot write {path}: BED holds a class for each base, this model gives one answer for each sequence; "
+            "write .tsv, .csv or .parquet"
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
+    return _WRITERS[extension]
+
+
+def write_table(predictions: Predictions, file: TextIO, *, delimiter: str = "\t") -> None:
+    """The rows of `write_predictions` as text, with a header line."""
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(_column_names(predictions))
+    for columns in _columns(predictions):
+        # numpy prints the shortest digits that read back to the same float32
+        writer.writerows(zip(*(column.astype(str).tolist() for column in columns), strict=True))
+
+
+def _write_tsv(predictions: Predictions, file: BinaryIO) -> None:
+    with io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        write_table(predictions, text)
+
+
+def _write_csv(predictions: Predictions, file: BinaryIO) -> None:
+    with io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        write_table(predictions, text, delimiter=",")
+
+
+def _write_tsv_gz(predictions: Predictions, file: BinaryIO) -> None:
+    # no name and no time in the header: equal predictions are equal files
+    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as compressed:
+        _write_tsv(predictions, compressed)
+
+
+def _write_parquet(predictions: Predictions, file: BinaryIO) -> None:
+    types = {"name": pa.string(), "label": pa.string(), "position": pa.int64()}
+    schema = pa.schema([(name, types.get(name, pa.float32())) for name in _column_names(predictions)])
+    with pyarrow.parquet.ParquetWriter(file, schema) as writer:
+        for columns in _columns(predictions):
+            writer.write_table(pa.table(columns, schema=schema))
+
+
+def _write_bed(predictions: Predictions, file: BinaryIO) -> None:
+    label_names = predictions.task.label_names
+    for name, logits, probabilities in zip(
+        predictions.names, predictions.logits, predictions.probabilities, strict=True
+    ):
+        if any(letter in name for letter in "\t\r\n"):
+            raise ValueError(f"the sequence name {name!r} holds a tab or a line break, which BED cannot; rename it")
+        classes = logits.argmax(-1)  # (bp,); softmax may round the two best to a tie
+        starts = np.flatnonzero(np.diff(classes, prepend=-1))
+        ends = np.append(starts[1:], len(classes))
+        likeliest = probabilities.max(-1).astype(np.float64)
+        scores = 1000 * np.add.reduceat(likeliest, starts) / (ends - starts)
+        for start, end, score in zip(starts, ends, scores, strict=True):
+            file.write(f"{name}\t{start}\t{end}\t{label_names[classes[start]]}\t{round(score)}\n".encode())
+
+
+_WRITERS: dict[str, Callable[[Predictions, BinaryIO], None]] = {
+    ".tsv": _write_tsv,
+    ".tsv.gz": _write_tsv_gz,
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+    ".bed": _write_bed,
+}
+
+
+def _column_names(predictions: Predictions) -> list[str]:
+    task = predictions.task
+    names = ["name", "position"] if task.level == "nucleotide" else ["name"]
+    if task.problem_type == "single_label_classification":
+        names.append("label")
+    prefix = "value" if task.problem_type == "regression" else "probability"
+    return names + [f"{prefix}_{label}" for label in task.label_names]
+
+
+def _columns(predictions: Predictions) -> Iterator[list[np.ndarray]]:
+    """The columns that `_column_names` names, some thousand rows at a time; at least one (perhaps empty) part."""
+    task = predictions.task
+    names = np.array(predictions.names, dtype=object)
+    numbers = predictions.values if task.problem_type == "regression" else predictions.probabilities
+    for start, end in _parts(predictions):
+        columns = [names[start:end]]
+        if task.level == "nucleotide":
+            lengths = [len(each) for each in predictions.logits[start:end]]
+            columns = [columns[0].repeat(lengths), np.concatenate([np.arange(length) for length in [0, *lengths]])]
+        if task.problem_type == "single_label_classification":
+            # from the logits, like `Predictions.labels`: softmax may round the two best to a tie
+            classes = _rows(predictions.logits[start:end], task.num_labels).argmax(-1)
+            columns.append(np.array(task.label_names, dtype=object)[classes])
+        yield columns + list(_rows(numbers[start:end], task.num_labels).T)
+
+
+def _rows(part: np.ndarray | list[np.ndarray], num_labels: int) -> np.ndarray:
+    """(rows, L) of a part of the sequences, those of single bases put one after the other."""
+    return np.concatenate([np.empty((0, num_labels), dtype=np.float32), *part]) if isinstance(part, list) else part
+
+
+def _parts(predictions: Predictions) -> Iterator[tuple[int, int]]:
+    """Ranges of sequences, 0-based half-open, that make about `_ROWS_AT_A_TIME` rows each."""
+    start = rows = 0
+    for index, logits in enumerate(predictions.logits):
+        rows += len(logits) if isinstance(predictions.logits, list) else 1
+        if rows >= _ROWS_AT_A_TIME:
+            yield start, index + 1
+            start, rows = index + 1, 0
+    if start < len(predictions.logits) or start == 0:
+        yield start, len(predictions.logits)
