@@ -21,3 +21,11 @@ def shared() -> Path:
     if not (folder / "goldens").is_dir():
         pytest.skip("needs the reference data folder ../shared, which is not part of the repository")
     return folder
+
+
+@pytest.fixture(scope="session")
+def upstream_v2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random checkpoint in the layout in which the Hub holds Nucleotide Transformer version 2."""
+    from tests.toy import write_upstream_v2
+
+    return write_upstream_v2(tmp_path_factory.mktemp("upstream") / "v2")
