@@ -125,12 +125,12 @@ class Task:
             ValueError: several labels and no `problem_type`, so the logits could mean classes or tracks.
         """
         labels = {int(index): label for index, label in config.id2label.items()}
-        problem_type = getattr(config, "problem_type", None)
+        problem_type: ProblemType | None = getattr(config, "problem_type", None)
         if level == "nucleotide":
             problem_type = "single_label_classification"
-        elif problem_type is None and len(labels) == 1:
+        if problem_type is None and len(labels) == 1:
             problem_type = "regression"  # transformers' own rule for one output
-        elif problem_type is None:
+        if problem_type is None:
             raise ValueError(
                 f"the model's config has {len(labels)} labels and no problem_type, so its outputs could be classes or "
                 f"tracks; set config.problem_type to one of {', '.join(get_args(ProblemType))}"

@@ -1,0 +1,254 @@
+"""A user's file, whatever its format, as a Dataset with the columns name, sequence and labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+from datasets import ClassLabel, Dataset, DatasetInfo, Features, Value
+from datasets.table import InMemoryTable
+
+from hf_dnalm.data import fasta, tables
+from hf_dnalm.data.compression import open_bytes
+from hf_dnalm.data.labels import LabelParser, task_from_labels
+from hf_dnalm.data.records import Record
+from hf_dnalm.sequence import normalize
+from hf_dnalm.tasks import Level, ProblemType, Task
+
+_CHUNK_BP = 32 * 2**20  # letters held as Python text before they move to Arrow memory
+_CHUNK_RECORDS = 50_000
+
+
+def read_file(
+    path: str | Path,
+    *,
+    task: Task | None = None,
+    sequence_column: str = "sequence",
+    labels_column: str | None = "labels",
+    name_column: str = "name",
+    labels: Literal["required", "optional", "none"] = "optional",
+    unique_names: bool = True,
+) -> Dataset:
+    """The records of a file in file order, checked and in the letters A C G T N.
+
+    Formats by extension: FASTA (.fa .fasta .fna .fas), CSV (.csv), TSV (.tsv .tab), JSONL (.jsonl .ndjson), all
+    plain or with .gz or .bgz (gzip, bgzip), and Parquet. What happens, the same in every format:
+
+    - lower case (soft-masked repeats): upper-cased; N: kept; IUPAC codes: become N
+    - U, gaps, white space inside a sequence, any other letter: refused
+    - white space around a sequence, blank lines, CRLF: dropped
+    - empty records, records without a name: refused; no name column: names are "1", "2", …
+    - duplicate names: refused, unless `unique_names=False`
+    - gzip and bgzip: recognised by content; a cut-off or damaged file is refused
+
+    Labels of a FASTA file stand in its headers, `>name|label|label…`; they are read when `labels="required"`, or when
+    `labels="optional"` and there is a task. The name is the first word of the header.
+
+    Args:
+        path: the file.
+        task: what the labels must be. Without it, labels become what `infer_task` finds, and class names that are not
+            0, 1, … stand in the column's `ClassLabel` feature.
+        sequence_column, labels_column, name_column: of a table. "labels" also finds "label"; several label columns
+            are joined by commas ("leaf,root"). `labels_column=None` is `labels="none"`.
+        labels: "required" refuses a file without labels, "none" reads the sequences alone.
+        unique_names: refuse a name that occurs twice.
+
+    Returns:
+        `name` (str), `sequence` (str) and, where there are labels, `labels`: int64 (single label), list of 0/1
+        (multi-label), float64 (regression), list of float64 (several targets), list of int64 (one for each base).
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: anything refused above, a missing column, or a label that does not fit the task; names file,
+            record, position or value, and what to do.
+    """
+    if labels not in ("required", "optional", "none"):
+        raise ValueError(f"labels must be 'required', 'optional' or 'none', not {labels!r}")
+    labels_column = None if labels == "none" else labels_column
+    records = _records(path, task is not None, sequence_column, labels_column, name_column, labels == "required")
+    return dataset_from_records(
+        records, source=str(path), task=task, labels_required=labels == "required", unique_names=unique_names
+    )
+
+
+def infer_task(
+    data: Dataset | str | Path,
+    *,
+    name: str,
+    problem_type: ProblemType | None = None,
+    metric: str | None = None,
+    label_names: list[str] | None = None,
+    level: Level = "sequence",
+    sequence_column: str = "sequence",
+    labels_column: str = "labels",
+    name_column: str = "name",
+) -> Task:
+    """The task that fits a labelled file or Dataset of the user's own.
+
+    Whole numbers with few different values and words are classes, decimal numbers are a regression target, lists or
+    text such as `0;1;1` are tracks (all 0 or 1) or several regression targets; several label columns likewise, and
+    their names become the label names.
+
+    Args:
+        data: a file as `read_file` reads it, or a Dataset with a `labels` column.
+        name: the task's.
+        problem_type, metric, label_names: taken instead of what would be found; needed where the labels could be read
+            in two ways (whole numbers that are a quantity: `problem_type="regression"`).
+        level: "nucleotide" when each label is a list of one class for each base.
+        sequence_column, labels_column, name_column: as in `read_file`.
+
+    Raises:
+        ValueError: no labels, or labels that make no task.
+    """
+    if isinstance(data, Dataset):
+        if "labels" not in data.column_names:
+            raise ValueError(f"the dataset has no column 'labels'; it has {', '.join(data.column_names)}")
+        raw, source = list(data["labels"]), name
+        feature = data.features["labels"]
+        if isinstance(feature, ClassLabel):
+            label_names = label_names or list(feature.names)
+    else:
+        source = str(data)
+        records = _records(data, True, sequence_column, labels_column, name_column, True)
+        raw = [r.label for r in checked_records(records, source=source, labels_required=True)]
+        columns = [column.strip() for column in labels_column.split(",")]
+        label_names = label_names or (columns if len(columns) > 1 else None)
+    task = task_from_labels(
+        raw,
+        name=name,
+        source=source,
+        problem_type=problem_type,
+        metric=metric,
+        label_names=label_names,
+        level=level,
+    )
+    # The file's name alone: the task travels with the model, the folders of this machine do not.
+    return task if isinstance(data, Dataset) else dataclasses.replace(task, source=Path(data).name)
+
+
+def dataset_from_records(
+    records: Iterable[Record],
+    *,
+    source: str,
+    task: Task | None,
+    labels_required: bool,
+    unique_names: bool = True,
+) -> Dataset:
+    """Check every record and put them into one Dataset; see `read_file` for the rules.
+
+    Letters move to Arrow memory in chunks, so the peak is the data plus one chunk (or one chromosome).
+    """
+    chunks: list[pa.Table] = []
+    unparsed: list[Record] = []
+    checked = checked_records(records, source=source, labels_required=labels_required, unique_names=unique_names)
+    for chunk in _chunks(checked):
+        columns = {
+            "name": pa.array([record.name for record in chunk], pa.string()),
+            "sequence": pa.array([record.sequence for record in chunk], pa.string()),
+        }
+        if chunk[0].label is not None and task is not None:
+            columns["labels"] = _label_array(chunk, task, source)
+        elif chunk[0].label is not None:
+            unparsed += [record._replace(sequence="") for record in chunk]
+        chunks.append(pa.table(columns))
+    table = pa.concat_tables(chunks)
+    if not unparsed:
+        return Dataset(InMemoryTable(table))
+    task = task_from_labels([record.label for record in unparsed], name=source, source=source)
+    table = table.append_column("labels", _label_array(unparsed, task, source))
+    features = Features.from_arrow_schema(table.schema)
+    if task.label_names != tuple(map(str, range(task.num_labels))) and isinstance(features["labels"], Value):
+        features["labels"] = ClassLabel(names=list(task.label_names))
+    return Dataset(InMemoryTable(table), info=DatasetInfo(features=features))
+
+
+def checked_records(
+    records: Iterable[Record], *, source: str, labels_required: bool, unique_names: bool = True
+) -> Iterator[Record]:
+    """The same records with their letters normalised; refuses what `read_file` says is refused."""
+    seen: dict[str, int] = {}
+    labelled: bool | None = None
+    for record in records:
+        letters = record.sequence.strip()
+        if not letters:
+            raise ValueError(f"{record.where(source)} has no sequence; fill it in or remove the record")
+        if unique_names and seen.setdefault(record.name, record.number) != record.number:
+            raise ValueError(
+                f"{record.where(source)} has the same name as record {seen[record.name]}; names must differ, "
+                f"because results are matched by name"
+            )
+        if labelled is None:
+            labelled = record.label is not None
+        if (labels_required or labelled) and record.label is None:
+            raise ValueError(
+                f"{record.where(source)} has no label; write the header as '>{record.name}|label', "
+                f"or pass labels='none' to read the sequences alone"
+            )
+        if record.label is not None and not labelled:
+            raise ValueError(
+                f"{record.where(source)} has a label in its header, the records before it have none; "
+                f"pass labels='none' to read the sequences alone"
+            )
+        yield record._replace(sequence=normalize(letters, source=record.where(source)))
+
+
+def _records(
+    path: str | Path,
+    header_labels: bool,
+    sequence_column: str,
+    labels_column: str | None,
+    name_column: str,
+    labels_required: bool,
+) -> Iterator[Record]:
+    """The unchecked records of a file, by its extension."""
+    kind = _kind(path)
+    if kind in fasta.EXTENSIONS:
+        labelled = labels_column is not None and (header_labels or labels_required)
+        with open_bytes(path) as handle:
+            yield from fasta.fasta_records(handle, str(path), labelled=labelled)
+        return
+    columns = tables.find_columns(
+        path,
+        kind,
+        sequence=sequence_column,
+        labels=labels_column,
+        name=name_column,
+        labels_required=labels_required,
+    )
+    yield from tables.table_records(path, kind, columns)
+
+
+def _kind(path: str | Path) -> str:
+    """The extension that says the format, without .gz or .bgz, in lower case."""
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    kind = next((suffix for suffix in reversed(suffixes) if suffix not in (".gz", ".bgz")), "")
+    if kind not in (*fasta.EXTENSIONS, *tables.EXTENSIONS):
+        raise ValueError(
+            f"{path}: unknown extension {kind!r}; readable are {', '.join((*fasta.EXTENSIONS, *tables.EXTENSIONS))}, "
+            f"all but .parquet also with .gz or .bgz"
+        )
+    return kind
+
+
+def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
+    chunk: list[Record] = []
+    size_bp = 0
+    for record in records:
+        chunk.append(record)
+        size_bp += len(record.sequence)
+        if size_bp >= _CHUNK_BP or len(chunk) >= _CHUNK_RECORDS:
+            yield chunk
+            chunk, size_bp = [], 0
+    if chunk:
+        yield chunk
+
+
+def _label_array(records: list[Record], task: Task, source: str) -> pa.Array:
+    """The labels of `records` as the task's column."""
+    parse = LabelParser(task)
+    values = [parse(record.label, length_bp=len(record.sequence), where=record.where(source)) for record in records]
+    one = pa.float64() if task.problem_type == "regression" else pa.int64()
+    return pa.array(values, pa.list_(one) if isinstance(values[0], list) else one)

@@ -1,0 +1,225 @@
+"""Labels: read what a file says as what the task needs, or tell from a file what the task is."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from hf_dnalm.tasks import DEFAULT_METRIC, Level, ProblemType, Task
+
+IGNORED_BASE = -100  # transformers' word for "this position has no label"; allowed in nucleotide-level labels
+_MOST_CLASSES = 50  # more different whole numbers than this are a quantity, not classes
+_SEPARATORS = re.compile(r"[;,|\s]+")
+_BITS = re.compile(r"[01]+")
+
+Label = int | float | list[int] | list[float]
+
+
+class LabelParser:
+    """Turns a file's label into the task's: int, float, or a list of those.
+
+    - single label: a class name, or its index (also "1.0"); a name wins where both are possible.
+    - multi-label: one 0 or 1 for each track, as a list, as text joined by `;`, `,`, `|` or spaces, or as bits "0110".
+    - regression: a finite number, or one for each target, joined in the same ways.
+    - nucleotide level: one class for each base, joined in the same ways or as digits "000110"; -100 means "no label".
+
+    >>> task = Task("open", "multi_label_classification", ("leaf", "root", "stem"), metric="auroc")
+    >>> LabelParser(task)("0;1;1", length_bp=4, where="a.csv: record 1 ('x')")
+    [0, 1, 1]
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self._classes = {name: index for index, name in enumerate(task.label_names)}
+
+    def __call__(self, label: object, *, length_bp: int, where: str) -> Label:
+        """The label in the task's form.
+
+        Args:
+            label: as the file has it.
+            length_bp: of the sequence, for nucleotide-level labels.
+            where: what an error calls the record.
+
+        Raises:
+            ValueError: missing, NaN, not allowed, or the wrong number of them; says which are allowed.
+        """
+        task = self.task
+        if task.level == "nucleotide":
+            return [self._class_of_base(value, where) for value in self._several(label, length_bp, "base", where)]
+        match task.problem_type:
+            case "single_label_classification":
+                return self._class(_one(label), where)
+            case "multi_label_classification":
+                return [self._bit(value, where) for value in self._several(label, task.num_labels, "track", where)]
+            case "regression" if task.num_labels == 1:
+                return self._number(_one(label), where)
+            case "regression":
+                return [self._number(value, where) for value in self._several(label, task.num_labels, "target", where)]
+
+    def _several(self, label: object, count: int, of: str, where: str) -> list[object]:
+        values = split_label(label)
+        if len(values) == 1 and isinstance(values[0], str) and count > 1 and len(values[0]) == count:
+            values = list(values[0])  # "0110", one digit each
+        if len(values) != count:
+            raise ValueError(
+                f"{where}: {len(values):,} labels, but task {self.task.name!r} needs {count:,}, one for each {of}"
+            )
+        return values
+
+    def _class(self, value: object, where: str) -> int:
+        text = _text(value)
+        if text in self._classes:
+            return self._classes[text]
+        number = _as_float(text)
+        if number.is_integer() and 0 <= number < self.task.num_labels:
+            return int(number)
+        names = [repr(name) for name in self.task.label_names]
+        shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+        raise self._unfit(value, where, f"allowed are {shown}, or their index 0 to {len(names) - 1}")
+
+    def _class_of_base(self, value: object, where: str) -> int:
+        return IGNORED_BASE if _text(value) == str(IGNORED_BASE) else self._class(value, where)
+
+    def _bit(self, value: object, where: str) -> int:
+        number = _as_float(_text(value))
+        if number not in (0.0, 1.0):
+            raise self._unfit(value, where, "allowed are 0 and 1 for each track")
+        return int(number)
+
+    def _number(self, value: object, where: str) -> float:
+        number = _as_float(_text(value))
+        if not math.isfinite(number):
+            raise self._unfit(value, where, "allowed are finite numbers")
+        return number
+
+    def _unfit(self, value: object, where: str, allowed: str) -> ValueError:
+        if _text(value) in ("", "nan"):
+            return ValueError(f"{where}: the label is missing; task {self.task.name!r}: {allowed}")
+        problem = self.task.problem_type.replace("_", " ")
+        return ValueError(f"{where}: label {value!r} does not fit task {self.task.name!r} ({problem}): {allowed}")
+
+
+def task_from_labels(
+    labels: Sequence[object],
+    *,
+    name: str,
+    source: str,
+    problem_type: ProblemType | None = None,
+    metric: str | None = None,
+    label_names: Sequence[str] | None = None,
+    level: Level = "sequence",
+) -> Task:
+    """The task that fits a column of labels as a file has them.
+
+    Whole numbers with at most 50 different values and other words are classes, sorted (numbers by size); numbers
+    with a decimal point are one regression target; lists, or text such as `0;1;1` and `0110`, are tracks when all
+    are 0 or 1 and regression targets otherwise.
+
+    Args:
+        labels: one for each record, not empty.
+        name: the task's.
+        source: what errors call the file.
+        problem_type, metric, label_names: where given, they are taken instead.
+        level: "nucleotide" when each label is a list of one class for each base.
+
+    Raises:
+        ValueError: a single class, different numbers of labels, or words that are no classes.
+    """
+    several = [split_label(label) for label in labels]
+    if level == "nucleotide":
+        problem_type = "single_label_classification"
+        bases = {_text(base) for label in several for base in _digits(label)} - {str(IGNORED_BASE)}
+        names = label_names or _class_names(bases, source)
+    else:
+        problem_type = problem_type or _guess_problem_type(several, source)
+        if problem_type == "single_label_classification":
+            names = label_names or _class_names({_text(_one(label)) for label in labels}, source)
+        else:
+            bits = problem_type == "multi_label_classification"
+            widths = {len(_digits(label) if bits else label) for label in several}
+            if len(widths) > 1:
+                raise ValueError(f"{source}: records have different numbers of labels: {sorted(widths)[:5]}")
+            names = label_names or _output_names(problem_type, widths.pop())
+    return Task(
+        name=name,
+        problem_type=problem_type,
+        label_names=tuple(names),
+        metric=metric or DEFAULT_METRIC[problem_type],
+        level=level,
+    )
+
+
+def split_label(label: object) -> list[object]:
+    """The parts of a label: of a list, or of text joined by `;`, `,`, `|` or spaces.
+
+    >>> split_label("0;1; 1"), split_label(["0.5"]), split_label(3), split_label("0110")
+    (['0', '1', '1'], ['0.5'], [3], ['0110'])
+    """
+    if isinstance(label, (list, tuple, np.ndarray)):
+        return split_label(label[0]) if len(label) == 1 else list(label)
+    return list(_SEPARATORS.split(label.strip())) if isinstance(label, str) else [label]
+
+
+def _guess_problem_type(labels: list[list[object]], source: str) -> ProblemType:
+    bits = all(len(label) == 1 and isinstance(label[0], str) and _BITS.fullmatch(label[0]) for label in labels)
+    widths = {len(str(label[0])) for label in labels}
+    if bits and len(widths) == 1 and widths != {1} and any(str(label[0]).startswith("0") for label in labels):
+        return "multi_label_classification"
+    texts = {_text(value) for label in labels for value in label}
+    if any(len(label) > 1 for label in labels):
+        return "multi_label_classification" if all(_as_float(t) in (0.0, 1.0) for t in texts) else "regression"
+    if "" in texts or "nan" in texts:
+        number = next(n for n, label in enumerate(labels, start=1) if _text(label[0]) in ("", "nan"))
+        raise ValueError(f"{source}: record {number}: the label is missing; fill it in or remove the record")
+    if all(re.fullmatch(r"[+-]?\d+", text) for text in texts):
+        return "single_label_classification" if len(texts) <= _MOST_CLASSES else "regression"
+    if all(math.isfinite(_as_float(text)) for text in texts):
+        return "regression"
+    return "single_label_classification"
+
+
+def _class_names(texts: set[str], source: str) -> list[str]:
+    if len(texts) < 2 or len(texts) > 1000:
+        shown = ", ".join(repr(text) for text in sorted(texts)[:3])
+        raise ValueError(
+            f"{source}: {len(texts):,} different labels ({shown}{', …' if len(texts) > 3 else ''}) cannot be classes; "
+            f"a classifier needs 2 to 1,000. Choose another column, problem type or label names"
+        )
+    return sorted(texts, key=lambda text: (not math.isfinite(_as_float(text)), _finite(text), text))
+
+
+def _output_names(problem_type: str, count: int) -> list[str]:
+    stem = "track" if problem_type == "multi_label_classification" else "target"
+    return [stem] if count == 1 else [f"{stem}_{index}" for index in range(count)]
+
+
+def _digits(label: list[object]) -> list[object]:
+    """Bits written as one word, "0110", as four values."""
+    return list(label[0]) if len(label) == 1 and isinstance(label[0], str) and label[0].isdecimal() else label
+
+
+def _one(label: object) -> object:
+    """A label that should be one value; several are kept together so that the error shows them."""
+    return label[0] if isinstance(label, (list, tuple)) and len(label) == 1 else label
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return str(int(value)) if isinstance(value, (bool, np.bool_)) else str(value).strip()
+
+
+def _as_float(text: str) -> float:
+    """The number, or NaN where the text is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _finite(text: str) -> float:
+    number = _as_float(text)
+    return number if math.isfinite(number) else 0.0

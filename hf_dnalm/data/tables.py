@@ -1,0 +1,201 @@
+"""CSV, TSV, Parquet and JSONL, one row at a time: which columns are names, sequences and labels."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hf_dnalm.data.compression import open_bytes
+from hf_dnalm.data.records import Record
+
+EXTENSIONS = (".csv", ".tsv", ".tab", ".parquet", ".jsonl", ".ndjson")
+_LABEL_NAMES = ("labels", "label")  # a file may use either; people and the Hub write both
+
+
+class Columns(NamedTuple):
+    """Where a table keeps its three things; `labels` is empty for an unlabelled table."""
+
+    name: str | None
+    sequence: str
+    labels: tuple[str, ...]
+
+
+def table_records(path: str | Path, kind: str, columns: Columns) -> Iterator[Record]:
+    """The rows of a table in order. A row without a name column is called by its number, "1", "2", ….
+
+    Args:
+        path: plain, gzip or bgzip (Parquet: plain).
+        kind: one of `EXTENSIONS`.
+        columns: from `find_columns`.
+
+    Raises:
+        ValueError: a row with too few or too many cells, broken quoting or JSON, a sequence that is not text, no rows.
+    """
+    wanted = [column for column in (columns.name, columns.sequence, *columns.labels) if column is not None]
+    number = 0
+    for number, cells in enumerate(_rows(path, kind, wanted), start=1):
+        values = iter(cells)
+        name = str(number) if columns.name is None else _text_name(next(values), path, number)
+        sequence = next(values)
+        if not isinstance(sequence, str) and sequence is not None:
+            raise ValueError(
+                f"{path}: record {number} ({name!r}): column {columns.sequence!r} holds {sequence!r}, which is not text"
+            )
+        labels = ["" if value is None else value for value in values]
+        yield Record(number, name, sequence or "", labels if len(labels) > 1 else labels[0] if labels else None)
+    if not number:
+        raise ValueError(f"{path}: the file holds no records")
+
+
+def find_columns(
+    path: str | Path, kind: str, *, sequence: str, labels: str | None, name: str, labels_required: bool
+) -> Columns:
+    """Match the columns asked for with those a table has.
+
+    Args:
+        path, kind: as in `table_records`.
+        sequence: must be there.
+        labels: one column, or several joined by commas; "labels" also finds "label" and the other way round. None
+            reads no labels. A column called something else must be there.
+        name: "name" may be absent; another name must be there.
+        labels_required: whether the default label column must be there.
+
+    Raises:
+        ValueError: a column is not there; the message lists those that are.
+    """
+    there = _header(path, kind)
+
+    def missing(what: str, column: str) -> ValueError:
+        return ValueError(
+            f"{path}: no column {column!r} for the {what}; the columns are {', '.join(map(repr, there))}. "
+            f"Name the right one with {what}_column"
+        )
+
+    if sequence not in there:
+        raise missing("sequence", sequence)
+    if name not in there and name != "name":
+        raise missing("name", name)
+    found: list[str] = []
+    for column in (labels or "").split(",") if labels else []:
+        column = column.strip()
+        other = _LABEL_NAMES[1 - _LABEL_NAMES.index(column)] if column in _LABEL_NAMES else column
+        match = next((candidate for candidate in (column, other) if candidate in there), None)
+        if match is not None:
+            found.append(match)
+        elif labels_required or column not in _LABEL_NAMES:
+            raise missing("labels", column)
+    return Columns(name if name in there else None, sequence, tuple(found))
+
+
+def _text_name(value: object, path: str | Path, number: int) -> str:
+    text = "" if value is None else str(value).strip()
+    if not text:
+        raise ValueError(f"{path}: record {number} has no name; fill it in or read without the name column")
+    return text
+
+
+def _header(path: str | Path, kind: str) -> list[str]:
+    """The table's column names; for JSONL the keys of its first line."""
+    match kind:
+        case ".parquet":
+            with _parquet(path) as file:
+                return file.schema_arrow.names
+        case ".jsonl" | ".ndjson":
+            with open_bytes(path) as handle:
+                return list(next((row for _, row in _json_lines(handle, path)), {}))
+        case ".csv" | ".tsv" | ".tab":
+            with open_bytes(path) as handle:
+                return [cell.strip() for cell in next(_csv_lines(handle, path, kind), [])]
+        case _:
+            raise ValueError(f"{path}: {kind!r} is not a table; tables are {', '.join(EXTENSIONS)}")
+
+
+def _rows(path: str | Path, kind: str, wanted: Sequence[str]) -> Iterator[Sequence[object]]:
+    """The cells of the wanted columns, row by row."""
+    match kind:
+        case ".parquet":
+            with _parquet(path) as file:
+                for batch in file.iter_batches(batch_size=1024, columns=list(wanted)):
+                    columns = batch.to_pydict()
+                    yield from zip(*(columns[column] for column in wanted), strict=True)
+        case ".jsonl" | ".ndjson":
+            with open_bytes(path) as handle:
+                for number, row in _json_lines(handle, path):
+                    absent = [column for column in wanted if column not in row]
+                    if absent:
+                        raise ValueError(f"{path}: record {number} has no {absent[0]!r}; it has {', '.join(row)}")
+                    yield [row[column] for column in wanted]
+        case _:
+            with open_bytes(path) as handle:
+                lines = _csv_lines(handle, path, kind)
+                header = [cell.strip() for cell in next(lines)]
+                places = [header.index(column) for column in wanted]
+                for number, cells in enumerate(lines, start=1):
+                    if len(cells) != len(header):
+                        raise ValueError(
+                            f"{path}: record {number} has {len(cells)} cells, the header has {len(header)}; "
+                            f"quote cells that hold the separator"
+                        )
+                    yield [cells[place] for place in places]
+
+
+def _json_lines(handle: BinaryIO, path: str | Path) -> Iterator[tuple[int, dict]]:
+    number = 0
+    for line_number, line in enumerate(handle, start=1):
+        if not line.strip():
+            continue
+        number += 1
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"{path}: record {number} (line {line_number}) is not JSON: {reason}") from None
+        if not isinstance(row, dict):
+            raise ValueError(f"{path}: record {number} (line {line_number}) is not a JSON object {{…}}")
+        yield number, row
+
+
+def _csv_lines(handle: BinaryIO, path: str | Path, kind: str) -> Iterator[list[str]]:
+    """Rows of cells, the header first; blank lines are dropped, and so is the byte order mark that Excel writes."""
+    text = (line.removeprefix(codecs.BOM_UTF8).decode("utf-8") for line in handle)
+    lines = csv.reader(text, delimiter="," if kind == ".csv" else "\t", strict=True)
+    number = -1  # the header is record 0
+    try:
+        with _long_cells():
+            for cells in lines:
+                if cells:
+                    number += 1
+                    yield cells
+    except csv.Error as error:
+        raise ValueError(f"{path}: record {number + 1} (line {lines.line_num}) is not CSV: {error}") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: record {number + 1} is not UTF-8 text ({error.reason}); save it as UTF-8") from None
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let a cell hold a chromosome; Python's csv stops at 131,072 letters unless this process-wide limit is moved."""
+    before = csv.field_size_limit(2**31 - 1)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+@contextmanager
+def _parquet(path: str | Path) -> Iterator[pq.ParquetFile]:
+    with open_bytes(path):
+        pass  # the same words as elsewhere for a missing or an empty file
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except pa.ArrowException as error:
+        raise ValueError(f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}") from None
