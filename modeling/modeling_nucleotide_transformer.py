@@ -20,8 +20,7 @@ from transformers.modeling_outputs import (
     SequenceClassifierOutput,
     TokenClassifierOutput,
 )
-from transformers.processing_utils import Unpack
-from transformers.utils import TransformersKwargs, can_return_tuple
+from transformers.utils import can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
@@ -193,6 +192,10 @@ class NucleotideTransformerPreTrainedModel(PreTrainedModel):
         "attentions": OutputRecorder(SelfAttention, index=1),
     }
 
+    @classmethod
+    def _can_set_attn_implementation(cls) -> bool:
+        return True  # transformers looks for the attention call in this file's text; it stands in attention.py
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
@@ -212,7 +215,7 @@ class NucleotideTransformerModel(NucleotideTransformerPreTrainedModel):
     def get_input_embeddings(self) -> nn.Module:
         return self.embeddings.word_embeddings
 
-    def set_input_embeddings(self, value: nn.Module) -> None:
+    def set_input_embeddings(self, value: nn.Embedding) -> None:
         self.embeddings.word_embeddings = value
 
     @merge_with_config_defaults
@@ -224,7 +227,7 @@ class NucleotideTransformerModel(NucleotideTransformerPreTrainedModel):
         position_ids: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
         encoder_attention_mask: torch.Tensor | None = None,
-        **kwargs: Unpack[TransformersKwargs],
+        **kwargs,
     ) -> BaseModelOutput:
         """Hidden states (b, n, hidden); `hidden_states` holds the embeddings and the output of every layer, the last
         one normalised.
@@ -289,7 +292,7 @@ class NucleotideTransformerForMaskedLM(NucleotideTransformerPreTrainedModel):
         inputs_embeds: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
-        **kwargs: Unpack[TransformersKwargs],
+        **kwargs,
     ) -> MaskedLMOutput:
         """Logits (b, n, v); with `labels` (b, n), -100 where nothing is asked, also the mean cross entropy in nats."""
         outputs = self.esm(input_ids, attention_mask, position_ids, inputs_embeds, **kwargs)
@@ -318,7 +321,7 @@ class NucleotideTransformerForSequenceClassification(NucleotideTransformerPreTra
         position_ids: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
-        **kwargs: Unpack[TransformersKwargs],
+        **kwargs,
     ) -> SequenceClassifierOutput:
         """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
         outputs = self.esm(input_ids, attention_mask, position_ids, inputs_embeds, **kwargs)
@@ -350,7 +353,7 @@ class NucleotideTransformerForTokenClassification(NucleotideTransformerPreTraine
         inputs_embeds: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         bases_per_token: torch.Tensor | None = None,
-        **kwargs: Unpack[TransformersKwargs],
+        **kwargs,
     ) -> TokenClassifierOutput:
         """Logits (b, n, num_labels) and labels (b, n); with `bases_per_token` both are per nucleotide, (b, bp, …).
 
