@@ -1,0 +1,16 @@
+"""How good a model is: metrics with intervals, baselines to compare with, and a report."""
+
+from hf_dnalm.evaluation.bootstrap import bootstrap_intervals
+from hf_dnalm.evaluation.evaluate import Evaluation, Interval, evaluate
+from hf_dnalm.evaluation.metrics import METRICS
+from hf_dnalm.evaluation.table import METRICS_OF, compute_metrics
+
+__all__ = [
+    "METRICS",
+    "METRICS_OF",
+    "Evaluation",
+    "Interval",
+    "bootstrap_intervals",
+    "compute_metrics",
+    "evaluate",
+]

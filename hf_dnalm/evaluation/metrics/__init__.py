@@ -1,0 +1,24 @@
+"""The metrics, as local `evaluate.Metric` modules by name, and the table of all that fit a task."""
+
+from hf_dnalm.evaluation.metrics.classification import F1, MCC, Accuracy
+from hf_dnalm.evaluation.metrics.local import LocalMetric
+from hf_dnalm.evaluation.metrics.ranking import AUPRC, AUROC
+from hf_dnalm.evaluation.metrics.regression import R2, Pearson, PearsonR2, Spearman
+
+METRICS: dict[str, type[LocalMetric]] = {
+    metric.metric_name: metric for metric in (MCC, F1, Accuracy, AUROC, AUPRC, R2, PearsonR2, Pearson, Spearman)
+}
+
+__all__ = [
+    "AUPRC",
+    "AUROC",
+    "F1",
+    "MCC",
+    "METRICS",
+    "R2",
+    "Accuracy",
+    "LocalMetric",
+    "Pearson",
+    "PearsonR2",
+    "Spearman",
+]

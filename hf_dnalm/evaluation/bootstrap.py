@@ -1,0 +1,211 @@
+"""95 % bootstrap intervals: how much each metric would move had other sequences of the same kind been tested.
+
+A resample draws n of the n sequences with replacement, here as weights: how often each sequence was drawn. Every
+metric is written for a batch of weights at once, so nothing is sorted twice. At nucleotide level a whole sequence is
+drawn with all its bases, because neighbouring bases are not independent. Draws are not stratified by class: a test set
+with three positives is as uncertain as it looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from scipy import sparse
+
+from hf_dnalm.evaluation.outputs import Outputs
+from hf_dnalm.tasks import Task
+
+CHUNK_VALUES = 1_000_000  # weights held at once: 8 MB an array stays near the cache
+MAX_RANKED_VALUES = 1_500_000_000  # rows × labels × resamples of the metrics that need the order; about a minute
+Weights = np.ndarray  # (b, n) float64: how often each of n sequences occurs in each of b resamples
+Resampled = Callable[[Weights], dict[str, np.ndarray]]  # metric → (b, labels), NaN where undefined
+
+
+def bootstrap_intervals(
+    task: Task, outputs: Outputs, *, resamples: int = 1000, seed: int = 0
+) -> dict[str, tuple[float, float, int]]:
+    """Percentile intervals (2.5 % to 97.5 %) of every metric of the task.
+
+    Args:
+        resamples: how often n sequences are drawn. Where AUROC, AUPRC and Spearman would take more than about a
+            minute (more than 1.5·10⁹ rows × labels × resamples) these take fewer, at least 100.
+        seed: of the draws; the same seed draws the same sequences whatever the model.
+
+    Returns:
+        metric → (low, high, resamples used); NaN bounds for a metric that is undefined in every resample.
+        As for the metric itself, a label that is undefined in a resample is left out of that resample's mean.
+    """
+    if resamples < 1:
+        raise ValueError(f"bootstrap is {resamples}; it must be 1 resample or more (1000 is usual), or 0 for none")
+    columns = outputs.scores.shape[1]
+    ranked = int(np.clip(MAX_RANKED_VALUES // (len(outputs.scores) * columns), 100, None))
+    intervals = {}
+    for resampled, most in _families(task, outputs, min(ranked, resamples), resamples):
+        draws: dict[str, list[np.ndarray]] = {}
+        for weights in _weights(outputs.n, most, seed, rows=len(outputs.scores)):
+            for name, values in resampled(weights).items():
+                draws.setdefault(name, []).append(_mean_of_defined(values))
+        for name, chunks in draws.items():
+            means = np.concatenate(chunks)
+            means = means[~np.isnan(means)]
+            low, high = np.percentile(means, [2.5, 97.5]) if means.size else (np.nan, np.nan)
+            intervals[name] = (float(low), float(high), most)
+    return intervals
+
+
+def _families(task: Task, outputs: Outputs, ranked: int, resamples: int) -> list[tuple[Resampled, int]]:
+    if task.problem_type == "regression":
+        return [(_moments(outputs), resamples), (_spearman(outputs), ranked)]
+    return [(_decisions(task, outputs), resamples), (_ranking(task, outputs), ranked)]
+
+
+def _weights(n: int, resamples: int, seed: int, *, rows: int) -> Iterator[Weights]:
+    generator = np.random.default_rng(seed)
+    at_once = max(1, CHUNK_VALUES // max(n, rows))
+    for start in range(0, resamples, at_once):
+        count = min(at_once, resamples - start)
+        drawn = generator.integers(n, size=(count, n)) + np.arange(count)[:, None] * n
+        yield np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n).astype(np.float64)
+
+
+def _mean_of_defined(values: np.ndarray) -> np.ndarray:
+    """Mean (b,) over the labels (b, labels) that are not NaN; NaN where there is none."""
+    defined = ~np.isnan(values)
+    count = defined.sum(axis=1)
+    return _divide(np.where(defined, values, 0.0).sum(axis=1), count.astype(np.float64))
+
+
+def _divide(above: np.ndarray, below: np.ndarray, *, otherwise: float = np.nan) -> np.ndarray:
+    return np.divide(above, below, out=np.full(np.broadcast(above, below).shape, otherwise), where=below > 0)
+
+
+def _decisions(task: Task, outputs: Outputs) -> Resampled:
+    """MCC, F1 and accuracy: they need only the confusion table, which is a weighted sum over sequences."""
+    decisions, references = outputs.decisions(task), outputs.references
+    multi_label = references.ndim == 2
+    classes = 2 if multi_label else task.num_labels
+    if not multi_label:
+        decisions, references = decisions[:, None], references[:, None]
+    tracks = references.shape[1]
+    cell = np.arange(tracks) * classes**2 + references * classes + decisions  # (rows, tracks)
+    example = np.repeat(outputs.example, tracks)
+    shape = (outputs.n, tracks * classes**2)
+    tables_of = sparse.csr_array((np.ones(cell.size), (example, cell.ravel())), shape=shape)
+
+    def resampled(weights: Weights) -> dict[str, np.ndarray]:
+        tables = (weights @ tables_of).reshape(len(weights), tracks, classes, classes)  # [reference, decision]
+        true, predicted, total = tables.sum(axis=3), tables.sum(axis=2), tables.sum(axis=(2, 3))
+        right = tables.diagonal(axis1=2, axis2=3)
+        accuracy = right.sum(axis=2) / total
+        # Gorodkin's multi-class form; with two classes it is the Matthews coefficient itself.
+        spread = (total**2 - (true**2).sum(axis=2)) * (total**2 - (predicted**2).sum(axis=2))
+        covered = right.sum(axis=2) * total - (true * predicted).sum(axis=2)
+        mcc = _divide(covered, np.sqrt(spread), otherwise=0.0)
+        if classes > 2:
+            f1 = _divide(2 * right, true + predicted)[:, 0]
+        else:
+            f1 = _divide(2 * right[:, :, 1], (true + predicted)[:, :, 1], otherwise=0.0)
+        if multi_label:
+            one_kind = (true == 0).any(axis=2)
+            mcc, f1, accuracy = (np.where(one_kind, np.nan, x) for x in (mcc, f1, accuracy))
+        return {"mcc": mcc, "f1": f1, "accuracy": accuracy}
+
+    return resampled
+
+
+def _ranking(task: Task, outputs: Outputs) -> Resampled:
+    """AUROC and AUPRC, label by label: sorted once, then cumulative sums of the weights in that order."""
+    scores, references = outputs.scores, outputs.references
+    if references.ndim == 1:
+        references = references[:, None] == np.arange(task.num_labels)
+        if task.num_labels == 2:
+            scores, references = scores[:, 1:], references[:, 1:]
+    labels = []
+    for label in range(scores.shape[1]):
+        order = np.argsort(-scores[:, label], kind="stable")
+        descending = scores[order, label]
+        starts = np.flatnonzero(np.r_[True, descending[1:] != descending[:-1]])  # of each run of equal scores
+        labels.append((outputs.example[order], references[order, label].astype(np.float64), starts))
+
+    def resampled(weights: Weights) -> dict[str, np.ndarray]:
+        auroc = np.full((len(weights), len(labels)), np.nan)
+        auprc = auroc.copy()
+        for label, (example, positive, starts) in enumerate(labels):
+            drawn = weights[:, example]
+            hits, drawn = _sum_runs(drawn * positive, starts), _sum_runs(drawn, starts)
+            true_positives, called = hits.cumsum(axis=1), drawn.cumsum(axis=1)
+            positives, total = true_positives[:, -1], called[:, -1]
+            negatives = total - positives
+            # A positive beats every negative that comes later, and half of those with its own score.
+            later = negatives[:, None] - (called - true_positives) + 0.5 * (drawn - hits)
+            auroc[:, label] = _divide((hits * later).sum(axis=1), positives * negatives)
+            precision = _divide(true_positives, called, otherwise=0.0)
+            area = _divide((hits * precision).sum(axis=1), positives)
+            auprc[:, label] = np.where(negatives > 0, area, np.nan)
+        return {"auroc": auroc, "auprc": auprc}
+
+    return resampled
+
+
+def _sum_runs(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    return values if len(starts) == values.shape[1] else np.add.reduceat(values, starts, axis=1)
+
+
+def _moments(outputs: Outputs) -> Resampled:
+    """R², Pearson and its square, all targets at once: they need only weighted sums of products."""
+    measured, predicted = outputs.references, outputs.scores
+    targets = measured.shape[1]
+    # In units of the measured spread around the measured mean, so that sums of squares lose no digits.
+    scale = np.where(np.ptp(measured, axis=0) > 0, measured.std(axis=0), 1.0)
+    y, p = (measured - measured.mean(axis=0)) / scale, (predicted - predicted.mean(axis=0)) / scale
+    error = (measured - predicted) / scale
+    columns = np.concatenate([y, p, y * y, p * p, y * p, error * error], axis=1)
+
+    def resampled(weights: Weights) -> dict[str, np.ndarray]:
+        means = (weights @ columns / weights.sum(axis=1, keepdims=True)).reshape(len(weights), 6, targets)
+        y_mean, p_mean, yy, pp, yp, squared_error = means.transpose(1, 0, 2)
+        varies = yy - y_mean**2 > 1e-12
+        variance, spread = yy - y_mean**2, pp - p_mean**2
+        r2 = np.where(varies, 1 - _divide(squared_error, variance), np.nan)
+        pearson = _divide(yp - y_mean * p_mean, np.sqrt(np.where(spread > 1e-12, variance * spread, 0)), otherwise=0.0)
+        pearson = np.where(varies, np.clip(pearson, -1, 1), np.nan)
+        return {"r2": r2, "pearson_r2": pearson**2, "pearson": pearson}
+
+    return resampled
+
+
+def _spearman(outputs: Outputs) -> Resampled:
+    """Spearman, target by target: ranks within a resample are cumulative weights in an order sorted once."""
+    targets = [
+        (_ties(outputs.references[:, target]), _ties(outputs.scores[:, target]))
+        for target in range(outputs.references.shape[1])
+    ]
+
+    def ranks(weights: Weights, order: np.ndarray, starts: np.ndarray, run: np.ndarray) -> np.ndarray:
+        drawn = _sum_runs(weights[:, order], starts)
+        middle = drawn.cumsum(axis=1) - 0.5 * drawn - 0.5 * weights.sum(axis=1, keepdims=True)  # centred on 0
+        return middle[:, run]
+
+    def resampled(weights: Weights) -> dict[str, np.ndarray]:
+        values = np.full((len(weights), len(targets)), np.nan)
+        for target, (measured, predicted) in enumerate(targets):
+            y, p = ranks(weights, *measured), ranks(weights, *predicted)
+            weighted = weights * y
+            covariance, variance = (np.einsum("bn,bn->b", weighted, x) for x in (p, y))
+            spread = np.einsum("bn,bn,bn->b", weights, p, p)
+            correlation = _divide(covariance, np.sqrt(variance * spread), otherwise=0.0)
+            values[:, target] = np.where(variance > 0, correlation, np.nan)
+        return {"spearman": values}
+
+    return resampled
+
+
+def _ties(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The order that sorts, where each run of equal values starts in it, and the run of each value."""
+    order = np.argsort(values, kind="stable")
+    ascending = values[order]
+    begins = np.r_[True, ascending[1:] != ascending[:-1]]
+    run = np.empty(len(values), dtype=np.int64)
+    run[order] = begins.cumsum() - 1
+    return order, np.flatnonzero(begins), run

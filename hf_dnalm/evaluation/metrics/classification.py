@@ -1,0 +1,95 @@
+"""Metrics of decisions: which class, or which tracks, the model says. MCC, F1 and accuracy.
+
+Predictions and references are class numbers (n,), or 0/1 decisions (n, tracks) for multi-label tasks, where every
+metric is computed track by track. A track whose references are all 0 or all 1 is undefined (NaN) for every metric.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from datasets import Features, List, Value
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, matthews_corrcoef
+
+from hf_dnalm.evaluation.metrics.local import LocalMetric
+
+_SHAPES = [
+    Features({"predictions": Value("int64"), "references": Value("int64")}),
+    Features({"predictions": List(Value("int64")), "references": List(Value("int64"))}),
+]
+
+
+class MCC(LocalMetric):
+    """Matthews correlation coefficient, its multi-class form for three classes or more; 0 for a constant prediction."""
+
+    metric_name = "mcc"
+    description_text = "Matthews correlation coefficient, -1 to 1; 0 is chance and any constant prediction."
+    feature_shapes = _SHAPES
+
+    @staticmethod
+    def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
+        """Value (1,), or (tracks,) of a multi-label task.
+
+        >>> MCC.score(np.array([1, 1, 0, 0]), np.array([1, 1, 0, 0])).tolist()
+        [1.0]
+        >>> MCC.score(np.array([1, 1, 1, 1]), np.array([1, 1, 0, 0])).tolist()
+        [0.0]
+        """
+        return _by_track(predictions, references, _matthews)
+
+
+class F1(LocalMetric):
+    """F1 of class 1 for two classes, F1 of every class (its mean is macro F1) for more; of value 1 for each track.
+
+    Which of the two it is follows from the classes: with none above 1 in references or predictions, it is binary.
+    """
+
+    metric_name = "f1"
+    description_text = "F1 of class 1 (two classes), macro F1 (more classes), or mean F1 over tracks (multi-label)."
+    feature_shapes = _SHAPES
+
+    @staticmethod
+    def score(predictions: np.ndarray, references: np.ndarray, *, num_classes: int | None = None) -> np.ndarray:
+        """Value (1,) for two classes, (classes,) for more, (tracks,) of a multi-label task.
+
+        Args:
+            num_classes: number of classes of the task; the largest that occurs + 1 when not given.
+
+        A class that neither occurs nor is predicted is undefined; one that is only predicted has F1 0.
+        """
+        if references.ndim == 2:
+            return _by_track(predictions, references, lambda p, r: f1_score(r, p, zero_division=0.0))
+        num_classes = num_classes or int(max(predictions.max(), references.max())) + 1
+        if num_classes <= 2:
+            return np.array([f1_score(references, predictions, labels=[0, 1], zero_division=0.0)])
+        table = confusion_matrix(references, predictions, labels=np.arange(num_classes)).astype(np.float64)
+        occurs = table.sum(axis=0) + table.sum(axis=1)
+        return np.divide(2 * np.diag(table), occurs, out=np.full(num_classes, np.nan), where=occurs > 0)
+
+
+class Accuracy(LocalMetric):
+    """Share of decisions that are right; for multi-label tasks of each track."""
+
+    metric_name = "accuracy"
+    description_text = "Share of right decisions; for multi-label tasks the mean over tracks."
+    feature_shapes = _SHAPES
+
+    @staticmethod
+    def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
+        """Value (1,), or (tracks,) of a multi-label task."""
+        return _by_track(predictions, references, lambda p, r: accuracy_score(r, p))
+
+
+def _matthews(predictions: np.ndarray, references: np.ndarray) -> float:
+    # scikit-learn warns when all predictions and references are one class, where the coefficient is 0 by convention.
+    if np.ptp(predictions) == 0 or np.ptp(references) == 0:
+        return 0.0
+    return matthews_corrcoef(references, predictions)
+
+
+def _by_track(predictions: np.ndarray, references: np.ndarray, metric) -> np.ndarray:
+    if references.ndim == 1:
+        return np.array([metric(predictions, references)], dtype=np.float64)
+    values = np.full(references.shape[1], np.nan)
+    for track in np.flatnonzero(np.ptp(references, axis=0) > 0):
+        values[track] = metric(predictions[:, track], references[:, track])
+    return values

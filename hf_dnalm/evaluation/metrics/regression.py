@@ -1,0 +1,105 @@
+"""Metrics of measured numbers: R² in its two meanings, Pearson and Spearman correlation, target by target.
+
+A target whose measured values are all equal is undefined (NaN) for every metric. A constant prediction of a target
+that varies correlates 0: it tells nothing, as with the Matthews coefficient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from datasets import Features, List, Value
+from scipy.stats import rankdata
+
+from hf_dnalm.evaluation.metrics.local import LocalMetric
+
+_SHAPES = [
+    Features({"predictions": Value("float64"), "references": Value("float64")}),
+    Features({"predictions": List(Value("float64")), "references": List(Value("float64"))}),
+]
+
+
+class R2(LocalMetric):
+    """R² as 1 - SSE/SST: the share of variance explained; below 0 when the mean would be the better prediction."""
+
+    metric_name = "r2"
+    description_text = "Coefficient of determination, 1 - SSE/SST; 0 for predicting the mean, below 0 when worse."
+    feature_shapes = _SHAPES
+
+    @staticmethod
+    def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
+        """Values (targets,).
+
+        >>> R2.score(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 3.0])).tolist()  # 1 - 1/2
+        [0.5]
+        """
+        return _by_target(predictions, references, _r2)
+
+
+class Pearson(LocalMetric):
+    """Pearson's correlation coefficient."""
+
+    metric_name = "pearson"
+    description_text = "Pearson correlation of predicted and measured values."
+    feature_shapes = _SHAPES
+
+    @staticmethod
+    def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
+        """Values (targets,)."""
+        return _by_target(predictions, references, _pearson)
+
+
+class PearsonR2(LocalMetric):
+    """R² as squared Pearson correlation: what a straight line through the predictions explains.
+
+    The papers of the field often print this number as "R²"; it forgives any scale and offset, 1 - SSE/SST does not.
+    """
+
+    metric_name = "pearson_r2"
+    description_text = "Squared Pearson correlation of predicted and measured values."
+    feature_shapes = _SHAPES
+
+    @staticmethod
+    def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
+        """Values (targets,).
+
+        >>> PearsonR2.score(np.array([30.0, 20.0, 10.0]), np.array([1.0, 2.0, 3.0])).round(6).tolist()
+        [1.0]
+        """
+        return _by_target(predictions, references, _pearson) ** 2
+
+
+class Spearman(LocalMetric):
+    """Spearman's rank correlation; ties get their mean rank."""
+
+    metric_name = "spearman"
+    description_text = "Spearman rank correlation of predicted and measured values."
+    feature_shapes = _SHAPES
+
+    @staticmethod
+    def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
+        """Values (targets,)."""
+        return _by_target(predictions, references, lambda p, r: _pearson(rankdata(p), rankdata(r)))
+
+
+def _r2(predictions: np.ndarray, references: np.ndarray) -> float:
+    return 1.0 - np.square(references - predictions).sum() / np.square(references - references.mean()).sum()
+
+
+def _pearson(predictions: np.ndarray, references: np.ndarray) -> float:
+    if np.ptp(predictions) == 0:
+        return 0.0
+    # Scaled to length 1 before the product, so that tiny values do not underflow.
+    p, r = predictions - predictions.mean(), references - references.mean()
+    return float(np.clip(p / np.linalg.norm(p) @ (r / np.linalg.norm(r)), -1.0, 1.0))
+
+
+def _by_target(predictions: np.ndarray, references: np.ndarray, metric: Callable[..., float]) -> np.ndarray:
+    if references.ndim == 1:
+        predictions, references = predictions[:, None], references[:, None]
+    predictions, references = predictions.astype(np.float64), references.astype(np.float64)
+    values = np.full(references.shape[1], np.nan)
+    for target in np.flatnonzero(np.ptp(references, axis=0) > 0):
+        values[target] = metric(predictions[:, target], references[:, target])
+    return values
