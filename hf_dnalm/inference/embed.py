@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import torch
-from torch import nn
 
 from hf_dnalm.inference.batches import Batch, run_batches
-from hf_dnalm.inference.predict import read_sequences
+from hf_dnalm.inference.predict import bare_model, read_sequences
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 Pooling = Literal["mean", "cls", "max"]
 
@@ -29,7 +28,7 @@ class Embeddings:
 
 
 def embed(
-    model: nn.Module,
+    model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     sequences: Dataset | Sequence[str],
     *,
@@ -58,9 +57,10 @@ def embed(
     """
     if pooling not in get_args(Pooling):
         raise ValueError(f"pooling is {pooling!r}; there are: {', '.join(get_args(Pooling))}")
-    body = model.get_base_model() if hasattr(model, "get_base_model") else model  # through a PEFT adapter
-    body = getattr(body, "base_model", body)  # without the head: a language model's is a tenth of the work
-    names, token_ids = read_sequences(tokenizer, sequences, names=names, overflow=overflow)
+    body = bare_model(model).base_model  # without the head: over 4,107 words it is a tenth of the work
+    names, token_ids = read_sequences(
+        tokenizer, sequences, names=names, overflow=overflow, vocab_size=model.config.vocab_size
+    )
 
     def forward(batch: Batch) -> torch.Tensor:
         inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
@@ -72,7 +72,7 @@ def embed(
         return pool(states[layer], batch.attention_mask, pooling)
 
     vectors = run_batches(
-        model,
+        body,
         token_ids,
         forward,
         pad_token_id=tokenizer.pad_token_id,
@@ -81,12 +81,12 @@ def embed(
         dtype=dtype,
         progress=progress,
     )
-    return Embeddings(names, np.array(vectors, dtype=np.float32).reshape(len(vectors), body.config.hidden_size))
+    return Embeddings(names, np.array(vectors, dtype=np.float32).reshape(len(vectors), model.config.hidden_size))
 
 
 def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, pooling: Pooling) -> torch.Tensor:
     """(b, n, h) hidden states of sequences padded on the right → (b, h) float32."""
-    hidden = hidden.float()  # a sum over a thousand tokens in bfloat16 keeps two digits
+    hidden = hidden.float()  # a sum over a thousand tokens would keep two digits in bfloat16
     mask = attention_mask.unsqueeze(-1)
     match pooling:
         case "mean":

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import torch
 from accelerate.utils import extract_model_from_parallel
+from datasets import Dataset
 from torch import nn
 
 from hf_dnalm.data.encode import encode_sequences
 from hf_dnalm.inference.batches import Batch, run_batches
-from hf_dnalm.sequence import normalize
 from hf_dnalm.tasks import Task
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 # transformers' own naming of model classes says what a head predicts for.
 _LEVELS: dict[str, Literal["sequence", "nucleotide"]] = {
@@ -85,7 +84,7 @@ class Predictions:
 
 
 def predict(
-    model: nn.Module,
+    model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     sequences: Dataset | Sequence[str],
     *,
@@ -109,17 +108,23 @@ def predict(
         overflow: what happens to a sequence that is longer than the model reads.
 
     Raises:
-        ValueError: the model has no task head or not the task's number of outputs; a sequence is empty, has a
-            letter that is not DNA, or is too long.
+        ValueError: the model has no task head, or one that does not fit the task; a sequence is empty, has a letter
+            that is not DNA, or is too long.
     """
     level = head_level(model)
     if task is None:
         task = Task.from_config(model.config, level=level)
     if task.num_labels != model.config.num_labels:
         raise ValueError(
-            f"task {task.name!r} has {task.num_labels} labels, but the model's head has {model.config.num_labels} outputs"
+            f"task {task.name!r} has {task.num_labels} labels, but the model's head gives {model.config.num_labels}"
         )
-    names, token_ids = read_sequences(tokenizer, sequences, names=names, overflow=overflow)
+    if task.level != level:
+        raise ValueError(f"task {task.name!r} is of {task.level} level, but the model's head is of {level} level")
+    if level == "nucleotide" and not hasattr(tokenizer, "bases_per_token"):
+        raise ValueError(f"{type(tokenizer).__name__} cannot say which bases a token covers; it needs bases_per_token")
+    names, token_ids = read_sequences(
+        tokenizer, sequences, names=names, overflow=overflow, vocab_size=model.config.vocab_size
+    )
     spans = [tokenizer.bases_per_token(ids) for ids in token_ids] if level == "nucleotide" else None
 
     def forward(batch: Batch) -> torch.Tensor | list[torch.Tensor]:
@@ -128,7 +133,7 @@ def predict(
             return model(**inputs).logits
         rows = [torch.from_numpy(spans[index]) for index in batch.indices]
         bases_per_token = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(batch.input_ids.device)
-        logits = model(**inputs, bases_per_token=bases_per_token).logits  # (b, max_bp, L)
+        logits = model(**inputs, bases_per_token=bases_per_token).logits.cpu()  # (b, max_bp, L)
         return [each[: int(row.sum())] for each, row in zip(logits, rows, strict=True)]
 
     results = run_batches(
@@ -152,10 +157,7 @@ def head_level(model: nn.Module) -> Literal["sequence", "nucleotide"]:
     Raises:
         ValueError: the model has no task head.
     """
-    bare = extract_model_from_parallel(model, keep_torch_compile=False)
-    if hasattr(bare, "get_base_model"):  # a PEFT adapter around the model
-        bare = bare.get_base_model()
-    name = type(bare).__name__
+    name = type(bare_model(model)).__name__
     for suffix, level in _LEVELS.items():
         if name.endswith(suffix):
             return level
@@ -165,39 +167,36 @@ def head_level(model: nn.Module) -> Literal["sequence", "nucleotide"]:
     )
 
 
+def bare_model(model: nn.Module) -> PreTrainedModel:
+    """The model inside the wrappers of torch.compile, distributed training and PEFT adapters."""
+    bare = extract_model_from_parallel(model, keep_torch_compile=False)
+    return bare.get_base_model() if hasattr(bare, "get_base_model") else bare
+
+
 def read_sequences(
     tokenizer: PreTrainedTokenizerBase,
     sequences: Dataset | Sequence[str],
     *,
     names: Sequence[str] | None,
     overflow: Literal["error", "truncate"],
+    vocab_size: int,
 ) -> tuple[list[str], list[np.ndarray]]:
-    """The names and the token ids of a data set or of plain strings, normalised and checked."""
+    """The names and the token ids of a data set or of plain strings, checked by `encode_sequences`."""
     if isinstance(sequences, str):
         raise ValueError("sequences must be a list of strings or a Dataset, not one string; put it into a list")
-    if hasattr(sequences, "column_names"):
-        missing = sorted({"name", "sequence"} - set(sequences.column_names))
-        if missing:
-            raise ValueError(f"the data set has no column {missing[0]!r}; it has: {', '.join(sequences.column_names)}")
+    if isinstance(sequences, Dataset):
+        for column in ("name", "sequence"):
+            if column not in sequences.column_names:
+                raise ValueError(f"the data set has no column {column!r}; it has: {', '.join(sequences.column_names)}")
         names, sequences = list(sequences["name"]), list(sequences["sequence"])
     names = [str(number) for number in range(1, len(sequences) + 1)] if names is None else [str(name) for name in names]
     if len(names) != len(sequences):
         raise ValueError(f"there are {len(names):,} names for {len(sequences):,} sequences")
-    normalised = []
-    for number, (name, sequence) in enumerate(zip(names, sequences, strict=True), start=1):
-        source = f"sequence {name!r} (record {number:,})"
-        if not sequence:
-            raise ValueError(f"{source} is empty; remove the record")
-        normalised.append(normalize(sequence, source=source))
-    token_ids = encode_sequences(
-        tokenizer, normalised, max_tokens=_max_tokens(tokenizer), overflow=overflow, names=names
+    # Tokenizers without a limit carry 1e30.
+    limit = tokenizer.model_max_length if tokenizer.model_max_length < 1_000_000_000 else None
+    return names, encode_sequences(
+        tokenizer, sequences, max_tokens=limit, overflow=overflow, names=names, vocab_size=vocab_size
     )
-    return names, token_ids
-
-
-def _max_tokens(tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """How many tokens the model reads; tokenizers without a limit carry 1e30."""
-    return tokenizer.model_max_length if tokenizer.model_max_length < 1_000_000_000 else None
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, TextIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -74,8 +74,8 @@ def write_table(predictions: Predictions, file: TextIO, *, delimiter: str = "\t"
         writer.writerows(zip(*(column.astype(str).tolist() for column in columns), strict=True))
 
 
-def _write_tsv(predictions: Predictions, file: BinaryIO) -> None:
-    with io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+def _write_tsv(predictions: Predictions, file: BinaryIO | gzip.GzipFile) -> None:
+    with io.TextIOWrapper(cast(BinaryIO, file), encoding="utf-8", newline="") as text:
         write_table(predictions, text)
 
 
