@@ -1,5 +1,6 @@
 """How good a model is: metrics with intervals, baselines to compare with, and a report."""
 
+from hf_dnalm.evaluation.baseline import kmer_baseline, majority_baseline
 from hf_dnalm.evaluation.bootstrap import bootstrap_intervals
 from hf_dnalm.evaluation.evaluate import Evaluation, Interval, evaluate
 from hf_dnalm.evaluation.metrics import METRICS
@@ -13,4 +14,6 @@ __all__ = [
     "bootstrap_intervals",
     "compute_metrics",
     "evaluate",
+    "kmer_baseline",
+    "majority_baseline",
 ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from hf_dnalm.evaluation.bootstrap import bootstrap_intervals
 from hf_dnalm.evaluation.metrics.local import mean_of_defined
 from hf_dnalm.evaluation.outputs import Outputs, read_outputs
 from hf_dnalm.evaluation.table import check_metric, label_metrics, n_scored_labels
+from hf_dnalm.inference import predict
 from hf_dnalm.tasks import Task
 
 if TYPE_CHECKING:
@@ -173,6 +174,8 @@ def evaluate(
     token_budget: int | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
+    overflow: Literal["error", "truncate"] = "error",
+    progress: Callable[[int], object] | None = None,
     name: str = "model",
     settings: dict[str, Any] | None = None,
 ) -> Evaluation:
@@ -182,19 +185,27 @@ def evaluate(
         dataset: columns `sequence` and `labels`, as `read_file` and `load_benchmark` give them.
         split: the name that the report shows.
         bootstrap: number of resamples for the intervals; 0 leaves them out.
-        token_budget, device, dtype: as in `predict`.
+        token_budget, device, dtype, overflow, progress: as in `predict`.
 
     Raises:
         ValueError: the data set has no labels, or they do not fit the task or the model.
     """
-    from hf_dnalm.inference import predict
-
     if "labels" not in dataset.column_names:
         raise ValueError(
             f"the {split} sequences have no labels, so there is nothing to score (columns: "
             f"{', '.join(dataset.column_names)}); use predict for sequences without labels"
         )
-    predictions = predict(model, tokenizer, dataset, task=task, token_budget=token_budget, device=device, dtype=dtype)
+    predictions = predict(
+        model,
+        tokenizer,
+        dataset,
+        task=task,
+        token_budget=token_budget,
+        device=device,
+        dtype=dtype,
+        overflow=overflow,
+        progress=progress,
+    )
     return Evaluation.from_logits(
         task,
         predictions.logits,

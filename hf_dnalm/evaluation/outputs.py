@@ -32,10 +32,10 @@ class Outputs(NamedTuple):
     n: int
 
     def decisions(self, task: Task) -> np.ndarray:
-        """Classes (rows,) of the highest score, or 0/1 (rows, tracks): 1 where the probability exceeds one half."""
+        """Classes (rows,) of the highest score, or 0/1 (rows, tracks): 1 where the probability is one half or more."""
         if task.problem_type == "single_label_classification":
             return self.scores.argmax(axis=1)
-        return (self.scores > 0).astype(np.int64)
+        return (self.scores >= 0).astype(np.int64)
 
 
 def read_outputs(task: Task, logits: np.ndarray | Sequence, labels: np.ndarray | Sequence) -> Outputs:

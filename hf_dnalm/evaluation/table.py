@@ -25,7 +25,8 @@ def compute_metrics(task: Task, logits: np.ndarray | Sequence, labels: np.ndarra
     Two classes: MCC, F1 of class 1, accuracy, AUROC and AUPRC of class 1. More classes: multi-class MCC, macro F1,
     accuracy, and AUROC and AUPRC as the mean over classes, each against the rest. Multi-label: the mean over tracks of
     each, decisions at probability one half. Regression: R² as 1 - SSE/SST ("r2") and as squared Pearson correlation
-    ("pearson_r2"), Pearson and Spearman, the mean over targets. Nucleotide level: over all bases whose label is not -100.
+    ("pearson_r2"), Pearson and Spearman, the mean over targets. Nucleotide level: over all bases whose label
+    is not -100.
 
     Args:
         logits: (n, labels); shapes as in `read_outputs`. Softmax or sigmoid happens here, not before.

@@ -1,0 +1,233 @@
+"""What any model must beat: the majority (or mean), and a linear model on k-mer counts, scored like the model itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.preprocessing import StandardScaler
+
+from hf_dnalm.evaluation.evaluate import Evaluation
+from hf_dnalm.evaluation.outputs import IGNORED
+from hf_dnalm.evaluation.table import compute_metrics
+from hf_dnalm.sequence import reverse_complement
+from hf_dnalm.tasks import Task
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # of the regularisation, per training example, tried on the training split
+MAX_TRIED = 10_000  # training sequences that choose the strength; all of them then train the model
+CHUNK_BP = 4_000_000  # bases counted at once
+_CODE = np.full(256, 4, dtype=np.uint8)  # everything but the four bases, N above all, is 4
+_CODE[np.frombuffer(b"ACGTacgt", dtype=np.uint8)] = [0, 1, 2, 3, 0, 1, 2, 3]
+
+
+def majority_baseline(
+    task: Task, train: Dataset, test: Dataset, *, split: str = "test", bootstrap: int = 1000, seed: int = 0
+) -> Evaluation:
+    """The predictor that never looks at the sequence: majority class, share of positives of each track, or mean.
+
+    Args:
+        train, test: data sets with `labels`; the constants come from `train`, the scores from `test`.
+        split, bootstrap, seed: as in `Evaluation.from_logits`.
+    """
+    labels = _labels(train, "training")
+    match task.problem_type:
+        case "regression":
+            name, answer = "mean of the training values", np.mean(labels, axis=0, dtype=np.float64)
+        case "multi_label_classification":
+            share = (np.sum(labels, axis=0) + 1) / (len(labels) + 2)  # never 0 or 1: Laplace's rule
+            name, answer = "share of positives in training", np.log(share / (1 - share))
+        case "single_label_classification":
+            classes = np.concatenate([np.asarray(x) for x in labels]) if task.level == "nucleotide" else labels
+            counts = np.bincount(np.asarray(classes)[np.asarray(classes) != IGNORED], minlength=task.num_labels)
+            name, answer = "majority class of training", np.log((counts + 1) / (counts.sum() + len(counts)))
+    truth = _labels(test, split)
+    row = np.atleast_1d(answer)
+    logits = [np.tile(row, (len(x), 1)) for x in truth] if task.level == "nucleotide" else np.tile(row, (len(truth), 1))
+    settings = {"n_train": len(train)}
+    return Evaluation.from_logits(
+        task, logits, truth, split=split, bootstrap=bootstrap, seed=seed, name=name, settings=settings
+    )
+
+
+def kmer_baseline(
+    task: Task,
+    train: Dataset,
+    test: Dataset,
+    *,
+    k: int = 5,
+    both_strands: bool = False,
+    max_train: int = 50_000,
+    split: str = "test",
+    bootstrap: int = 1000,
+    seed: int = 0,
+) -> Evaluation:
+    """A linear model on k-mer frequencies: logistic regression (one per track if multi-label), ridge for numbers.
+
+    Features are the counts of the 4^k k-mers divided by their sum, each scaled to variance 1 on `train`. The strength
+    of the L2 penalty is the best of `STRENGTHS` by the task's metric in threefold cross-validation on (up to
+    `MAX_TRIED` sequences of) `train`; `test` is only scored.
+
+    Args:
+        train, test: data sets with `sequence` and `labels`.
+        k: 1 to 6.
+        both_strands: count every k-mer together with its reverse complement, for tasks without a strand.
+        max_train: a larger training split is sampled down to this, with `seed`; the report says so.
+        split, bootstrap, seed: as in `Evaluation.from_logits`.
+
+    Raises:
+        ValueError: k is out of range; a nucleotide-level task; no labels.
+    """
+    if not 1 <= k <= 6:
+        raise ValueError(f"k is {k}; the k-mer baseline counts k-mers of 1 to 6 letters")
+    if task.level == "nucleotide":
+        raise ValueError("the k-mer baseline scores whole sequences; for a nucleotide-level task use majority_baseline")
+    generator = np.random.default_rng(seed)
+    labels, truth = _labels(train, "training"), _labels(test, split)
+    chosen = _sample(len(train), max_train, generator)
+    labels = labels[chosen]
+    counts = kmer_counts(train.select(chosen)["sequence"], k=k, both_strands=both_strands)
+    scaler = StandardScaler(with_mean=False)
+    features = scaler.fit_transform(_frequencies(counts))
+    strength = _best_strength(task, features, labels, generator)
+    test_counts = kmer_counts(test["sequence"], k=k, both_strands=both_strands)
+    logits = _fit_predict(task, features, labels, scaler.transform(_frequencies(test_counts)), strength)
+    kind = "ridge regression" if task.problem_type == "regression" else "logistic regression"
+    settings: dict[str, Any] = {
+        "k": k,
+        "both_strands": both_strands,
+        "penalty_per_example": strength,
+        "n_train": len(chosen),
+        "n_train_available": len(train),
+    }
+    return Evaluation.from_logits(
+        task, logits, truth, split=split, bootstrap=bootstrap, seed=seed, name=f"{k}-mer {kind}", settings=settings
+    )
+
+
+def kmer_counts(sequences: Sequence[str], *, k: int, both_strands: bool = False) -> sparse.csr_array:
+    """How often each k-mer occurs in each sequence, at every position (overlapping).
+
+    A k-mer that contains N, or anything else but A, C, G and T, is left out.
+
+    Returns:
+        (n, 4^k) float32; column = the k-mer read as a number in base 4, A C G T = 0 1 2 3.
+
+    >>> counts = kmer_counts(["ACGACN", "T"], k=2).toarray()
+    >>> counts.shape, counts[0, 0b0001], counts[0, 0b0110], counts.sum()  # AC twice, CG once, GA once
+    ((2, 16), np.float32(2.0), np.float32(1.0), np.float32(4.0))
+    """
+    partner = _reverse_complement_codes(k) if both_strands else None
+    parts = []
+    for chunk in _chunks(sequences):
+        # One N ends each sequence, so that no k-mer spans two.
+        lengths = np.array([len(sequence) + 1 for sequence in chunk])
+        letters = _CODE[np.frombuffer(("N".join(chunk) + "N" * k).encode("ascii"), dtype=np.uint8)]
+        windows = len(letters) - k + 1
+        code, valid = np.zeros(windows, dtype=np.int32), np.ones(windows, dtype=bool)
+        for offset in range(k):
+            letter = letters[offset : offset + windows]
+            code = code * 4 + letter
+            valid &= letter < 4
+        row = np.repeat(np.arange(len(chunk), dtype=np.int32), lengths)[:windows]
+        code, row = code[valid], row[valid]
+        if partner is not None:
+            code, row = np.concatenate([code, partner[code]]), np.concatenate([row, row])
+        ones = np.ones(len(code), dtype=np.float32)
+        parts.append(sparse.csr_array((ones, (row, code)), shape=(len(chunk), 4**k)))
+    return sparse.csr_array(sparse.vstack(parts))
+
+
+def _chunks(sequences: Sequence[str]) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    size = 0
+    for sequence in sequences:
+        if chunk and size + len(sequence) > CHUNK_BP:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(sequence)
+        size += len(sequence)
+    yield chunk
+
+
+def _reverse_complement_codes(k: int) -> np.ndarray:
+    number = {letter: value for value, letter in enumerate("ACGT")}
+    kmers = [""]
+    for _ in range(k):
+        kmers = [kmer + letter for kmer in kmers for letter in "ACGT"]
+    reverse = [reverse_complement(kmer) for kmer in kmers]
+    return np.array([sum(number[x] * 4**i for i, x in enumerate(reversed(kmer))) for kmer in reverse], dtype=np.int32)
+
+
+def _frequencies(counts: sparse.csr_array) -> sparse.csr_array:
+    total = np.maximum(counts.sum(axis=1), 1)
+    return sparse.csr_array(counts.multiply(1 / total[:, None]))
+
+
+def _labels(dataset: Dataset, split: str) -> np.ndarray | list:
+    if "labels" not in dataset.column_names:
+        raise ValueError(f"the {split} sequences have no labels (columns: {', '.join(dataset.column_names)})")
+    labels = dataset["labels"][:]
+    try:
+        return np.asarray(labels)
+    except ValueError:  # one label per base: rows of different lengths
+        return labels
+
+
+def _sample(n: int, most: int, generator: np.random.Generator) -> np.ndarray:
+    return np.arange(n) if n <= most else np.sort(generator.choice(n, most, replace=False))
+
+
+def _best_strength(task: Task, features: sparse.csr_array, labels: np.ndarray, generator: np.random.Generator) -> float:
+    tried = _sample(len(labels), MAX_TRIED, generator)
+    features, labels = features[tried], labels[tried]
+    single_label = task.problem_type == "single_label_classification"
+    # Every class must be there to train on; with fewer than three of one, stratified folds do not exist.
+    stratify = single_label and min(np.unique(labels, return_counts=True)[1]) >= 3
+    folds = (StratifiedKFold if stratify else KFold)(3, shuffle=True, random_state=int(generator.integers(2**31)))
+    if len(labels) < 3:
+        return STRENGTHS[len(STRENGTHS) // 2]
+    scores = np.zeros(len(STRENGTHS))
+    for inside, outside in folds.split(features, labels):
+        for index, strength in enumerate(STRENGTHS):
+            logits = _fit_predict(task, features[inside], labels[inside], features[outside], strength)
+            score = compute_metrics(task, logits, labels[outside])[task.metric]
+            scores[index] += np.nan_to_num(score if task.greater_is_better else -score)
+    return STRENGTHS[int(scores.argmax())]
+
+
+def _fit_predict(
+    task: Task, features: sparse.csr_array, labels: np.ndarray, unseen: sparse.csr_array, strength: float
+) -> np.ndarray:
+    """Logits (n, L) of `unseen`. `strength` is the L2 penalty per training example, so it means the same at any n."""
+    if task.problem_type == "regression":
+        # Dense, because one factorisation then serves all targets; 50,000 sequences of 4^5 k-mers are 200 MB.
+        model = Ridge(alpha=strength * len(labels), solver="cholesky", copy_X=False)
+        return model.fit(features.toarray(), labels).predict(unseen).reshape(unseen.shape[0], -1)
+    if task.problem_type == "single_label_classification":
+        return _fit_classes(features, labels, unseen, strength, task.num_labels)
+    tracks = [_fit_classes(features, labels[:, track], unseen, strength, 2) for track in range(task.num_labels)]
+    return np.stack([logits[:, 1] - logits[:, 0] for logits in tracks], axis=1)
+
+
+def _fit_classes(
+    features: sparse.csr_array, labels: np.ndarray, unseen: sparse.csr_array, strength: float, num_classes: int
+) -> np.ndarray:
+    """Logits (n, classes); a class that was never seen in training lies 30 below the least likely one."""
+    classes = np.unique(labels)
+    if len(classes) == 1:
+        seen = np.zeros((unseen.shape[0], 1))
+    else:
+        model = LogisticRegression(C=1 / (strength * len(labels)), tol=1e-3, max_iter=2000)
+        seen = model.fit(features, labels).decision_function(unseen)
+        if seen.ndim == 1:  # two classes: the log-odds of the second
+            seen = np.stack([np.zeros_like(seen), seen], axis=1)
+    logits = np.repeat(seen.min(axis=1, keepdims=True) - 30.0, num_classes, axis=1)
+    logits[:, classes] = seen
+    return logits
