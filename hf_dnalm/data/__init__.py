@@ -1,16 +1,23 @@
 """Files and benchmarks as datasets, and datasets as batches of token ids."""
 
+from hf_dnalm.data.benchmarks import Benchmark, benchmark_tasks, load_benchmark
 from hf_dnalm.data.collate import SequenceCollator
 from hf_dnalm.data.encode import encode_dataset, encode_sequences
 from hf_dnalm.data.files import infer_task, read_file
+from hf_dnalm.data.simulate import SPLICE_SITES_SIMULATED, simulate_splice_sites
 from hf_dnalm.data.splits import split_three, split_validation
 
 __all__ = [
+    "SPLICE_SITES_SIMULATED",
+    "Benchmark",
     "SequenceCollator",
+    "benchmark_tasks",
     "encode_dataset",
     "encode_sequences",
     "infer_task",
+    "load_benchmark",
     "read_file",
+    "simulate_splice_sites",
     "split_three",
     "split_validation",
 ]

@@ -1,0 +1,91 @@
+"""Published benchmarks as splits of labelled sequences; one file for each suite."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hf_dnalm.data.benchmarks import plant_genomic_benchmark
+from hf_dnalm.data.benchmarks.published import Benchmark, PublishedTask, load_published
+from hf_dnalm.tasks import Task
+
+__all__ = ["Benchmark", "benchmark_tasks", "load_benchmark"]
+
+
+class _Suite(NamedTuple):
+    tasks: Mapping[str, PublishedTask]
+    aliases: Mapping[str, str]
+
+
+_SUITES = {
+    plant_genomic_benchmark.SUITE: _Suite(plant_genomic_benchmark.TASKS, plant_genomic_benchmark.ALIASES),
+}
+_SUITE_ALIASES = {"pgb": plant_genomic_benchmark.SUITE}
+
+
+def benchmark_tasks() -> dict[str, dict[str, Task]]:
+    """Every suite, and for each the tasks by the name that `load_benchmark` takes."""
+    return {
+        suite: {name: published.task for name, published in content.tasks.items()} for suite, content in _SUITES.items()
+    }
+
+
+def load_benchmark(
+    suite: str,
+    task: str,
+    *,
+    data_dir: str | Path | None = None,
+    streaming: bool = False,
+    splits: Sequence[str] | None = None,
+    revision: str | None = None,
+    seed: int = 0,
+    allow_subset: bool = False,
+) -> Benchmark:
+    """The splits of a published task, checked as `read_file` checks, and the task itself.
+
+    Labels of every record are checked against the task. Names may repeat, as they do in published files. Where there
+    is no validation file, validation is drawn from the training rows by `seed` (10 %, by class where there are
+    classes, equal sequences kept together), unless streaming; the task's description notes it.
+
+    Args:
+        suite: "plant-genomic-benchmark" (or "pgb").
+        task: as in `benchmark_tasks`; common other spellings are understood.
+        data_dir: a local folder in the repo's layout, files plain or .gz, instead of the Hub. Splits whose file is
+            not there are left out.
+        streaming: iterable splits that are read record by record, from the Hub or from `data_dir`.
+        splits: only these, and a drawn validation where none was published. Files of several GB (chromatin training
+            data) are downloaded only when named here.
+        revision: of the repo; None is the pinned commit that the row counts belong to.
+        seed: of a drawn validation split.
+        allow_subset: accept a file with another number of rows than was published, and note it in the task.
+
+    Raises:
+        ValueError: unknown suite, task or split; a record that is refused; a number of rows that differs from the
+            published one; a file too large to download unasked.
+        FileNotFoundError: no such folder or file, or the Hub cannot be reached.
+    """
+    suite = _SUITE_ALIASES.get(suite, suite)
+    if suite not in _SUITES:
+        known = ", ".join([*_SUITES, *_SUITE_ALIASES])
+        raise ValueError(f"no benchmark suite {suite!r}; there are: {known}")
+    return load_published(
+        _find(suite, task),
+        data_dir=data_dir,
+        streaming=streaming,
+        splits=splits,
+        revision=revision,
+        seed=seed,
+        allow_subset=allow_subset,
+    )
+
+
+def _find(suite: str, task: str) -> PublishedTask:
+    tasks, aliases = _SUITES[suite]
+    name = aliases.get(task, task)
+    if name not in tasks:
+        close = difflib.get_close_matches(task, [*tasks, *aliases], n=3)
+        advice = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(tasks)}"
+        raise ValueError(f"no task {task!r} in {suite}; {advice}")
+    return tasks[name]
