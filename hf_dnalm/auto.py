@@ -1,4 +1,4 @@
-"""The drop-in Auto classes: they read what we wrote, what upstream published, adapters, and the rest as transformers."""
+"""The drop-in Auto classes: what we wrote, what upstream published, adapters, and whatever transformers reads."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class AutoConfig(transformers.AutoConfig):
     """transformers' AutoConfig, which also reads upstream's config.json of our families as our own config."""
 
     @classmethod
-    def from_pretrained(  # type: ignore[override]
+    def from_pretrained(
         cls, pretrained_model_name_or_path: str | os.PathLike[str], *, family: str | None = None, **kwargs: Any
     ) -> Any:
         """As in transformers, with `family="…"` to name a family whatever the content of config.json says."""
@@ -120,7 +120,7 @@ class AutoTokenizer(transformers.AutoTokenizer):
     """transformers' AutoTokenizer, which also reads upstream's k-mer vocabularies (vocab.txt) as our fast tokenizer."""
 
     @classmethod
-    def from_pretrained(  # type: ignore[override]
+    def from_pretrained(
         cls,
         pretrained_model_name_or_path: str | os.PathLike[str],
         *args: Any,

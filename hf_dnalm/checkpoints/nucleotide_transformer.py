@@ -93,7 +93,7 @@ _UPSTREAM_DEFAULTS = {
 }
 
 # Keys that choose a computation we don't have, with the values that ask for nothing.
-_REQUIRED = {
+_REQUIRED: dict[str, tuple[Any, ...]] = {
     "is_folding_model": (False, None),
     "esmfold_config": (None,),
     "vocab_list": (None,),
@@ -255,7 +255,7 @@ def _v2(name: str, parameters: int, *, revision: str | None = None, k: int = 6, 
     )
 
 
-def _sizes(hidden: int, layers: int, heads: int, intermediate: int) -> dict[str, int]:
+def _sizes(hidden: int, layers: int, heads: int, intermediate: int) -> dict[str, Any]:
     return {
         "hidden_size": hidden,
         "num_hidden_layers": layers,

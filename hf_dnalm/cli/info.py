@@ -1,0 +1,240 @@
+"""`dnalm info SRC`: what a checkpoint is, what it reads and what it costs, without loading its weights."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from hf_dnalm.checkpoints import Checkpoint, Passport, find_checkpoint
+
+if TYPE_CHECKING:
+    from hf_dnalm.registry import Recognised, Source
+
+_TITLES = {
+    "AutoModel": "encoder without a head",
+    "AutoModelForMaskedLM": "masked language model",
+    "AutoModelForSequenceClassification": "sequence head",
+    "AutoModelForTokenClassification": "token head",
+}
+
+
+def run(arguments: list[str]) -> None:
+    """Print what is known about a folder or a Hub id."""
+    parser = argparse.ArgumentParser(
+        prog="dnalm info",
+        description="What a checkpoint is, what it reads and what it costs. A published id that this package knows is "
+        "answered from its own table, offline.",
+    )
+    parser.add_argument("source", metavar="SRC", help="a folder or a Hub id")
+    parser.add_argument("--family", help="read it as this family, whatever its config.json says")
+    parser.add_argument("--revision", help="branch, tag or commit on the Hub; reads the repository itself")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of text")
+    options = parser.parse_args(arguments)
+    facts = describe(options.source, family=options.family, revision=options.revision)
+    print(json.dumps(facts, indent=2) if options.json else text(facts))
+
+
+def describe(source: str, *, family: str | None = None, revision: str | None = None) -> dict[str, Any]:
+    """The facts about a checkpoint; what is not known is None.
+
+    Raises:
+        OSError: there is no such folder or repository.
+        ValueError: its config.json is of no family that we or transformers know.
+    """
+    known = None if os.path.exists(source) or revision or family else find_checkpoint(source)
+    if known is not None:
+        return _published(*known)
+    from hf_dnalm.registry import Source
+
+    place = Source.of(source, {"revision": revision})
+    adapter = place.json("adapter_config.json")
+    if adapter is not None and place.path("config.json") is None:
+        base = adapter.get("base_model_name_or_path")
+        return {"source": source, "kind": f"{adapter.get('peft_type', 'PEFT')} adapter", "base_model": base}
+    found = place.recognise(family)
+    if found is None:
+        return _left_to_transformers(place)
+    facts = _local(place, found)
+    if adapter is not None:
+        facts["kind"] = f"{adapter.get('peft_type', 'PEFT')} adapter with the config of its {facts['kind']}"
+        facts["base_model"] = adapter.get("base_model_name_or_path")
+    return facts
+
+
+def _published(passport: Passport, checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "source": checkpoint.hub_id,
+        "kind": "published checkpoint",
+        "family": passport.family,
+        "trained_on": checkpoint.trained_on,
+        "k": checkpoint.k,
+        "vocabulary": checkpoint.config["vocab_size"],
+        "context_tokens": checkpoint.context_tokens,
+        "context_bp": checkpoint.context_bp,
+        **_cost(checkpoint.parameters),
+        "heads": ["masked language model"],
+        "licence": passport.licence,
+        "revision": checkpoint.revision,
+        "config_checked": checkpoint.config_checked,
+        "architecture": {key: checkpoint.config[key] for key in _SIZES},
+    }
+
+
+_SIZES = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "position_embedding_type",
+    "token_dropout",
+)
+
+
+def _cost(parameters: int) -> dict[str, Any]:
+    """Size and the memory of the weights alone, in bytes."""
+    return {"parameters": parameters, "memory_float32": 4 * parameters, "memory_bfloat16": 2 * parameters}
+
+
+def _local(source: Source, found: Recognised) -> dict[str, Any]:
+    config = found.config(source.name)
+    names = _weight_names(source)
+    auto_class = _auto_class(found, names)
+    k = _k_of_tokenizer(source)
+    tokens = found.passport.context_tokens(config)
+    facts: dict[str, Any] = {
+        "source": source.name,
+        "kind": _TITLES[auto_class],
+        "family": found.passport.family,
+        "k": k,
+        "vocabulary": config.vocab_size,
+        "context_tokens": tokens,
+        "context_bp": None if k is None else (tokens - 1) * k,
+        **_cost(_count(found.passport, auto_class, config)),
+        "heads": None if names is None else _heads(found.passport, names),
+        "licence": found.passport.licence,
+        "revision": source.hub.get("revision"),
+        "architecture": {key: getattr(config, key) for key in _SIZES},
+    }
+    if auto_class in found.passport.new_heads:
+        facts |= {"problem_type": config.problem_type, "labels": list(config.id2label.values())}
+    return facts
+
+
+def _auto_class(found: Recognised, names: Iterable[str] | None) -> str:
+    """The Auto class that takes the whole file: by the class it was saved from, or by the heads it holds."""
+    from hf_dnalm.registry import auto_map
+
+    architectures = found.contents.get("architectures") or []
+    for auto_class, reference in auto_map(found.passport).items():
+        if reference.rpartition(".")[2] in architectures:
+            return auto_class
+    held = [] if names is None else list(names)
+    for auto_class, prefix in found.passport.heads.items():
+        if any(name.startswith(prefix) for name in held):
+            return auto_class
+    return "AutoModelForMaskedLM" if names is None else "AutoModel"
+
+
+def _heads(passport: Passport, names: Iterable[str]) -> list[str]:
+    """Which heads a file holds, each prefix once."""
+    held = tuple(names)
+    titles = {"lm_head.": "masked language model", "classifier.": "classifier"}
+    return [titles.get(prefix, prefix) for prefix in dict.fromkeys(passport.heads.values()) if _any(held, prefix)]
+
+
+def _any(names: Iterable[str], prefix: str) -> bool:
+    return any(name.startswith(prefix) for name in names)
+
+
+def _count(passport: Passport, auto_class: str, config: Any) -> int:
+    """Parameters of the model, which is built without memory for them."""
+    import torch
+
+    from hf_dnalm.registry import model_class
+
+    with torch.device("meta"):
+        model = model_class(passport, auto_class)(config)
+    return sum(each.numel() for each in model.parameters())
+
+
+def _weight_names(source: Source) -> list[str] | None:
+    """The names of the stored tensors; None where a local folder holds no weights, or they are not at hand."""
+    for file in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
+        index = source.json(file)
+        if index is not None:
+            return list(index["weight_map"])
+    if not os.path.exists(source.name):
+        return None  # one large file on the Hub: nothing worth a download
+    path = source.path("model.safetensors")
+    if path is not None:
+        from safetensors import safe_open
+
+        with safe_open(path, framework="pt") as weights:
+            return list(weights.keys())
+    path = source.path("pytorch_model.bin")
+    if path is not None:
+        import torch
+
+        return list(torch.load(path, map_location="meta", weights_only=True))
+    return None
+
+
+def _k_of_tokenizer(source: Source) -> int | None:
+    """The k of the k-mer tokenizer that lies beside the config, or None."""
+    from hf_dnalm.auto import AutoTokenizer
+
+    if source.path("tokenizer.json") is None and source.path("vocab.txt") is None:
+        return None
+    return getattr(AutoTokenizer.from_pretrained(source.name, **source.hub), "k", None)
+
+
+def _left_to_transformers(source: Source) -> dict[str, Any]:
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    config = AutoConfig.from_pretrained(source.name, **source.hub)
+    with torch.device("meta"):
+        model = AutoModel.from_config(config)
+    return {
+        "source": source.name,
+        "kind": f"{config.model_type} model, of no family of this package: transformers reads it",
+        "vocabulary": getattr(config, "vocab_size", None),
+        **_cost(sum(each.numel() for each in model.parameters())),
+    }
+
+
+def text(facts: dict[str, Any]) -> str:
+    """The facts, a line each."""
+    lines = [facts["source"], f"  {facts['kind']}"]
+
+    def line(name: str, value: str | None) -> None:
+        if value:
+            lines.append(f"  {name:<11}{value}")
+
+    line("base model", facts.get("base_model"))
+    line("family", facts.get("family"))
+    line("trained on", facts.get("trained_on"))
+    if "context_tokens" in facts:
+        bp = facts["context_bp"]
+        kmers = "" if facts["k"] is None else f"{facts['k']}-mers, "
+        line("reads", f"{kmers}up to {facts['context_tokens']:,} tokens" + ("" if bp is None else f" = {bp:,} bp"))
+    if "parameters" in facts:
+        full, half = facts["memory_float32"] / 2**30, facts["memory_bfloat16"] / 2**30
+        line("costs", f"{facts['parameters']:,} parameters: {full:,.2f} GiB in float32, {half:,.2f} GiB in bfloat16")
+    if "heads" in facts:
+        heads = facts["heads"]
+        line("heads", "not looked at" if heads is None else ", ".join(heads) or "none: hidden states only")
+    if "labels" in facts:
+        line("predicts", f"{facts['problem_type'] or 'labels'}: {', '.join(map(str, facts['labels']))}")
+    line("licence", facts.get("licence"))
+    if facts["kind"] == "published checkpoint":
+        line("revision", facts["revision"] or "main (none is pinned)")
+        if not facts["config_checked"]:
+            lines.append("  Its sizes follow the authors' code; its config.json was not compared with them.")
+    else:
+        line("revision", facts.get("revision"))
+    return "\n".join(lines)

@@ -1,0 +1,102 @@
+"""`dnalm list`: the published checkpoints that this package knows, or the benchmark tasks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from hf_dnalm.checkpoints import PASSPORTS
+
+
+def run(arguments: list[str]) -> None:
+    """Print a table, or with --json the same as JSON."""
+    parser = argparse.ArgumentParser(
+        prog="dnalm list",
+        description="The published checkpoints that this package knows, or with --tasks the benchmark tasks.",
+    )
+    parser.add_argument("--tasks", action="store_true", help="list benchmark tasks in place of checkpoints")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
+    options = parser.parse_args(arguments)
+    rows = task_rows() if options.tasks else checkpoint_rows()
+    if options.json:
+        print(json.dumps(rows, indent=2))
+        return
+    print(table(rows, TASK_COLUMNS if options.tasks else CHECKPOINT_COLUMNS))
+    if not options.tasks:
+        print()
+        print("context: the longest input. revision: the commit that was checked and is read; main where none was.")
+
+
+CHECKPOINT_COLUMNS = ("checkpoint", "family", "parameters", "k", "tokens", "context", "licence", "revision")
+TASK_COLUMNS = ("task", "type", "labels", "metric", "length", "licence")
+
+
+def checkpoint_rows() -> list[dict[str, Any]]:
+    """One row a checkpoint: plain numbers; `context_bp` in bp, `context_tokens` in tokens, <cls> counted."""
+    return [
+        {
+            "checkpoint": checkpoint.hub_id,
+            "family": passport.family,
+            "parameters": checkpoint.parameters,
+            "k": checkpoint.k,
+            "context_tokens": checkpoint.context_tokens,
+            "context_bp": checkpoint.context_bp,
+            "licence": passport.licence,
+            "revision": checkpoint.revision,
+        }
+        for passport in PASSPORTS
+        for checkpoint in passport.checkpoints
+    ]
+
+
+def task_rows() -> list[dict[str, Any]]:
+    """One row a benchmark task: what it asks, what is scored; `length_bp`: shortest and longest sequence."""
+    from hf_dnalm.data.benchmarks import benchmark_tasks
+
+    return [
+        {
+            "suite": suite,
+            "task": name,
+            "problem_type": task.problem_type,
+            "num_labels": task.num_labels,
+            "metric": task.metric,
+            "length_bp": task.length_bp,
+            "licence": task.licence,
+            "description": task.description,
+        }
+        for suite, tasks in benchmark_tasks().items()
+        for name, task in tasks.items()
+    ]
+
+
+def table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    """The rows as aligned columns, a line each."""
+    lines = [columns, *([_cell(row, column) for column in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def _cell(row: dict[str, Any], column: str) -> str:
+    """What a table shows of a row's numbers."""
+    if column == "parameters":
+        return f"{row['parameters'] / 1e6:,.1f} M"
+    if column == "tokens":
+        return f"{row['context_tokens']:,}"
+    if column == "context":
+        return f"{row['context_bp']:,} bp"
+    if column == "revision":
+        return row["revision"] or "main"
+    if column == "task" and "suite" in row:
+        return f"{row['suite']}/{row['task']}"
+    if column == "type":
+        return row["problem_type"].removesuffix("_classification").replace("_", "-")
+    if column == "labels":
+        return str(row["num_labels"])
+    if column == "length":
+        shortest, longest = row["length_bp"] or (None, None)
+        return "" if shortest is None else f"{shortest:,} bp" if shortest == longest else f"{shortest:,}–{longest:,} bp"
+    return str(row[column])
