@@ -1,4 +1,4 @@
-"""What any model must beat: the majority (or mean), and a linear model on k-mer counts, scored like the model itself."""
+"""What any model must beat: the majority (or mean), and a linear model on k-mer counts, both scored like the model."""
 
 from __future__ import annotations
 

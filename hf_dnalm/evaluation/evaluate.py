@@ -37,8 +37,8 @@ class Interval(NamedTuple):
         if math.isnan(self.value):
             return "undefined"
         if math.isnan(self.low):
-            return f"{self.value:.3f}"
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+            return f"{self.value:z.3f}"
+        return f"{self.value:z.3f} ({self.low:z.3f} to {self.high:z.3f})"
 
 
 @dataclass(frozen=True, eq=False)

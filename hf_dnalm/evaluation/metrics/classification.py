@@ -22,6 +22,7 @@ class MCC(LocalMetric):
     """Matthews correlation coefficient, its multi-class form for three classes or more; 0 for a constant prediction."""
 
     metric_name = "mcc"
+    title = "MCC"
     description_text = "Matthews correlation coefficient, -1 to 1; 0 is chance and any constant prediction."
     feature_shapes = _SHAPES
 
@@ -44,6 +45,7 @@ class F1(LocalMetric):
     """
 
     metric_name = "f1"
+    title = "F1"
     description_text = "F1 of class 1 (two classes), macro F1 (more classes), or mean F1 over tracks (multi-label)."
     feature_shapes = _SHAPES
 
@@ -70,6 +72,7 @@ class Accuracy(LocalMetric):
     """Share of decisions that are right; for multi-label tasks of each track."""
 
     metric_name = "accuracy"
+    title = "Accuracy"
     description_text = "Share of right decisions; for multi-label tasks the mean over tracks."
     feature_shapes = _SHAPES
 

@@ -18,6 +18,7 @@ class LocalMetric(evaluate.Metric):
     """
 
     metric_name: ClassVar[str]
+    title: ClassVar[str]  # as a report prints it
     description_text: ClassVar[str]
     feature_shapes: ClassVar[list[datasets.Features]]
 

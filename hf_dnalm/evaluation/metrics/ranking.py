@@ -24,6 +24,7 @@ class AUROC(LocalMetric):
     """Area under the ROC curve: the chance that a positive scores above a negative (ties count one half)."""
 
     metric_name = "auroc"
+    title = "AUROC"
     description_text = "Area under the ROC curve; 0.5 is chance. Mean of one-vs-rest values (classes) or of tracks."
     feature_shapes = _SHAPES
 
@@ -41,6 +42,7 @@ class AUPRC(LocalMetric):
     """Area under the precision-recall curve as average precision: the steps of recall, each times its precision."""
 
     metric_name = "auprc"
+    title = "AUPRC"
     description_text = "Average precision; chance is the share of positives. Mean over classes or tracks."
     feature_shapes = _SHAPES
 

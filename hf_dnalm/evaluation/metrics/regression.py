@@ -24,6 +24,7 @@ class R2(LocalMetric):
     """R² as 1 - SSE/SST: the share of variance explained; below 0 when the mean would be the better prediction."""
 
     metric_name = "r2"
+    title = "R² (1 − SSE/SST)"
     description_text = "Coefficient of determination, 1 - SSE/SST; 0 for predicting the mean, below 0 when worse."
     feature_shapes = _SHAPES
 
@@ -41,6 +42,7 @@ class Pearson(LocalMetric):
     """Pearson's correlation coefficient."""
 
     metric_name = "pearson"
+    title = "Pearson r"
     description_text = "Pearson correlation of predicted and measured values."
     feature_shapes = _SHAPES
 
@@ -57,6 +59,7 @@ class PearsonR2(LocalMetric):
     """
 
     metric_name = "pearson_r2"
+    title = "R² (squared Pearson)"
     description_text = "Squared Pearson correlation of predicted and measured values."
     feature_shapes = _SHAPES
 
@@ -74,6 +77,7 @@ class Spearman(LocalMetric):
     """Spearman's rank correlation; ties get their mean rank."""
 
     metric_name = "spearman"
+    title = "Spearman ρ"
     description_text = "Spearman rank correlation of predicted and measured values."
     feature_shapes = _SHAPES
 

@@ -1,0 +1,224 @@
+"""The report of an evaluation: report.json for programs, report.md for a repository, report.html to read."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hf_dnalm.evaluation.evaluate import Evaluation
+from hf_dnalm.evaluation.metrics import METRICS
+from hf_dnalm.evaluation.plots import plots
+from hf_dnalm.evaluation.report_html import render_html
+
+
+class ReportFiles(NamedTuple):
+    """Where the report lies."""
+
+    json: Path
+    markdown: Path
+    html: Path
+
+
+class Section(NamedTuple):
+    """A heading with a table under it; the first row holds the column names."""
+
+    title: str
+    note: str
+    rows: list[list[str]]
+
+
+def write_report(
+    evaluation: Evaluation,
+    folder: str | Path,
+    *,
+    title: str,
+    history: Sequence[dict[str, Any]] | None = None,
+    baseline: Evaluation | Sequence[Evaluation] | None = None,
+    settings: dict[str, Any] | None = None,
+) -> ReportFiles:
+    """Write report.json, report.md and report.html into `folder`, which is made when it is not there.
+
+    The page is one file without external parts. All three are finished before the first one appears in the folder.
+
+    Args:
+        title: heading of the report.
+        history: the Trainer's `state.log_history`, for the learning curve.
+        baseline: one or more to stand beside the model, scored on the same sequences.
+        settings: how the model came to be, as plain JSON values; they stand in the report beside those of `evaluation`.
+
+    Raises:
+        ValueError: a baseline of another task or of other sequences.
+        NotADirectoryError: `folder` is a file.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file; the report needs a folder")
+    baselines = [baseline] if isinstance(baseline, Evaluation) else list(baseline or ())
+    for each in baselines:
+        _check_comparable(evaluation, each)
+    history = list(history or ())
+    settings = {**evaluation.settings, **(settings or {})}
+    sentence = verdict(evaluation, baselines)
+    parts = sections(evaluation, baselines, settings)
+    facts = {
+        "title": title,
+        "verdict": sentence,
+        **evaluation.to_dict(),
+        "settings": settings,
+        "baselines": [each.to_dict() for each in baselines],
+        "history": history,
+    }
+    texts = {
+        "report.json": json.dumps(_plain(facts), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+        "report.md": _markdown(title, sentence, parts),
+        "report.html": render_html(title, sentence, parts, plots(evaluation, baselines, history)),
+    }
+    return _write(folder, texts)
+
+
+def verdict(evaluation: Evaluation, baselines: Sequence[Evaluation] = ()) -> str:
+    """The result in one or two sentences: the task's metric with its interval, and the baselines beside it."""
+    metric = evaluation.task.metric
+    bases = f" ({evaluation.n_rows:,} bases)" if evaluation.task.level == "nucleotide" else ""
+    value, low, high = evaluation.primary
+    said = "undefined" if math.isnan(value) else f"{value:z.3f}"
+    interval = "" if math.isnan(low) else f" (95 % interval {low:z.3f} to {high:z.3f})"
+    sequences = "sequence" if evaluation.n == 1 else "sequences"
+    sentences = [f"{METRICS[metric].title} {said}{interval} on {evaluation.n:,} {evaluation.split} {sequences}{bases}."]
+    for each in baselines:
+        said = f"Baseline: {each.name}, {each.metrics[metric]}"
+        sentences.append(f"{said}; {_comparison(evaluation, each)}.")
+    return " ".join(sentences)
+
+
+def _comparison(evaluation: Evaluation, baseline: Evaluation) -> str:
+    (value, low, high), other = evaluation.primary, baseline.primary.value
+    if math.isnan(value) or math.isnan(other):
+        return "the two cannot be compared"
+    if math.isnan(low):
+        return f"the model is {'above' if value > other else 'not above'} it (no interval was computed)"
+    if low > other or high < other:
+        return f"the model's whole interval lies {'above' if low > other else 'below'} that value"
+    return "that value lies within the model's interval"
+
+
+def metrics_table(evaluation: Evaluation, baselines: Sequence[Evaluation] = ()) -> list[list[str]]:
+    """Rows of text: a header, then one row per metric with value and interval of the model and each baseline."""
+    columns = [evaluation, *baselines]
+    rows = [["metric", *(each.name for each in columns)]]
+    return rows + [[METRICS[name].title, *(str(each.metrics[name]) for each in columns)] for name in evaluation.metrics]
+
+
+def sections(evaluation: Evaluation, baselines: Sequence[Evaluation], settings: dict[str, Any]) -> list[Section]:
+    """The tables of the report, top to bottom."""
+    task = evaluation.task
+    resamples = sorted(set(evaluation.resamples.values()))
+    note = "Value" if resamples == [0] else "Value and 95 % bootstrap interval"
+    if resamples != [0]:
+        counts = " or ".join(f"{count:,}" for count in resamples)
+        note += f" ({counts} resamples of whole sequences, seed {evaluation.seed})"
+    if evaluation.n_scored_labels is not None:
+        note += f"; means over {evaluation.n_scored_labels} of {task.num_labels} labels, the rest being undefined here"
+        note = (
+            note.replace(", the rest being undefined here", "")
+            if evaluation.n_scored_labels == task.num_labels
+            else note
+        )
+    meaning = [["metric", "what it is"]]
+    meaning += [[METRICS[name].title, METRICS[name].description_text] for name in evaluation.metrics]
+    parts = [Section("Metrics", note + ".", metrics_table(evaluation, baselines))]
+    if evaluation.per_label:
+        rows = [["label", *(METRICS[name].title for name in evaluation.per_label)]]
+        for label, values in zip(task.label_names, zip(*evaluation.per_label.values(), strict=True), strict=True):
+            rows.append([label, *("undefined" if math.isnan(value) else f"{value:z.3f}" for value in values)])
+        parts.append(Section("Labels", "Each label alone.", rows))
+    parts.append(Section("What the metrics mean", "", meaning))
+    described = {
+        "task": task.name,
+        "problem type": task.problem_type.replace("_", " ") + f", {task.level} level",
+        "labels": ", ".join(task.label_names),
+        "description": task.description,
+        "source": task.source,
+        "licence": task.licence,
+        "citation": task.citation,
+        "split": f"{evaluation.split}, {evaluation.n:,} sequences",
+    }
+    parts.append(Section("Data", "", [["", ""], *([key, text] for key, text in described.items() if text)]))
+    for each in baselines:
+        if each.settings:
+            parts.append(Section(f"Baseline: {each.name}", "", _two_columns(each.settings)))
+    if settings:
+        parts.append(Section("Settings", "", _two_columns(settings)))
+    return [*parts, Section("Versions", "", _two_columns(evaluation.versions))]
+
+
+def _two_columns(values: dict[str, Any]) -> list[list[str]]:
+    return [
+        ["", ""],
+        *([key, value if isinstance(value, str) else json.dumps(_plain(value))] for key, value in values.items()),
+    ]
+
+
+def _check_comparable(evaluation: Evaluation, baseline: Evaluation) -> None:
+    for what, ours, theirs in (
+        ("task", evaluation.task.name, baseline.task.name),
+        ("metrics", list(evaluation.metrics), list(baseline.metrics)),
+        ("number of sequences", evaluation.n, baseline.n),
+    ):
+        if ours != theirs:
+            raise ValueError(
+                f"baseline {baseline.name!r} has another {what} ({theirs!r}) than the model ({ours!r}); "
+                "score it on the same sequences"
+            )
+
+
+def _markdown(title: str, sentence: str, parts: Sequence[Section]) -> str:
+    lines = [f"# {title}", "", sentence, ""]
+    for part in parts:
+        lines += [f"## {part.title}", ""]
+        if part.note:
+            lines += [part.note, ""]
+        header, *rows = ([_cell(text) for text in row] for row in part.rows)
+        lines += [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+        lines += [f"| {' | '.join(row)} |" for row in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON can hold it: numbers that are not finite are None, what JSON does not know is its text."""
+    match value:
+        case dict():
+            return {str(key): _plain(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case float():
+            return value if math.isfinite(value) else None
+        case str() | int() | None:
+            return value
+        case _:
+            return str(value)
+
+
+def _write(folder: Path, texts: dict[str, str]) -> ReportFiles:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name, text in texts.items():
+            (temporary / name).write_text(text, encoding="utf-8")
+        folder.mkdir(exist_ok=True)
+        for name in texts:
+            os.replace(temporary / name, folder / name)
+    finally:
+        shutil.rmtree(temporary)
+    return ReportFiles(*(folder / name for name in texts))
