@@ -77,7 +77,7 @@ class _ModelDoor:
         if "gguf_file" in kwargs or kwargs.get("state_dict") is not None:
             return load(source.name, *args, **kwargs)
         adapter = _adapter_config(source)
-        base = source if adapter is None else _base_of(source, adapter)
+        base = source if adapter is None else base_of(source, adapter)
         config, found = kwargs.get("config"), None
         if isinstance(config, PreTrainedConfig):
             passport = next((each for each in PASSPORTS if each.model_type == config.model_type), None)
@@ -249,7 +249,7 @@ def _adapter_config(source: Source) -> dict[str, Any] | None:
     return None if adapter is None or any(source.path(name) for name in _WEIGHT_FILES) else adapter
 
 
-def _base_of(source: Source, adapter: Mapping[str, Any]) -> Source:
+def base_of(source: Source, adapter: Mapping[str, Any]) -> Source:
     """Where the model under an adapter lies.
 
     Raises:
@@ -291,7 +291,7 @@ def _outputs_of(source: Source, passport: Passport, given: Mapping[str, Any]) ->
         if path is not None:
             with safe_open(path, framework="pt") as weights:
                 for key in weights.keys():  # noqa: SIM118 (not a dict)
-                    if key.endswith(passport.label_weights):
+                    if key.endswith(tuple(passport.label_weights.values())):
                         fields = {"num_labels": weights.get_slice(key).get_shape()[0]}
     if {"num_labels", "id2label"} & given.keys():
         return _without(fields, "num_labels", "id2label", "label2id")

@@ -6,7 +6,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -72,6 +72,24 @@ class Recognised(NamedTuple):
             raise ValueError(f"{name}: {error}") from error
         return config_class(self.passport).from_dict(fields, name_or_path=name, **arguments)
 
+    def auto_class(self, weight_names: Collection[str] | None) -> str:
+        """The Auto class that takes all the weights: the one they were saved from, or by the head they hold.
+
+        Args:
+            weight_names: the names of the stored tensors; None where they are not at hand.
+        """
+        architectures = self.contents.get("architectures") or ()
+        for auto_class, reference in auto_map(self.passport).items():
+            if reference.rpartition(".")[2] in architectures:
+                return auto_class
+        if weight_names is None:
+            return "AutoModelForMaskedLM"
+        for auto_class, prefix in self.passport.heads.items():
+            marker = self.passport.label_weights.get(auto_class, prefix)
+            if any(name.startswith(marker) for name in weight_names):
+                return auto_class
+        return "AutoModel"
+
 
 class Source(NamedTuple):
     """A folder, a repository or the path of a config.json, with the arguments that say how to reach it."""
@@ -81,8 +99,14 @@ class Source(NamedTuple):
 
     @classmethod
     def of(cls, name: str | os.PathLike[str], arguments: Mapping[str, Any]) -> Source:
-        """What `from_pretrained(name, **arguments)` reads: a known id without a revision at its pinned commit."""
+        """What `from_pretrained(name, **arguments)` reads: a known id without a revision at its pinned commit.
+
+        Raises:
+            FileNotFoundError: the name can only be a path, and nothing is there.
+        """
         name = os.fspath(name)
+        if not os.path.exists(name) and (os.path.isabs(name) or name.startswith((".", "~")) or name.count("/") > 1):
+            raise FileNotFoundError(f"{name}: no such folder, and no Hub id either (that is owner/name).")
         hub = {key: arguments[key] for key in HUB_ARGUMENTS if arguments.get(key) is not None}
         pinned = None if os.path.exists(name) else pinned_revision(name)
         if pinned is not None and "revision" not in hub:
@@ -121,6 +145,27 @@ class Source(NamedTuple):
             return None if text is None else json.loads(text)
         except json.JSONDecodeError as error:
             raise ValueError(f"{self.name}: {file} is not JSON ({error}).") from error
+
+    def weight_names(self) -> list[str] | None:
+        """The names of the stored tensors; None without weights, and for one large file that only the Hub has."""
+        for file in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
+            index = self.json(file)
+            if index is not None:
+                return list(index["weight_map"])
+        if not os.path.exists(self.name):
+            return None
+        path = self.path("model.safetensors")
+        if path is not None:
+            from safetensors import safe_open
+
+            with safe_open(path, framework="pt") as weights:
+                return list(weights.keys())
+        path = self.path("pytorch_model.bin")
+        if path is None:
+            return None
+        import torch
+
+        return list(torch.load(path, map_location="meta", weights_only=True))
 
     def recognise(self, family: str | None = None, *, trust_remote_code: bool | None = None) -> Recognised | None:
         """What family this source's config.json is of, or None where it is left to transformers.

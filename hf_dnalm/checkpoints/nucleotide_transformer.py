@@ -286,7 +286,10 @@ NUCLEOTIDE_TRANSFORMER = Passport(
     },
     new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
     head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights=("classifier.out_proj.weight", "classifier.weight"),
+    label_weights={
+        "AutoModelForSequenceClassification": "classifier.out_proj.weight",
+        "AutoModelForTokenClassification": "classifier.weight",
+    },
     lora_targets=("query", "value"),
     tokenizer_files=("vocab.txt",),
     licence="cc-by-nc-sa-4.0",

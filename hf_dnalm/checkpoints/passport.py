@@ -63,7 +63,7 @@ class Passport:
         heads: Auto class to the prefix of its head's parameters.
         new_heads: the Auto classes whose head may start untrained.
         head_fields: config fields that describe a task head, which an adapter brings along.
-        label_weights: endings of the weights whose first size is the number of labels.
+        label_weights: Auto class to the weight of its head whose first size is the number of labels.
         lora_targets: the layers that low-rank adapters train by default.
         tokenizer_files: the files in which upstream keeps its vocabulary.
         differences: where our classes differ from the official code, for the model cards.
@@ -81,7 +81,7 @@ class Passport:
     heads: Mapping[str, str]
     new_heads: tuple[str, ...]
     head_fields: tuple[str, ...]
-    label_weights: tuple[str, ...]
+    label_weights: Mapping[str, str]
     lora_targets: tuple[str, ...]
     tokenizer_files: tuple[str, ...]
     licence: str

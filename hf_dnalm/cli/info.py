@@ -101,8 +101,8 @@ def _cost(parameters: int) -> dict[str, Any]:
 
 def _local(source: Source, found: Recognised) -> dict[str, Any]:
     config = found.config(source.name)
-    names = _weight_names(source)
-    auto_class = _auto_class(found, names)
+    names = source.weight_names()
+    auto_class = found.auto_class(names)
     k = _k_of_tokenizer(source)
     tokens = found.passport.context_tokens(config)
     facts: dict[str, Any] = {
@@ -115,28 +115,13 @@ def _local(source: Source, found: Recognised) -> dict[str, Any]:
         "context_bp": None if k is None else (tokens - 1) * k,
         **_cost(_count(found.passport, auto_class, config)),
         "heads": None if names is None else _heads(found.passport, names),
-        "licence": found.passport.licence,
+        "licence_of_published": found.passport.licence,
         "revision": source.hub.get("revision"),
         "architecture": {key: getattr(config, key) for key in _SIZES},
     }
     if auto_class in found.passport.new_heads:
         facts |= {"problem_type": config.problem_type, "labels": list(config.id2label.values())}
     return facts
-
-
-def _auto_class(found: Recognised, names: Iterable[str] | None) -> str:
-    """The Auto class that takes the whole file: by the class it was saved from, or by the heads it holds."""
-    from hf_dnalm.registry import auto_map
-
-    architectures = found.contents.get("architectures") or []
-    for auto_class, reference in auto_map(found.passport).items():
-        if reference.rpartition(".")[2] in architectures:
-            return auto_class
-    held = [] if names is None else list(names)
-    for auto_class, prefix in found.passport.heads.items():
-        if any(name.startswith(prefix) for name in held):
-            return auto_class
-    return "AutoModelForMaskedLM" if names is None else "AutoModel"
 
 
 def _heads(passport: Passport, names: Iterable[str]) -> list[str]:
@@ -159,28 +144,6 @@ def _count(passport: Passport, auto_class: str, config: Any) -> int:
     with torch.device("meta"):
         model = model_class(passport, auto_class)(config)
     return sum(each.numel() for each in model.parameters())
-
-
-def _weight_names(source: Source) -> list[str] | None:
-    """The names of the stored tensors; None where a local folder holds no weights, or they are not at hand."""
-    for file in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
-        index = source.json(file)
-        if index is not None:
-            return list(index["weight_map"])
-    if not os.path.exists(source.name):
-        return None  # one large file on the Hub: nothing worth a download
-    path = source.path("model.safetensors")
-    if path is not None:
-        from safetensors import safe_open
-
-        with safe_open(path, framework="pt") as weights:
-            return list(weights.keys())
-    path = source.path("pytorch_model.bin")
-    if path is not None:
-        import torch
-
-        return list(torch.load(path, map_location="meta", weights_only=True))
-    return None
 
 
 def _k_of_tokenizer(source: Source) -> int | None:
@@ -207,6 +170,10 @@ def _left_to_transformers(source: Source) -> dict[str, Any]:
     }
 
 
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 2**30:,.2f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:,.1f} MiB"
+
+
 def text(facts: dict[str, Any]) -> str:
     """The facts, a line each."""
     lines = [facts["source"], f"  {facts['kind']}"]
@@ -223,14 +190,16 @@ def text(facts: dict[str, Any]) -> str:
         kmers = "" if facts["k"] is None else f"{facts['k']}-mers, "
         line("reads", f"{kmers}up to {facts['context_tokens']:,} tokens" + ("" if bp is None else f" = {bp:,} bp"))
     if "parameters" in facts:
-        full, half = facts["memory_float32"] / 2**30, facts["memory_bfloat16"] / 2**30
-        line("costs", f"{facts['parameters']:,} parameters: {full:,.2f} GiB in float32, {half:,.2f} GiB in bfloat16")
+        full, half = _size(facts["memory_float32"]), _size(facts["memory_bfloat16"])
+        line("costs", f"{facts['parameters']:,} parameters: {full} in float32, {half} in bfloat16")
     if "heads" in facts:
         heads = facts["heads"]
         line("heads", "not looked at" if heads is None else ", ".join(heads) or "none: hidden states only")
     if "labels" in facts:
         line("predicts", f"{facts['problem_type'] or 'labels'}: {', '.join(map(str, facts['labels']))}")
     line("licence", facts.get("licence"))
+    if "licence_of_published" in facts:
+        line("licence", f"{facts['licence_of_published']} where it comes from the family's published weights")
     if facts["kind"] == "published checkpoint":
         line("revision", facts["revision"] or "main (none is pinned)")
         if not facts["config_checked"]:

@@ -1,0 +1,6 @@
+"""Ready for the Hub: folders that strangers load with torch and transformers alone, and the cards that go with them."""
+
+from hf_dnalm.hub.card import render_card, render_checkpoint_card, write_checkpoint_cards
+from hf_dnalm.hub.export import ExportResult, export
+
+__all__ = ["ExportResult", "export", "render_card", "render_checkpoint_card", "write_checkpoint_cards"]

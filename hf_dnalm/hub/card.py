@@ -1,0 +1,244 @@
+"""Model cards, filled in from the passports: one for each published checkpoint, and one for every export."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from hf_dnalm.checkpoints import PASSPORTS, Checkpoint, Passport, find_checkpoint
+
+PIPELINES = {
+    "AutoModel": "feature-extraction",
+    "AutoModelForMaskedLM": "fill-mask",
+    "AutoModelForSequenceClassification": "text-classification",
+    "AutoModelForTokenClassification": "token-classification",
+}
+
+_EMBED = """\
+```python
+import torch
+from hf_dnalm import {auto_class}, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("{name}")
+model = {auto_class}.from_pretrained("{name}")
+
+sequences = ["ATTCCGATTCCGATTCCG", "ATTTCTCTCTCTCTCTGAGATCGATCGATCGAT"]
+batch = tokenizer(sequences, padding=True, return_tensors="pt")
+with torch.no_grad():
+    outputs = model(**batch, output_hidden_states=True)
+mask = batch["attention_mask"][..., None]
+embeddings = (outputs.hidden_states[-1] * mask).sum(dim=1) / mask.sum(dim=1)  # (2, hidden): means over tokens
+{last}```"""
+_PREDICT = """\
+```python
+from hf_dnalm import {auto_class}, AutoTokenizer, predict
+
+tokenizer = AutoTokenizer.from_pretrained("{name}")
+model = {auto_class}.from_pretrained("{name}")
+predictions = predict(model, tokenizer, ["ATTCCGATTCCGATTCCG", "ATTTCTCTCTCTCTCTGAGATCGATCGATCGAT"])
+print(predictions.logits)
+```
+
+or on a file: `dnalm predict {name} sequences.fasta`."""
+
+
+def render_checkpoint_card(passport: Passport, checkpoint: Checkpoint) -> str:
+    """The card of a published checkpoint's export, as hub_cards/ holds it."""
+    return _fill(
+        passport,
+        title=checkpoint.name,
+        repository=checkpoint.hub_id,
+        auto_class="AutoModelForMaskedLM",
+        summary=_checkpoint_summary(passport, checkpoint),
+        k=checkpoint.k,
+        facts=_facts(checkpoint.parameters, checkpoint.k, checkpoint.config["vocab_size"], checkpoint.context_tokens),
+        base_model=checkpoint.hub_id,
+        sections=f"## Training data\n\n{checkpoint.trained_on[:1].upper()}{checkpoint.trained_on[1:]}.\n\n",
+        citation=checkpoint.citation,
+        results=None,
+    )
+
+
+def render_card(
+    passport: Passport,
+    *,
+    auto_class: str,
+    config: Any,
+    parameters: int,
+    name: str,
+    k: int | None,
+    base_model: str | None = None,
+    report: Mapping[str, Any] | None = None,
+) -> str:
+    """The card of an exported model.
+
+    Args:
+        auto_class: takes all the model's weights.
+        config: of the model.
+        name: what the card calls the model, and where its examples load it from.
+        k: of the tokenizer; None where it is no k-mer tokenizer.
+        base_model: the Hub id of the published checkpoint that the weights come from, where that is known.
+        report: the contents of an evaluation's report.json.
+    """
+    known = None if base_model is None else find_checkpoint(base_model)
+    checkpoint = None if known is None else known[1]
+    head = auto_class in passport.new_heads
+    if checkpoint is not None and not head:
+        summary = _checkpoint_summary(passport, checkpoint)
+    else:
+        start = "" if base_model is None else f", fine-tuned from [{base_model}](https://huggingface.co/{base_model})"
+        summary = f"A {passport.title} with {_HEAD_WORDS[auto_class]}{start}."
+    sections = "" if not head else _labels(config)
+    if checkpoint is not None:
+        sections += f"## Pre-training data\n\n{checkpoint.trained_on[:1].upper()}{checkpoint.trained_on[1:]}.\n\n"
+    return _fill(
+        passport,
+        title=name,
+        repository=name,
+        auto_class=auto_class,
+        summary=summary,
+        k=k,
+        facts=_facts(parameters, k, config.vocab_size, passport.context_tokens(config)),
+        base_model=base_model,
+        sections=sections + ("" if report is None else _results(report)),
+        citation=(passport.checkpoints[0] if checkpoint is None else checkpoint).citation,
+        results=report,
+    )
+
+
+def write_checkpoint_cards(folder: str | os.PathLike[str]) -> list[Path]:
+    """Write the card of every published checkpoint as <name>.md; returns the paths."""
+    paths = []
+    for passport in PASSPORTS:
+        for checkpoint in passport.checkpoints:
+            path = Path(folder) / f"{checkpoint.name}.md"
+            path.write_text(render_checkpoint_card(passport, checkpoint), encoding="utf-8")
+            paths.append(path)
+    return paths
+
+
+_HEAD_WORDS = {
+    "AutoModel": "no head: hidden states for every token",
+    "AutoModelForMaskedLM": "a masked-language-model head",
+    "AutoModelForSequenceClassification": "a head for whole sequences",
+    "AutoModelForTokenClassification": "a head for every token or nucleotide",
+}
+
+
+def _fill(
+    passport: Passport,
+    *,
+    title: str,
+    repository: str,
+    auto_class: str,
+    summary: str,
+    k: int | None,
+    facts: list[tuple[str, str]],
+    base_model: str | None,
+    sections: str,
+    citation: str,
+    results: Mapping[str, Any] | None,
+) -> str:
+    metadata = ModelCardData(
+        license=passport.licence,
+        library_name="transformers",
+        pipeline_tag=PIPELINES[auto_class],
+        tags=["biology", "dna", "genomics", passport.family.replace("_", "-")],
+        base_model=base_model,
+        model_name=None if results is None else title,
+        eval_results=None if results is None else _eval_results(auto_class, results),
+    )
+    last = "logits = outputs.logits  # (2, tokens, vocabulary)\n" if auto_class == "AutoModelForMaskedLM" else ""
+    example = _PREDICT if auto_class in passport.new_heads else _EMBED
+    template = files("hf_dnalm.hub_cards").joinpath("template.md").read_text(encoding="utf-8")
+    return Template(template).substitute(
+        metadata=metadata.to_yaml(),
+        title=title,
+        summary=summary,
+        usage=example.format(auto_class=auto_class, name=repository, last=last),
+        auto_class=auto_class,
+        repository=repository,
+        facts="\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)]),
+        kmers="k-mers" if k is None else f"{k}-mers",
+        sections=sections,
+        differences="\n".join(f"- {difference}" for difference in passport.differences),
+        licence=f"The published weights of this family, and what is derived from them, are under {passport.licence}.",
+        citation=citation,
+    )
+
+
+def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
+    origin = f"[{checkpoint.hub_id}](https://huggingface.co/{checkpoint.hub_id})"
+    commit = "" if checkpoint.revision is None else f" at commit {checkpoint.revision}"
+    return (
+        f"The weights of {origin}{commit} in a form that today's transformers reads: the same numbers as the official "
+        f"code, as safetensors, with a fast tokenizer. A {passport.title} is a masked language model of DNA."
+    )
+
+
+def _facts(parameters: int, k: int | None, vocabulary: int, tokens: int) -> list[tuple[str, str]]:
+    bp = "" if k is None else f" = {(tokens - 1) * k:,} bp"
+    return [
+        ("parameters", f"{parameters:,}"),
+        ("memory of the weights", f"{_size(4 * parameters)} in float32, {_size(2 * parameters)} in bfloat16"),
+        ("tokens", f"{vocabulary:,}" + ("" if k is None else f", non-overlapping {k}-mers")),
+        ("longest input", f"{tokens:,} tokens, `<cls>` included{bp}"),
+    ]
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 2**30:,.2f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:,.1f} MiB"
+
+
+def _labels(config: Any) -> str:
+    problem = (config.problem_type or "labels").replace("_", " ")
+    names = "\n".join(f"{number}. `{label}`" for number, label in sorted(config.id2label.items()))
+    return f"## What it predicts\n\n{problem[:1].upper()}{problem[1:]}, outputs in this order, counted from 0:\n\n{names}\n\n"
+
+
+def _results(report: Mapping[str, Any]) -> str:
+    """The metrics with their 95 % intervals, and the baselines beside them."""
+    columns = [report, *report.get("baselines", ())]
+    rows = [
+        "| metric | " + " | ".join(each["name"] for each in columns) + " |",
+        "|---|" + "---|" * len(columns),
+        *(
+            f"| {metric} | " + " | ".join(_interval(each["metrics"].get(metric)) for each in columns) + " |"
+            for metric in report["metrics"]
+        ),
+    ]
+    task = report["task"]
+    return (
+        f"## Results\n\n{task['name']}, {report['n']:,} sequences of the {report['split']} split, values with 95 % "
+        "bootstrap intervals:\n\n" + "\n".join(rows) + "\n\n"
+    )
+
+
+def _interval(metric: Mapping[str, Any] | None) -> str:
+    if metric is None or metric["value"] is None:
+        return "undefined"
+    if metric["low"] is None:
+        return f"{metric['value']:.3f}"
+    return f"{metric['value']:.3f} ({metric['low']:.3f} to {metric['high']:.3f})"
+
+
+def _eval_results(auto_class: str, report: Mapping[str, Any]) -> list[EvalResult]:
+    task = report["task"]
+    return [
+        EvalResult(
+            task_type=PIPELINES[auto_class],
+            dataset_type=task.get("source") or task["name"],
+            dataset_name=task["name"],
+            dataset_split=report["split"],
+            metric_type=name,
+            metric_value=metric["value"],
+        )
+        for name, metric in report["metrics"].items()
+        if metric["value"] is not None
+    ]
