@@ -1,0 +1,17 @@
+"""Training: from a checkpoint and labelled sequences to a model that predicts."""
+
+from hf_dnalm.training.arguments import DataArguments, FineTuningArguments, MethodArguments, ModelArguments
+from hf_dnalm.training.finetune import FineTuneResult, finetune, head_settings, load_for_task, model_class, run
+
+__all__ = [
+    "DataArguments",
+    "FineTuneResult",
+    "FineTuningArguments",
+    "MethodArguments",
+    "ModelArguments",
+    "finetune",
+    "head_settings",
+    "load_for_task",
+    "model_class",
+    "run",
+]

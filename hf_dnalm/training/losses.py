@@ -1,0 +1,110 @@
+"""The training loss of a task: transformers' three losses, with class weights, and right under accumulation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from hf_dnalm.tasks import Task
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_IGNORED = -100  # label of padded positions
+
+
+def balanced_class_weights(task: Task, labels: Dataset | Any) -> torch.Tensor:
+    """Weights that make every class count the same, from the labels of the training split.
+
+    For single-label tasks n / (classes × count), whose mean over the split is 1, so the size of the loss stays what
+    it was; for multi-label tasks negatives / positives of each track, the weight of its positives.
+
+    Args:
+        labels: (n,) classes, (n, L) zeros and ones, or n lists with a class for each base.
+
+    Returns:
+        (L,) float32.
+
+    Raises:
+        ValueError: a regression has no classes, or a class (or a track's positives) has no example.
+
+    >>> task = Task("promoter", "single_label_classification", ("background", "promoter"), metric="mcc")
+    >>> balanced_class_weights(task, [0, 0, 0, 1]).tolist()
+    [0.6666666865348816, 2.0]
+    """
+    if task.problem_type == "regression":
+        raise ValueError(f"task {task.name!r} is a regression and has no classes; leave class_weights at 'none'")
+    if task.problem_type == "multi_label_classification":
+        positives = np.asarray(labels, dtype=np.float64).sum(0)
+        counts, weights = positives, (len(labels) - positives) / np.maximum(positives, 1)
+    else:
+        flat = np.concatenate([np.atleast_1d(each) for each in labels])
+        counts = np.bincount(flat[flat != _IGNORED], minlength=task.num_labels)
+        weights = counts.sum() / (task.num_labels * np.maximum(counts, 1))
+    if not counts.all():
+        absent = [task.label_names[index] for index in np.flatnonzero(counts == 0)]
+        raise ValueError(
+            f"class_weights='balanced': the training split has no example of {', '.join(map(repr, absent))}; "
+            "use class_weights='none' or other splits"
+        )
+    return torch.tensor(weights, dtype=torch.float32)
+
+
+class TaskLoss:
+    """Mean loss over all labels; `Trainer(compute_loss_func=…)`.
+
+    Given `num_items_in_batch`, the sum over this batch is divided by the labels of the whole accumulated batch on all
+    processes. transformers' own classification heads do so for single-label tasks only.
+
+    Args:
+        weights: (L,), of classes (single label) or of positives (multi-label); None = all 1.
+        label_smoothing: share of the probability that is spread over all classes, in 0 .. 1; single label only.
+
+    Raises:
+        ValueError: label smoothing for another problem type.
+    """
+
+    def __init__(
+        self,
+        problem_type: Literal["single_label_classification", "multi_label_classification", "regression"],
+        *,
+        weights: torch.Tensor | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        if label_smoothing and problem_type != "single_label_classification":
+            raise ValueError(f"label smoothing is for single-label classification, not for {problem_type}; set it to 0")
+        self._problem_type = problem_type
+        self._weights = weights
+        self._label_smoothing = label_smoothing
+
+    def __call__(
+        self, outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """Scalar loss of a model's output, whose `logits` are (b, L), or (b, bp, L) with `labels` (b, bp)."""
+        logits = outputs["logits"].float()
+        weights = None if self._weights is None else self._weights.to(logits.device)
+        match self._problem_type:
+            case "single_label_classification":
+                losses = functional.cross_entropy(
+                    logits.flatten(0, -2),
+                    labels.flatten(),
+                    weight=weights,
+                    ignore_index=_IGNORED,
+                    label_smoothing=self._label_smoothing,
+                    reduction="sum",
+                )
+                count: torch.Tensor | int = labels.ne(_IGNORED).sum()
+            case "multi_label_classification":
+                losses = functional.binary_cross_entropy_with_logits(
+                    logits, labels.float(), pos_weight=weights, reduction="sum"
+                )
+                count = labels.numel()
+            case "regression":
+                losses = functional.mse_loss(logits, labels.float().reshape(logits.shape), reduction="sum")
+                count = labels.numel()
+            case _:
+                raise ValueError(f"no loss for problem type {self._problem_type!r}")
+        return losses / (count if num_items_in_batch is None else num_items_in_batch)

@@ -1,0 +1,104 @@
+"""transformers' Trainer with an order of examples that a resume repeats, and metrics that no batching changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from transformers import EarlyStoppingCallback, EvalPrediction, Trainer
+
+from hf_dnalm.data import SequenceCollator
+from hf_dnalm.evaluation import compute_metrics
+from hf_dnalm.tasks import Task
+from hf_dnalm.training.arguments import FineTuningArguments
+from hf_dnalm.training.augmentation import EncodedExamples, EpochClock, EpochSampler, LongestFirst
+from hf_dnalm.training.losses import TaskLoss
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class FineTuningTrainer(Trainer):
+    """A Trainer for one task.
+
+    Args:
+        train, validation: encoded splits.
+        early_stopping_patience: evaluations without a better metric before it stops; None = never.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        arguments: FineTuningArguments,
+        task: Task,
+        loss: TaskLoss,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        train: Dataset,
+        validation: Dataset,
+        early_stopping_patience: int | None = None,
+    ) -> None:
+        self.clock = EpochClock()
+        self.data_seed = arguments.seed if arguments.data_seed is None else arguments.data_seed
+        callbacks: list[Any] = [self.clock]
+        if early_stopping_patience is not None:
+            callbacks.append(EarlyStoppingCallback(early_stopping_patience))
+        super().__init__(
+            model=model,
+            args=arguments,
+            data_collator=SequenceCollator(tokenizer.pad_token_id, problem_type=task.problem_type, level=task.level),
+            train_dataset=self.examples(train),
+            eval_dataset=self.examples(validation),
+            processing_class=tokenizer,
+            compute_loss_func=loss,
+            compute_metrics=metrics_of(task, loss),
+            preprocess_logits_for_metrics=_logits_alone,
+            callbacks=callbacks,
+        )
+
+    def examples(self, encoded: Dataset) -> EncodedExamples:
+        """An encoded split as this Trainer reads it."""
+        return EncodedExamples(encoded, clock=self.clock, seed=self.data_seed)
+
+    def logits(self, encoded: Dataset) -> tuple[np.ndarray, np.ndarray]:
+        """Logits and labels of a split in its own order; all processes share the work and all get the whole."""
+        examples = self.examples(encoded)
+        output = self.predict(examples)
+        order = LongestFirst(examples.lengths).order
+        logits, labels = np.empty_like(output.predictions), np.empty_like(output.label_ids)
+        logits[order], labels[order] = output.predictions, output.label_ids
+        return logits, labels
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler | None:
+        examples = self.train_dataset if train_dataset is None else train_dataset
+        group = {"random": None, "group_by_length": self.args.train_batch_size * self.args.gradient_accumulation_steps}
+        if self.args.train_sampling_strategy not in group:
+            return super()._get_train_sampler(examples)
+        return EpochSampler(
+            examples.lengths, group=group[self.args.train_sampling_strategy], clock=self.clock, seed=self.data_seed
+        )
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> torch.utils.data.Sampler:
+        return LongestFirst(eval_dataset.lengths)
+
+
+def metrics_of(task: Task, loss: TaskLoss) -> Callable[[EvalPrediction], dict[str, float]]:
+    """All metrics of the task and its exact loss, as Trainer asks for them.
+
+    Trainer's own evaluation loss is a mean over batches, which depends on how many there are and how full the last is.
+    """
+
+    def compute(prediction: EvalPrediction) -> dict[str, float]:
+        logits, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
+        value = loss({"logits": torch.from_numpy(logits)}, torch.from_numpy(labels))
+        return {**compute_metrics(task, logits, labels), "loss": float(value)}
+
+    return compute
+
+
+def _logits_alone(logits: Any, labels: torch.Tensor) -> torch.Tensor:
+    """Without the hidden states and attentions that some configs ask for: they would fill the memory."""
+    return logits[0] if isinstance(logits, tuple) else logits
