@@ -36,7 +36,7 @@ def open_bytes(path: str | Path) -> Iterator[BinaryIO]:
         if not head:
             raise ValueError(f"{path}: the file is empty")
         compressed = head.startswith(_GZIP_MAGIC)
-        if str(path).endswith((".gz", ".bgz")) and not compressed:
+        if str(path).lower().endswith((".gz", ".bgz")) and not compressed:
             raise ValueError(f"{path}: named as gzip, but the content is not gzip; rename it or compress it")
         if head[_BGZIP_FIELD] == b"BC" and compressed and not _ends_with(plain, _BGZIP_END):
             raise ValueError(f"{path}: the bgzip file is cut off (its end marker is missing); copy it again")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from datasets import Dataset
 from datasets.table import InMemoryTable
 from transformers import PreTrainedTokenizerBase
@@ -17,6 +18,7 @@ from hf_dnalm.tasks import Level
 Overflow = Literal["error", "truncate"]
 
 _BATCH_ROWS = 1000
+_BATCH_BP = 2**28  # Arrow's list offsets are int32, and a batch is held twice while it is built
 
 
 def encode_sequences(
@@ -102,9 +104,11 @@ def encode_dataset(
     if len(dataset) == 0:
         raise ValueError("the dataset has no rows to encode")
     options = {"max_tokens": max_tokens, "overflow": overflow, "vocab_size": vocab_size}
+    longest_bp = pc.max(pc.binary_length(dataset.data.column("sequence"))).as_py()
+    batch_rows = max(1, min(_BATCH_ROWS, _BATCH_BP // max(longest_bp, 1)))
     tables = []
-    for start in range(0, len(dataset), _BATCH_ROWS):
-        rows = dataset[start : start + _BATCH_ROWS]
+    for start in range(0, len(dataset), batch_rows):
+        rows = dataset[start : start + batch_rows]
         sequences, labels = rows["sequence"], rows.get("labels")
         names = rows.get("name") or [str(start + offset) for offset in range(1, len(sequences) + 1)]
         columns = _strand(tokenizer, sequences, labels, names=names, level=level, **options)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
-from datasets import ClassLabel, Dataset, DatasetInfo, Features, Value
+from datasets import ClassLabel, Dataset, DatasetInfo, Features
 from datasets.table import InMemoryTable
 
 from hf_dnalm.data import fasta, tables
@@ -157,10 +157,11 @@ def dataset_from_records(
     table = pa.concat_tables(chunks)
     if not unparsed:
         return Dataset(InMemoryTable(table))
-    task = task_from_labels([record.label for record in unparsed], name=source, source=source)
+    task = task_from_labels([record.label for record in unparsed], name=Path(source).name, source=source)
     table = table.append_column("labels", _label_array(unparsed, task, source))
     features = Features.from_arrow_schema(table.schema)
-    if task.label_names != tuple(map(str, range(task.num_labels))) and isinstance(features["labels"], Value):
+    is_class = task.problem_type == "single_label_classification"
+    if is_class and task.label_names != tuple(map(str, range(task.num_labels))):
         features["labels"] = ClassLabel(names=list(task.label_names))
     return Dataset(InMemoryTable(table), info=DatasetInfo(features=features))
 

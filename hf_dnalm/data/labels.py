@@ -21,7 +21,7 @@ Label = int | float | list[int] | list[float]
 class LabelParser:
     """Turns a file's label into the task's: int, float, or a list of those.
 
-    - single label: a class name, or its index (also "1.0"); a name wins where both are possible.
+    - single label: a class name, or its index where the names are not numbers themselves; 1.0 counts as 1.
     - multi-label: one 0 or 1 for each track, as a list, as text joined by `;`, `,`, `|` or spaces, or as bits "0110".
     - regression: a finite number, or one for each target, joined in the same ways.
     - nucleotide level: one class for each base, joined in the same ways or as digits "000110"; -100 means "no label".
@@ -34,6 +34,8 @@ class LabelParser:
     def __init__(self, task: Task) -> None:
         self.task = task
         self._classes = {name: index for index, name in enumerate(task.label_names)}
+        if all(math.isnan(_as_float(name)) for name in task.label_names):
+            self._classes |= {str(index): index for index in range(task.num_labels)}
 
     def __call__(self, label: object, *, length_bp: int, where: str) -> Label:
         """The label in the task's form.
@@ -70,15 +72,13 @@ class LabelParser:
         return values
 
     def _class(self, value: object, where: str) -> int:
-        text = _text(value)
+        text = _whole(_text(value))
         if text in self._classes:
             return self._classes[text]
-        number = _as_float(text)
-        if number.is_integer() and 0 <= number < self.task.num_labels:
-            return int(number)
         names = [repr(name) for name in self.task.label_names]
         shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
-        raise self._unfit(value, where, f"allowed are {shown}, or their index 0 to {len(names) - 1}")
+        by_index = f", or their index 0 to {len(names) - 1}" if len(self._classes) > len(names) else ""
+        raise self._unfit(value, where, f"allowed are {shown}{by_index}")
 
     def _class_of_base(self, value: object, where: str) -> int:
         return IGNORED_BASE if _text(value) == str(IGNORED_BASE) else self._class(value, where)
@@ -131,12 +131,12 @@ def task_from_labels(
     several = [split_label(label) for label in labels]
     if level == "nucleotide":
         problem_type = "single_label_classification"
-        bases = {_text(base) for label in several for base in _digits(label)} - {str(IGNORED_BASE)}
+        bases = {_whole(_text(base)) for label in several for base in _digits(label)} - {str(IGNORED_BASE)}
         names = label_names or _class_names(bases, source)
     else:
         problem_type = problem_type or _guess_problem_type(several, source)
         if problem_type == "single_label_classification":
-            names = label_names or _class_names({_text(_one(label)) for label in labels}, source)
+            names = label_names or _class_names({_whole(_text(_one(label))) for label in labels}, source)
         else:
             bits = problem_type == "multi_label_classification"
             widths = {len(_digits(label) if bits else label) for label in several}
@@ -159,7 +159,7 @@ def split_label(label: object) -> list[object]:
     (['0', '1', '1'], ['0.5'], [3], ['0110'])
     """
     if isinstance(label, (list, tuple, np.ndarray)):
-        return split_label(label[0]) if len(label) == 1 else list(label)
+        return split_label(label[0]) if len(label) == 1 else list(label) or [""]
     return list(_SEPARATORS.split(label.strip())) if isinstance(label, str) else [label]
 
 
@@ -186,7 +186,7 @@ def _class_names(texts: set[str], source: str) -> list[str]:
         shown = ", ".join(repr(text) for text in sorted(texts)[:3])
         raise ValueError(
             f"{source}: {len(texts):,} different labels ({shown}{', …' if len(texts) > 3 else ''}) cannot be classes; "
-            f"a classifier needs 2 to 1,000. Choose another column, problem type or label names"
+            f"a classifier needs 2 to 1,000. Name another labels_column or problem_type, or read with labels='none'"
         )
     return sorted(texts, key=lambda text: (not math.isfinite(_as_float(text)), _finite(text), text))
 
@@ -210,6 +210,12 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     return str(int(value)) if isinstance(value, (bool, np.bool_)) else str(value).strip()
+
+
+def _whole(text: str) -> str:
+    """A whole number without its decimals, "1.0" as "1"; any other text as it is."""
+    number = _as_float(text)
+    return str(int(number)) if number.is_integer() else text
 
 
 def _as_float(text: str) -> float:

@@ -72,6 +72,8 @@ def find_columns(
         ValueError: a column is not there; the message lists those that are.
     """
     there = _header(path, kind)
+    if not there:
+        raise ValueError(f"{path}: the file holds no records")
 
     def missing(what: str, column: str) -> ValueError:
         return ValueError(
