@@ -53,7 +53,8 @@ def render_checkpoint_card(passport: Passport, checkpoint: Checkpoint) -> str:
     return _fill(
         passport,
         title=checkpoint.name,
-        repository=checkpoint.hub_id,
+        source=checkpoint.hub_id,
+        repository=f"OWNER/{checkpoint.name}",
         auto_class="AutoModelForMaskedLM",
         summary=_checkpoint_summary(passport, checkpoint),
         k=checkpoint.k,
@@ -100,6 +101,7 @@ def render_card(
     return _fill(
         passport,
         title=name,
+        source=name,
         repository=name,
         auto_class=auto_class,
         summary=summary,
@@ -135,6 +137,7 @@ def _fill(
     passport: Passport,
     *,
     title: str,
+    source: str,
     repository: str,
     auto_class: str,
     summary: str,
@@ -161,7 +164,7 @@ def _fill(
         metadata=metadata.to_yaml(),
         title=title,
         summary=summary,
-        usage=example.format(auto_class=auto_class, name=repository, last=last),
+        usage=example.format(auto_class=auto_class, name=source, last=last),
         auto_class=auto_class,
         repository=repository,
         facts="\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)]),
@@ -175,11 +178,14 @@ def _fill(
 
 def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
     origin = f"[{checkpoint.hub_id}](https://huggingface.co/{checkpoint.hub_id})"
-    commit = "" if checkpoint.revision is None else f" at commit {checkpoint.revision}"
-    return (
-        f"The weights of {origin}{commit} in a form that today's transformers reads: the same numbers as the official "
-        f"code, as safetensors, with a fast tokenizer. A {passport.title} is a masked language model of DNA."
+    commit = " (no commit is pinned)" if checkpoint.revision is None else f" at commit {checkpoint.revision}"
+    summary = (
+        f"The weights of {origin}{commit} in a form that today's transformers reads: the numbers of the official code, "
+        f"safetensors, and a fast tokenizer. A {passport.title} is a masked language model of DNA."
     )
+    if not checkpoint.config_checked:
+        summary += " The sizes below follow the authors' code; the published config.json was not compared with them."
+    return summary
 
 
 def _facts(parameters: int, k: int | None, vocabulary: int, tokens: int) -> list[tuple[str, str]]:
@@ -197,9 +203,9 @@ def _size(n_bytes: int) -> str:
 
 
 def _labels(config: Any) -> str:
-    problem = (config.problem_type or "labels").replace("_", " ")
+    problem = (config.problem_type or "labels").replace("_", " ").capitalize()
     names = "\n".join(f"{number}. `{label}`" for number, label in sorted(config.id2label.items()))
-    return f"## What it predicts\n\n{problem[:1].upper()}{problem[1:]}, outputs in this order, counted from 0:\n\n{names}\n\n"
+    return f"## What it predicts\n\n{problem}, outputs in this order, counted from 0:\n\n{names}\n\n"
 
 
 def _results(report: Mapping[str, Any]) -> str:

@@ -74,6 +74,8 @@ def export(
         _merge_adapter(model)
     hub = {key: arguments[key] for key in place.hub if key in arguments}
     tokenizer = auto.AutoTokenizer.from_pretrained(place.name, **hub)
+    for note in ("is_local", "local_files_only"):  # of this machine, not of the tokenizer
+        tokenizer.init_kwargs.pop(note, None)
 
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
@@ -162,7 +164,7 @@ def _merge_adapter(model: Any) -> None:
             module.merge(safe_merge=True)
             plain = module.get_base_layer()
         elif isinstance(module, ModulesToSaveWrapper):
-            plain = module.modules_to_save[module.active_adapter]
+            plain = module.modules_to_save[module.active_adapters[0]]
         else:
             continue
         parent, _, child = name.rpartition(".")
