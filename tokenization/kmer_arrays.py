@@ -1,4 +1,4 @@
-"""k-mer ids of DNA text by arithmetic on arrays: the same rule as the tokenizer's pipeline, some hundred times faster.
+"""k-mer ids of DNA text by arithmetic on arrays: the rule of the tokenizer's pipeline at the speed of memory.
 
 Text becomes one byte a character. Each byte has a code: 0 to 3 are the digits of A, T, C, G in base 4; every other
 character breaks a run of bases. Between two breaks the run is cut into k-mers from its left end, and what is left over
@@ -15,7 +15,7 @@ import numpy as np
 
 from .vocabulary import BASES
 
-# All characters that str.isspace() knows (a test holds this true). Oniguruma's \s lacks \x1c to \x1f.
+# All characters that str.isspace() and so str.split() know; a regular expression's \s lacks \x1c to \x1f.
 WHITESPACE = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680"
     "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -23,8 +23,8 @@ WHITESPACE = (
 # IUPAC codes for more than one base; N itself stays N.
 AMBIGUITY_CODES = "RYSWKMBDHV"
 
-_WORD_BREAK, _UNKNOWN, _BLANK = 4, 5, 6
-_START = 0  # the byte that opens each sequence; a NUL in the text is an unknown character like any other
+_LAST_BASE, _WORD_BREAK, _UNKNOWN, _BLANK = 3, 4, 5, 6
+_START, _START_ID = 0, -1  # stands between two sequences; a NUL of the text's own is made another unknown character
 _FIRST_LITERAL = 0x80  # bytes from here on stand for special literals such as <mask>
 MOST_LITERALS = 0x80
 _BLOCK = 1 << 17  # bytes worked on at a time, so that the intermediate arrays stay in the processor's cache
@@ -67,37 +67,41 @@ class KmerArrayEncoder:
         self._literal_bytes = {word.encode("ascii"): bytes([_FIRST_LITERAL + i]) for i, word in enumerate(literals)}
 
         codes = np.full(256, _UNKNOWN, dtype=np.uint8)
-        token_ids = np.full(256, vocabulary["<unk>"], dtype=np.int64)
+        letter_ids = np.full(256, vocabulary["<unk>"], dtype=np.int64)
         codes[[ord(c) for c in WHITESPACE if c.isascii()]] = _BLANK
         codes[_START] = _WORD_BREAK
-        token_ids[_START] = -1
+        letter_ids[_START] = _START_ID
         for word, byte in zip(literals, self._literal_bytes.values(), strict=True):
             codes[byte[0]] = _WORD_BREAK
-            token_ids[byte[0]] = literals[word]
+            letter_ids[byte[0]] = literals[word]
         for code, base in enumerate(BASES):
             codes[ord(base)] = code
-            token_ids[ord(base)] = vocabulary[base]
+            letter_ids[ord(base)] = vocabulary[base]
         codes[ord("N")] = _WORD_BREAK
-        token_ids[ord("N")] = vocabulary["N"]
+        letter_ids[ord("N")] = vocabulary["N"]
         if genome_mode:
             for letter, meaning in genome_letters().items():
                 codes[ord(letter)] = codes[ord(meaning)]
-                token_ids[ord(letter)] = token_ids[ord(meaning)]
+                letter_ids[ord(letter)] = letter_ids[ord(meaning)]
         self._codes = codes.tobytes()
-        self._token_ids = token_ids
+        self._letter_ids = letter_ids
 
-    def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """Ids of every text, `<cls>` first: arrays (n_i,) int64."""
-        joined = "\0".join(["", *texts])
-        if joined.isascii() and "<" not in joined and joined.count("\0") == len(texts):
+    def encode(self, text: str) -> np.ndarray:
+        """Ids of the text, `<cls>` first: (n,) int64."""
+        return self._encode_bytes(self._one_byte_each(text), first_id=self._cls)
+
+    def encode_many(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Ids of every text, `<cls>` first: arrays (n_i,) int64, encoded as one long text."""
+        if not texts:
+            return []
+        joined = "\0".join(texts)
+        if joined.isascii() and "<" not in joined and joined.count("\0") == len(texts) - 1:
             data = joined.encode("ascii")
         else:
-            data = b"".join(bytes([_START]) + self._one_byte_each(text) for text in texts)
-        ids = self._encode_bytes(data)
-        starts = np.flatnonzero(ids < 0)
+            data = bytes([_START]).join([self._one_byte_each(text) for text in texts])
+        ids = self._encode_bytes(data, first_id=_START_ID)
+        starts = np.flatnonzero(ids == _START_ID)
         ids[starts] = self._cls
-        if len(texts) == 1:
-            return [ids]
         return [ids[start:end] for start, end in itertools.pairwise([*starts.tolist(), len(ids)])]
 
     def _one_byte_each(self, text: str) -> bytes:
@@ -106,74 +110,83 @@ class KmerArrayEncoder:
             data = text.encode("ascii")
         else:
             check_encodable(text)
-            data = text.translate(_WIDE_BLANKS).encode("ascii", errors="replace")  # "?" is unknown, like what it replaces
+            # One "?" stands for each character beyond ASCII: unknown, like what it replaces.
+            data = text.translate(_WIDE_BLANKS).encode("ascii", errors="replace")
         data = data.replace(bytes([_START]), b"?")
         if b"<" in data:
             for literal, byte in self._literal_bytes.items():
                 data = data.replace(literal, byte)
         return data
 
-    def _encode_bytes(self, data: bytes) -> np.ndarray:
-        """Ids (n,) int64 of one-byte text, block by block; a block ends where a token ends."""
-        blocks = []
+    def _encode_bytes(self, data: bytes, *, first_id: int) -> np.ndarray:
+        """Ids (n,) int64 of one-byte text behind `first_id`, block by block; a block ends where a token ends."""
+        blocks = [np.array([first_id])]
         position, after_unknown = 0, False
         while position < len(data):
             letters = data[position : position + _BLOCK]
             codes = np.frombuffer(letters.translate(self._codes), dtype=np.uint8)
-            breaks = np.flatnonzero(codes > 3) if codes.max() > 3 else _NO_BREAKS
-            used = len(codes)
-            if position + used < len(data):
-                run_start = int(breaks[-1]) + 1 if len(breaks) else 0
-                used -= (used - run_start) % self.k
-            blocks.append(self._encode_block(letters, codes[:used], breaks, after_unknown))
-            after_unknown = bool(codes[used - 1] == _UNKNOWN)
-            position += used
+            if position + len(codes) < len(data):
+                is_break = codes[::-1] > _LAST_BASE
+                bases_at_end = int(is_break.argmax()) if is_break.any() else len(codes)
+                codes = codes[: len(codes) - bases_at_end % self.k]
+            blocks.append(self._encode_block(np.frombuffer(letters, np.uint8, len(codes)), codes, after_unknown))
+            after_unknown = bool(codes[-1] == _UNKNOWN)
+            position += len(codes)
         return np.concatenate(blocks)
 
-    def _encode_block(self, letters: bytes, codes: np.ndarray, breaks: np.ndarray, after_unknown: bool) -> np.ndarray:
-        """Ids of one block that starts and ends at the edge of a token.
+    def _encode_block(self, letters: np.ndarray, codes: np.ndarray, after_unknown: bool) -> np.ndarray:
+        """Ids (n,) int64 of one block that starts and ends at the edge of a token.
 
         Args:
-            letters: the block's bytes (maybe some more behind).
-            codes: the code of each byte, (n,) uint8.
-            breaks: the 0-based positions in it that are no base, (m,) rising.
+            letters: one byte a character, (block,) uint8.
+            codes: the code of each, (block,) uint8.
             after_unknown: whether an unknown character stands before the block.
         """
         values = self._kmer_values(codes)
-        if not len(breaks) and len(codes) % self.k == 0:
-            return self._kmer_ids[values[:: self.k]]
-        # Three groups of tokens for each run of bases: its k-mers, the letters left over, and the break behind it.
-        run_starts = np.concatenate(([0], breaks + 1))
-        run_ends = np.append(breaks, len(codes))
-        n_kmers, n_letters = np.divmod(run_ends - run_starts, self.k)
-        unknown = codes[breaks] == _UNKNOWN
-        follows_unknown = codes[breaks - 1] == _UNKNOWN
-        if len(breaks) and breaks[0] == 0:
-            follows_unknown[0] = after_unknown
-        n_breaks = np.append((codes[breaks] != _BLANK) & ~(unknown & follows_unknown), False)
+        is_break = codes > _LAST_BASE
+        if not is_break.any():
+            n_kmers = len(codes) // self.k
+            rest = self._letter_ids[letters[n_kmers * self.k :]]
+            return np.concatenate([self._kmer_ids[values[:: self.k]], rest])
 
-        counts = np.stack([n_kmers, n_letters, n_breaks], axis=1).ravel()
-        first = np.stack([run_starts, run_ends - n_letters, run_ends], axis=1).ravel()
-        step = np.tile([self.k, 1, 1], len(run_starts))
-        ends = np.cumsum(counts)
-        group = np.repeat(np.arange(len(counts)), counts)
-        positions = first[group] + step[group] * (np.arange(ends[-1]) - (ends - counts)[group])
-        ids = self._token_ids[np.frombuffer(letters, dtype=np.uint8)[positions]]
-        is_kmer = group % 3 == 0
-        ids[is_kmer] = self._kmer_ids[values[positions[is_kmer]]]
-        return ids
+        if is_break.all():
+            starts = np.arange(len(codes))
+            ids = self._letter_ids[letters]
+        else:
+            starts, is_kmer = self._tokens_of_stretches(is_break)
+            ids = self._letter_ids[letters[starts]]
+            ids[is_kmer] = self._kmer_ids[values[starts[is_kmer]]]
+        if codes.max() == _WORD_BREAK:
+            return ids
+
+        kinds, kinds_before = codes[starts], codes[starts - 1]
+        kinds_before[0] = _UNKNOWN if after_unknown else _BLANK
+        return ids[(kinds != _BLANK) & ~((kinds == _UNKNOWN) & (kinds_before == _UNKNOWN))]
+
+    def _tokens_of_stretches(self, is_break: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where tokens start and which of them are k-mers, both (n,), if every break were a token.
+
+        The text is stretches of bases and of breaks in turn. Of each two the tokens are k-mers first, then what is one
+        character long: the bases left over and the breaks.
+        """
+        edges = np.flatnonzero(is_break[1:] != is_break[:-1]) + 1
+        lengths = np.diff(edges, prepend=[0] * (1 + is_break[0]), append=[len(is_break)] * (2 - is_break[-1]))
+        n_bases, n_breaks = lengths[0::2], lengths[1::2]
+        n_kmers = n_bases // self.k
+        counts = np.stack([n_kmers, n_bases - n_kmers * self.k + n_breaks], axis=1).ravel()
+        is_kmer = np.repeat(np.arange(len(counts)) % 2 == 0, counts)
+        token_lengths = np.where(is_kmer, self.k, 1)
+        return np.cumsum(token_lengths) - token_lengths, is_kmer
 
     def _kmer_values(self, codes: np.ndarray) -> np.ndarray:
         """Base-4 number of the k codes from each position on, (n - k + 1,) uint16; nonsense where they span a break."""
         n = max(len(codes) - self.k + 1, 0)
-        values = codes[:n].astype(np.uint16)
+        digits = codes.astype(np.uint16)
+        values = digits[:n].copy()
         for offset in range(1, self.k):
             values *= 4
-            values += codes[offset : offset + n]
+            values += digits[offset : offset + n]
         return values
-
-
-_NO_BREAKS = np.zeros(0, dtype=np.int64)
 
 
 def genome_letters() -> dict[str, str]:
@@ -184,4 +197,4 @@ def genome_letters() -> dict[str, str]:
     ('A', 'N', 'N', 'N', None)
     """
     letters = {base.lower(): base for base in (*BASES, "N")}
-    return letters | {code: "N" for code in AMBIGUITY_CODES + AMBIGUITY_CODES.lower()}
+    return letters | dict.fromkeys(AMBIGUITY_CODES + AMBIGUITY_CODES.lower(), "N")

@@ -23,7 +23,7 @@ from tokenizers.processors import TemplateProcessing
 from transformers import BatchEncoding, PreTrainedTokenizerFast
 
 from .kmer_arrays import AMBIGUITY_CODES, MOST_LITERALS, WHITESPACE, KmerArrayEncoder, check_encodable
-from .vocabulary import BASES, EDGE_TOKENS, SPECIAL_TOKENS, Layout, check_kmer_vocabulary, kmer_vocabulary
+from .vocabulary import BASES, EDGE_TOKENS, LETTERS, SPECIAL_TOKENS, Layout, check_kmer_vocabulary, kmer_vocabulary
 
 _NO_PAIRS = "a pair of sequences cannot be encoded: the vocabulary has no separator. Encode each sequence by itself."
 _LITERAL = re.compile("<[A-Za-z0-9_|/-]+>")
@@ -52,10 +52,11 @@ class KmerTokenizer(PreTrainedTokenizerFast):
 
     model_input_names = ["input_ids", "attention_mask"]  # noqa: RUF012  (transformers' own form)
 
-    @property
+    @functools.cached_property
     def k(self) -> int:
         """Length of the long words in bp."""
-        return int(self._bases_of_id.max())
+        words = self.backend_tokenizer.get_vocab(with_added_tokens=False)
+        return max(len(word) for word in words if set(word) <= set(BASES))
 
     @property
     def genome_mode(self) -> bool:
@@ -78,14 +79,16 @@ class KmerTokenizer(PreTrainedTokenizerFast):
         >>> tokenizer.encode_array("ATTCCGATTCCGN")
         array([   3,  367,  367, 4104])
         """
-        return self.encode_arrays([sequence])[0]
+        text = _as_text(sequence)
+        if self._array_encoder is None or self.split_special_tokens:
+            return np.array(self(text)["input_ids"], dtype=np.int64)
+        return self._array_encoder.encode(text)
 
     def encode_arrays(self, sequences: Sequence[str | bytes]) -> list[np.ndarray]:
         """`encode_array` of every sequence, in one pass: made for thousands of short reads."""
-        texts = [sequence if isinstance(sequence, str) else sequence.decode("utf-8") for sequence in sequences]
         if self._array_encoder is None or self.split_special_tokens:
-            return [np.array(self(text)["input_ids"], dtype=np.int64) for text in texts]
-        return self._array_encoder.encode(texts)
+            return [self.encode_array(sequence) for sequence in sequences]
+        return self._array_encoder.encode_many([_as_text(sequence) for sequence in sequences])
 
     def bases_per_token(self, input_ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """How many bp each token covers: k for a k-mer, 1 for a letter, 0 for special tokens (`<mask>` too).
@@ -109,7 +112,7 @@ class KmerTokenizer(PreTrainedTokenizerFast):
             raise ValueError(f"id {outside[0]} is outside the vocabulary of {len(lengths):,} words.")
         if len(unknown := np.argwhere(ids == self.unk_token_id)):
             raise ValueError(
-                f"token {' , '.join(str(i + 1) for i in unknown[0])} (1-based) is <unk>, which covers any number of "
+                f"token {', '.join(str(i + 1) for i in unknown[0])} (1-based) is <unk>, which covers any number of "
                 "characters; clean the sequence first, or use genome_mode for soft-masked and IUPAC letters."
             )
         return lengths[ids]
@@ -131,8 +134,8 @@ class KmerTokenizer(PreTrainedTokenizerFast):
     def _bases_of_id(self) -> np.ndarray:
         """bp of each id, (vocabulary,) int64."""
         lengths = np.zeros(len(self), dtype=np.int64)
-        for word, token_id in self.backend_tokenizer.get_vocab(with_added_tokens=False).items():
-            lengths[token_id] = 0 if word in (*SPECIAL_TOKENS, *EDGE_TOKENS) else len(word)
+        for word, token_id in self.get_vocab().items():
+            lengths[token_id] = len(word) if set(word) <= set(LETTERS) else 0
         return lengths
 
     @functools.cached_property
@@ -149,9 +152,7 @@ class KmerTokenizer(PreTrainedTokenizerFast):
         return KmerArrayEncoder(self.get_vocab(), literals, self.k, genome_mode=self.genome_mode)
 
 
-def build_kmer_tokenizer(
-    k: int, *, layout: Layout, model_max_length: int, genome_mode: bool = False
-) -> KmerTokenizer:
+def build_kmer_tokenizer(k: int, *, layout: Layout, model_max_length: int, genome_mode: bool = False) -> KmerTokenizer:
     """A tokenizer over all k-mers in a published order (see `kmer_vocabulary`).
 
     Args:
@@ -217,6 +218,17 @@ def _genome_normalizer() -> Normalizer:
     """Letter for letter, so offsets stay those of the text."""
     upper = [Replace(base.lower(), base) for base in BASES]
     return Normalizers([*upper, Replace(Regex(f"[n{AMBIGUITY_CODES}{AMBIGUITY_CODES.lower()}]"), "N")])
+
+
+def _as_text(sequence: str | bytes) -> str:
+    if isinstance(sequence, str):
+        return sequence
+    try:
+        return sequence.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"byte {error.start + 1} of the sequence (1-based) is {sequence[error.start]:#04x}, which is not UTF-8."
+        ) from None
 
 
 def _forget_arrays(tokenizer: KmerTokenizer) -> None:

@@ -1,4 +1,4 @@
-"""The words of a k-mer tokenizer: special tokens, all k-mers over A, T, C, G, the five single letters, in published orders."""
+"""The words of a k-mer tokenizer in published order: special tokens, all k-mers over A, T, C, G, single letters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Layout = Literal["nucleotide_transformer_v1", "nucleotide_transformer_v2"]
 BASES = "ATCG"  # in this order the published k-mers are lexicographic: a k-mer's rank is a number in base 4
 LETTERS = ("A", "T", "C", "G", "N")
 SPECIAL_TOKENS = ("<unk>", "<pad>", "<mask>", "<cls>")
-# Words of the vocabulary that upstream never adds itself and does not count as special; found in text they have their id.
+# Words that upstream neither adds by itself nor counts as special; written out in text they have their id.
 EDGE_TOKENS = ("<eos>", "<bos>")
 SMALLEST_K, LARGEST_K = 2, 8
 
