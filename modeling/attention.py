@@ -15,6 +15,12 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from .rotary import apply_rotary
 
 
+def compute_dtype(states: torch.Tensor) -> torch.dtype:
+    """The number format of linear maps of `states`: under autocast another than that of `states` itself."""
+    device = states.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
+
+
 def bidirectional_mask(config, embeddings: torch.Tensor, attention_mask: torch.Tensor | None):
     """The mask in the form that the config's attention implementation reads; None where every token sees every token.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch.nn import functional
 
@@ -20,4 +22,7 @@ def silu_gated(hidden_states: torch.Tensor) -> torch.Tensor:
 
 
 # The name in a config → (numbers the first projection makes for each one that the second reads, biases, the function).
-FEED_FORWARDS = {"gelu": (1, True, functional.gelu), "silu_gated": (2, False, silu_gated)}
+FEED_FORWARDS: dict[str, tuple[int, bool, Callable[[torch.Tensor], torch.Tensor]]] = {
+    "gelu": (1, True, functional.gelu),
+    "silu_gated": (2, False, silu_gated),
+}

@@ -24,90 +24,12 @@ from transformers.utils import can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
-from .attention import SelfAttention, bidirectional_mask
+from .attention import SelfAttention, bidirectional_mask, compute_dtype
 from .configuration_nucleotide_transformer import NucleotideTransformerConfig
+from .embeddings_nucleotide_transformer import NucleotideTransformerEmbeddings
 from .feed_forward import FEED_FORWARDS
 from .rotary import rotary_tables
 from .task_heads import MaskedLMHead, SequenceHead, logits_per_nucleotide, sequence_loss, token_loss
-
-# Pre-training masked 15 % of the tokens and wrote <mask> over 80 % of these: the share of zeroed embeddings it saw.
-PRETRAINING_MASK_RATIO = 0.15 * 0.8
-
-
-class NucleotideTransformerEmbeddings(nn.Module):
-    """Vectors of tokens, with learned positions and token dropout where the config has them."""
-
-    def __init__(self, config):
-        super().__init__()
-        self.config = config
-        self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
-        if config.position_embedding_type == "absolute":
-            self.position_embeddings = nn.Embedding(
-                config.max_position_embeddings, config.hidden_size, padding_idx=config.pad_token_id
-            )
-        if config.emb_layer_norm_before:
-            self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-
-    def forward(
-        self,
-        input_ids: torch.Tensor | None,
-        attention_mask: torch.Tensor | None,
-        position_ids: torch.Tensor | None,
-        inputs_embeds: torch.Tensor | None,
-    ) -> torch.Tensor:
-        """(b, n) ids, or (b, n, hidden) vectors in their place → (b, n, hidden), zero outside of the mask."""
-        embeddings = self._look_up(input_ids) if inputs_embeds is None else inputs_embeds
-        tokens_mask = attention_mask if attention_mask is not None and attention_mask.dim() == 2 else None
-        if self.config.token_dropout:
-            embeddings = self._drop_tokens(embeddings, input_ids, tokens_mask)
-        if self.config.position_embedding_type == "absolute":
-            if position_ids is None:
-                position_ids = self._positions(input_ids, embeddings)
-            embeddings = embeddings + self.position_embeddings(position_ids)
-        if self.config.emb_layer_norm_before:
-            embeddings = self.layer_norm(embeddings)
-        if tokens_mask is not None:
-            embeddings = embeddings * tokens_mask.to(embeddings)[..., None]
-        return embeddings
-
-    def _look_up(self, input_ids: torch.Tensor) -> torch.Tensor:
-        try:
-            return self.word_embeddings(input_ids)
-        except IndexError as error:  # on an accelerator the kernel asserts: check ids where they are made
-            raise ValueError(
-                f"a token id lies outside of the model's {self.config.vocab_size:,} tokens (ids go from "
-                f"{int(input_ids.min())} to {int(input_ids.max())}). The tokenizer of version 1 has two more, <eos> "
-                "and <bos>: take these words out of the text."
-            ) from error
-
-    def _drop_tokens(
-        self, embeddings: torch.Tensor, input_ids: torch.Tensor | None, tokens_mask: torch.Tensor | None
-    ) -> torch.Tensor:
-        """Zero the mask tokens and scale the rest to the sum that pre-training saw; without masks too, by 0.88.
-
-        Vectors given in place of ids count as unmasked tokens.
-        """
-        if input_ids is None:
-            return embeddings * (1 - PRETRAINING_MASK_RATIO)
-        masked = input_ids == self.config.mask_token_id
-        attended = input_ids.shape[1] if tokens_mask is None else tokens_mask.sum(dim=1).clamp(min=1)
-        unmasked_ratio = 1 - masked.sum(dim=1).float() / attended
-        scale = (1 - PRETRAINING_MASK_RATIO) / unmasked_ratio[:, None, None]
-        return (embeddings.masked_fill(masked[..., None], 0.0) * scale).to(embeddings.dtype)
-
-    def _positions(self, input_ids: torch.Tensor | None, embeddings: torch.Tensor) -> torch.Tensor:
-        """Row of the position table for each token: the first real one has pad + 1, padding has its own row."""
-        length, pad = embeddings.shape[1], self.config.pad_token_id
-        limit = self.config.max_position_embeddings - pad - 1
-        if length > limit:
-            raise ValueError(
-                f"{length:,} tokens are more than the {limit:,} this model has learned positions for, CLS included: "
-                "split or shorten the sequence."
-            )
-        if input_ids is None:
-            return torch.arange(pad + 1, length + pad + 1, device=embeddings.device)
-        real = input_ids.ne(pad)
-        return real.cumsum(dim=1) * real + pad
 
 
 class NucleotideTransformerProjection(nn.Module):
@@ -215,7 +137,7 @@ class NucleotideTransformerModel(NucleotideTransformerPreTrainedModel):
     def get_input_embeddings(self) -> nn.Module:
         return self.embeddings.word_embeddings
 
-    def set_input_embeddings(self, value: nn.Embedding) -> None:
+    def set_input_embeddings(self, value: nn.Module) -> None:
         self.embeddings.word_embeddings = value
 
     @merge_with_config_defaults
@@ -245,14 +167,17 @@ class NucleotideTransformerModel(NucleotideTransformerPreTrainedModel):
                 for, or attention probabilities asked of an implementation that has none.
         """
         del encoder_attention_mask
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ValueError("pass exactly one of input_ids and inputs_embeds.")
+        if kwargs.get("output_attentions") and self.config._attn_implementation != "eager":
+            raise ValueError(
+                f"attention probabilities exist with attn_implementation='eager' alone, not with "
+                f"{self.config._attn_implementation!r}: call model.set_attn_implementation('eager') first."
+            )
         embeddings = self.embeddings(input_ids, attention_mask, position_ids, inputs_embeds)
         rotary = None
         if self.config.position_embedding_type == "rotary":
             if position_ids is None:
                 position_ids = torch.arange(embeddings.shape[1], device=embeddings.device)
-            rotary = rotary_tables(position_ids, self.config.head_dim, dtype=embeddings.dtype)
+            rotary = rotary_tables(position_ids, self.config.head_dim, dtype=compute_dtype(embeddings))
         pairs_mask = bidirectional_mask(self.config, embeddings, attention_mask)
         return BaseModelOutput(last_hidden_state=self.encoder(embeddings, pairs_mask, rotary, **kwargs))
 
@@ -364,7 +289,9 @@ class NucleotideTransformerForTokenClassification(NucleotideTransformerPreTraine
         outputs = self.esm(input_ids, attention_mask, position_ids, inputs_embeds, **kwargs)
         logits = self.classifier(self.dropout(outputs.last_hidden_state))
         if bases_per_token is not None:
-            logits = logits_per_nucleotide(logits, bases_per_token)
+            # Reading the bp of the batch from a tensor would break a compiled graph, which trusts the labels instead.
+            length_bp = labels.shape[1] if labels is not None and torch.compiler.is_compiling() else None
+            logits = logits_per_nucleotide(logits, bases_per_token, length_bp)
         loss = None if labels is None else token_loss(logits, labels)
         return TokenClassifierOutput(
             loss=loss, logits=logits, hidden_states=outputs.hidden_states, attentions=outputs.attentions
