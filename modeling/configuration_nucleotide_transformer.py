@@ -1,7 +1,6 @@
 """The numbers that tell one Nucleotide Transformer from another: version 1, version 2 and AgroNT."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 

@@ -82,13 +82,15 @@ class NucleotideTransformerEmbeddings(nn.Module):
     def _positions(self, input_ids: torch.Tensor | None, embeddings: torch.Tensor) -> torch.Tensor:
         """Row of the position table for each token: the first real one has pad + 1, padding has its own row."""
         length, pad = embeddings.shape[1], self.config.pad_token_id
+        if input_ids is None:
+            positions = torch.arange(pad + 1, length + pad + 1, device=embeddings.device)
+        else:
+            real = input_ids.ne(pad)
+            positions = real.cumsum(dim=1) * real + pad
         limit = self.config.max_position_embeddings - pad - 1
-        if length > limit:
+        if length > limit and int(positions.max()) > limit + pad:  # a row may be longer by its padding
             raise ValueError(
                 f"{length:,} tokens are more than the {limit:,} this model has learned positions for, CLS included: "
                 "split or shorten the sequence."
             )
-        if input_ids is None:
-            return torch.arange(pad + 1, length + pad + 1, device=embeddings.device)
-        real = input_ids.ne(pad)
-        return real.cumsum(dim=1) * real + pad
+        return positions
