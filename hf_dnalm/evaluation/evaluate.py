@@ -190,6 +190,7 @@ def evaluate(
     Raises:
         ValueError: the data set has no labels, or they do not fit the task or the model.
     """
+    check_metric(task)  # before the hours that predicting may take
     if "labels" not in dataset.column_names:
         raise ValueError(
             f"the {split} sequences have no labels, so there is nothing to score (columns: "

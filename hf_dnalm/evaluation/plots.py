@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
@@ -58,7 +58,7 @@ def to_svg(plot: Plot) -> str:
     buffer = io.StringIO()
     # A fixed salt: the same numbers give the same file, byte for byte.
     with matplotlib.rc_context({"svg.hashsalt": plot.name}):
-        FigureCanvasSVG(plot.figure).print_svg(buffer, metadata={"Date": None})
+        FigureCanvasSVG(plot.figure).print_svg(buffer, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     return re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{plot.name}-", svg)
@@ -152,9 +152,10 @@ def _confusion(evaluation: Evaluation) -> Plot:
     table = confusion_matrix(outputs.references, outputs.decisions(task), labels=np.arange(classes))
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     side = min(7.0, 2.6 + 0.55 * classes)
-    figure, (axes,) = _axes(1, width=side + 0.8, height=side)
+    names = 0.09 * max(len(name) for name in task.label_names)  # inches that the longest name takes
+    figure, (axes,) = _axes(1, width=side + names + 0.4, height=side + (names if classes > 3 else 0.0))
     shades = LinearSegmentedColormap.from_list("shades", [(0, 0.447, 0.698, 0), (0, 0.447, 0.698, 1)])
-    axes.pcolormesh(share, cmap=shades, vmin=0, vmax=1, edgecolors=INK, linewidth=0.4)
+    axes.pcolormesh(share, cmap=shades, vmin=0, vmax=1, edgecolors=to_rgba(INK, 0.3), linewidth=0.5)
     if classes <= MAX_WRITTEN_CLASSES:
         for row, column in np.ndindex(table.shape):
             text = f"{table[row, column]:,}\n{share[row, column]:.0%}"

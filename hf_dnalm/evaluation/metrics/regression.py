@@ -88,15 +88,16 @@ class Spearman(LocalMetric):
 
 
 def _r2(predictions: np.ndarray, references: np.ndarray) -> float:
-    return 1.0 - np.square(references - predictions).sum() / np.square(references - references.mean()).sum()
+    scale = np.ptp(references)  # so that squares of tiny values do not become 0
+    error, spread = (references - predictions) / scale, (references - references.mean()) / scale
+    return float(1.0 - error @ error / (spread @ spread))
 
 
 def _pearson(predictions: np.ndarray, references: np.ndarray) -> float:
     if np.ptp(predictions) == 0:
         return 0.0
-    # Scaled to length 1 before the product, so that tiny values do not underflow.
-    p, r = predictions - predictions.mean(), references - references.mean()
-    return float(np.clip(p / np.linalg.norm(p) @ (r / np.linalg.norm(r)), -1.0, 1.0))
+    p, r = ((x - x.mean()) / np.ptp(x) for x in (predictions, references))
+    return float(np.clip(p @ r / np.sqrt((p @ p) * (r @ r)), -1.0, 1.0))
 
 
 def _by_target(predictions: np.ndarray, references: np.ndarray, metric: Callable[..., float]) -> np.ndarray:

@@ -1,0 +1,189 @@
+"""`dnalm evaluate`: score a fine-tuned model on labelled sequences and write a report."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hf_dnalm.cli.predict import find_device, find_model_class
+from hf_dnalm.tasks import Task
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedModel
+
+_DESCRIPTION = """\
+Score a fine-tuned model on labelled sequences: every metric that fits the task, with its 95 % bootstrap interval. The
+table goes to stdout; report.json, report.md and report.html, with plots, go to the folder --out.
+"""
+
+
+def run(arguments: list[str]) -> None:
+    """Parse the flags, load model and data, predict, score, write the report and print the table."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.bootstrap < 0:
+        parser.error(f"--bootstrap is {options.bootstrap}; it must be 0 (no intervals) or more")
+    if options.out.is_file():
+        parser.error(f"--out {options.out} is a file; the report needs a folder")
+    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    from tqdm import tqdm
+
+    from hf_dnalm.auto import AutoTokenizer
+    from hf_dnalm.evaluation import evaluate, kmer_baseline, metrics_table, verdict, write_report
+    from hf_dnalm.inference import DTYPES
+
+    device = find_device(options.device)
+    from_benchmark = is_benchmark(options.data)
+    model_class, _ = find_model_class(options.model)
+    model = model_class.from_pretrained(options.model)
+    tokenizer = AutoTokenizer.from_pretrained(options.model)
+    if from_benchmark:
+        task, dataset, train = _read_benchmark(options)
+    else:
+        task = task_of_model(options.model, model, name=Path(options.data).name)
+        dataset, train = _read_file(options.data, task, options), None
+    if options.metric is not None:
+        task = dataclasses.replace(task, metric=options.metric)
+    if options.baseline is not None and train is None:
+        train = _read_file(options.baseline, task, options)
+    scored = {"split": options.split, "bootstrap": options.bootstrap, "seed": options.seed}
+    baselines = [] if train is None else [kmer_baseline(task, train, dataset, **scored)]
+    settings = {
+        "model": options.model,
+        "data": options.data,
+        "dtype": options.dtype,
+        "device": str(device),
+        "overflow": options.overflow,
+    }
+    with tqdm(total=len(dataset), unit=" sequences", file=sys.stderr, disable=None) as bar:  # None: only on a terminal
+        evaluation = evaluate(
+            model,
+            tokenizer,
+            dataset,
+            task,
+            **scored,
+            token_budget=options.batch_tokens,
+            device=device,
+            dtype=DTYPES[options.dtype],
+            overflow=options.overflow,
+            progress=bar.update,
+            name=Path(options.model).name,
+            settings=settings,
+        )
+    title = f"{Path(options.model).name} on {task.name}"
+    files = write_report(evaluation, options.out, title=title, baseline=baselines)
+    print(_aligned(metrics_table(evaluation, baselines)))
+    print(f"{verdict(evaluation, baselines)} Report: {files.html}", file=sys.stderr)
+
+
+def is_benchmark(data: str) -> bool:
+    """True for "suite/task", False for a file.
+
+    Raises:
+        FileNotFoundError: a file that is not there.
+    """
+    from hf_dnalm.data import fasta, tables
+
+    extensions = (*fasta.EXTENSIONS, *tables.EXTENSIONS)
+    if Path(data).exists():
+        return False
+    if "/" in data and not any(suffix.lower() in extensions for suffix in Path(data).suffixes):
+        return True
+    raise FileNotFoundError(
+        f"{data}: no such file; a benchmark task is written SUITE/TASK, and `dnalm list --tasks` shows them"
+    )
+
+
+def task_of_model(source: str, model: PreTrainedModel, *, name: str) -> Task:
+    """The task that the model was fine-tuned on: its task.json where it is a folder with one, or else its config."""
+    from hf_dnalm.inference.predict import bare_model, head_level
+
+    written = Path(source) / "task.json"
+    if written.is_file():
+        return Task.from_dict(json.loads(written.read_text(encoding="utf-8")))
+    return Task.from_config(bare_model(model).config, level=head_level(model), name=name)
+
+
+def _read_benchmark(options: argparse.Namespace) -> tuple[Task, Dataset, Dataset | None]:
+    """The task, the split to score, and with `--baseline train` the benchmark's training split."""
+    from hf_dnalm.data import load_benchmark
+
+    suite, _, name = options.data.partition("/")
+    with_train = options.baseline == "train" and options.split != "train"
+    splits = [options.split, "train"] if with_train else [options.split]
+    benchmark = load_benchmark(suite, name, data_dir=options.data_dir, splits=splits, seed=options.seed)
+    return benchmark.task, benchmark.splits[options.split], benchmark.splits["train"] if with_train else None
+
+
+def _read_file(path: str, task: Task, options: argparse.Namespace) -> Dataset:
+    from hf_dnalm.data import read_file
+
+    return read_file(
+        path,
+        task=task,
+        labels="required",
+        sequence_column=options.sequence_column,
+        labels_column=options.labels_column,
+        name_column=options.name_column,
+    )
+
+
+def _aligned(rows: list[list[str]]) -> str:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("dnalm evaluate", description=_DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("model", metavar="MODEL", help="folder or Hub id of a fine-tuned model or adapter")
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        help="labelled FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet; or a benchmark task, SUITE/TASK",
+    )
+    parser.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="where the report is written")
+    parser.add_argument("--data-dir", metavar="FOLDER", help="the benchmark's files, instead of the Hub")
+    parser.add_argument(
+        "--split", default="test", metavar="NAME", help="of a benchmark; for a file, what the report calls it"
+    )
+    parser.add_argument("--metric", metavar="NAME", help="the metric that the report puts first; default: the task's")
+    parser.add_argument(
+        "--bootstrap",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="resamples for the intervals, 0 for none; default: 1000",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of resamples and baseline; default: 0")
+    parser.add_argument(
+        "--baseline",
+        metavar="FILE",
+        help="labelled training sequences (for a benchmark task also the word train): a linear model on their k-mers "
+        "is scored beside the model",
+    )
+    parser.add_argument(
+        "--batch-tokens", type=int, metavar="N", help="tokens in a batch, padding included; default: tuned per device"
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=["auto", "float32", "bfloat16"],
+        default="auto",
+        help="auto: bfloat16 where the hardware multiplies in it (CUDA, AMX), else the model's own",
+    )
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, …; default: the GPU where there is one")
+    parser.add_argument(
+        "--overflow",
+        choices=["error", "truncate"],
+        default="error",
+        help="what happens to a sequence longer than the model reads",
+    )
+    parser.add_argument("--sequence-column", default="sequence", metavar="NAME", help="of a table; default: sequence")
+    parser.add_argument("--labels-column", default="labels", metavar="NAME", help="of a table; default: labels")
+    parser.add_argument("--name-column", default="name", metavar="NAME", help="of a table; default: name")
+    return parser

@@ -1,0 +1,110 @@
+"""Bootstrap intervals: the weighted forms equal the metrics on the drawn sequences, and the draws are the seed's."""
+
+import numpy as np
+import pytest
+
+from hf_dnalm.evaluation import Evaluation, bootstrap_intervals
+from hf_dnalm.evaluation import bootstrap as room
+from hf_dnalm.evaluation.metrics.local import mean_of_defined
+from hf_dnalm.evaluation.outputs import Outputs, read_outputs
+from hf_dnalm.evaluation.table import label_metrics
+from tests.evaluation.test_outputs import BASES, BINARY, EXPRESSION, SPLICE, STRENGTH, TRACKS
+
+
+def _toy(task, n=40, seed=0, *, ties=False):
+    generator = np.random.default_rng(seed)
+    if task.level == "nucleotide":
+        lengths = generator.integers(1, 9, n)
+        return [generator.normal(size=(bp, 2)) for bp in lengths], [generator.integers(-1, 2, bp) for bp in lengths]
+    logits = generator.normal(size=(n, task.num_labels))
+    if ties:
+        logits = logits.round()
+    if task.problem_type == "regression":
+        return logits, logits + generator.normal(size=logits.shape).round(1)
+    if task.problem_type == "multi_label_classification":
+        return logits, generator.integers(0, 2, logits.shape)
+    return logits, generator.integers(0, task.num_labels, n)
+
+
+def _outputs(task, **options) -> Outputs:
+    logits, labels = _toy(task, **options)
+    if task.level == "nucleotide":
+        labels = [np.where(row < 0, -100, row) for row in labels]
+    return read_outputs(task, logits, labels)
+
+
+def _drawn(outputs: Outputs, weights: np.ndarray) -> Outputs:
+    """The outputs with each sequence as often as its weight says."""
+    rows = np.repeat(np.arange(len(outputs.example)), weights[outputs.example].astype(int))
+    return Outputs(outputs.scores[rows], outputs.references[rows], outputs.example[rows], outputs.n)
+
+
+@pytest.mark.parametrize("n", [3, 40])
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("task", [BINARY, SPLICE, TRACKS, STRENGTH, EXPRESSION, BASES], ids=lambda task: task.name)
+def test_weighted_metrics_equal_the_metrics_of_the_drawn_sequences(task, ties, n):
+    outputs = _outputs(task, ties=ties, n=n)
+    weights = np.concatenate([np.ones((1, n)), *room._weights(n, 6, seed=1, rows=n)])
+    families = room._families(task, outputs, 1, 1)
+    resampled = {name: values for family, _ in families for name, values in family(weights).items()}
+    for row in range(len(weights)):
+        expected = label_metrics(task, _drawn(outputs, weights[row]))
+        assert set(resampled) == set(expected)
+        for name, values in expected.items():
+            np.testing.assert_allclose(resampled[name][row], values, atol=1e-9, err_msg=f"{name}, resample {row}")
+
+
+def test_weights_are_draws_with_replacement_that_the_seed_decides():
+    weights = np.concatenate(list(room._weights(50, 30, seed=3, rows=50)))
+    assert weights.shape == (30, 50)
+    assert (weights.sum(axis=1) == 50).all()
+    in_small_chunks = np.concatenate(list(room._weights(50, 30, seed=3, rows=room.CHUNK_VALUES // 7)))
+    np.testing.assert_array_equal(weights, in_small_chunks)
+    assert not np.array_equal(weights, np.concatenate(list(room._weights(50, 30, seed=4, rows=50))))
+
+
+def test_the_interval_of_accuracy_is_the_binomial_one():
+    labels = np.arange(400) % 2
+    decided = np.where(np.arange(400) < 300, labels, 1 - labels)  # 300 of 400 are right
+    low, high, resamples = bootstrap_intervals(BINARY, read_outputs(BINARY, np.eye(2)[decided], labels))["accuracy"]
+    half_width = 1.96 * np.sqrt(0.75 * 0.25 / 400)
+    assert (low, high) == pytest.approx((0.75 - half_width, 0.75 + half_width), abs=0.008)
+    assert resamples == 1000
+
+
+@pytest.mark.parametrize("task", [BINARY, SPLICE, TRACKS, STRENGTH, EXPRESSION, BASES], ids=lambda task: task.name)
+def test_intervals_hold_the_value_and_repeat_with_the_seed(task):
+    outputs = _outputs(task, n=200)
+    one, same, other = (bootstrap_intervals(task, outputs, resamples=200, seed=seed) for seed in (5, 5, 6))
+    assert one == same != other
+    for name, values in label_metrics(task, outputs).items():
+        low, high, _ = one[name]
+        assert low <= mean_of_defined(values) <= high
+
+
+def test_bases_of_a_sequence_are_drawn_together():
+    # Every sequence is all right or all wrong, so 20 sequences are 20 observations, however many bases they have.
+    right = np.arange(20) % 2
+    few = [[np.full(bp, r) for r in right] for bp in (1, 50)]
+    widths = []
+    for decided in few:
+        labels = [np.ones(len(row), int) for row in decided]
+        logits = [np.eye(2)[row] for row in decided]
+        low, high, _ = bootstrap_intervals(BASES, read_outputs(BASES, logits, labels), resamples=300)["accuracy"]
+        widths.append(high - low)
+    assert widths[0] == pytest.approx(widths[1])
+
+
+def test_many_rows_take_fewer_resamples_of_the_ranking_and_say_so(monkeypatch):
+    monkeypatch.setattr(room, "MAX_RANKED_VALUES", 200 * 2 * 150)
+    logits, labels = _toy(BINARY, n=200)
+    evaluation = Evaluation.from_logits(BINARY, logits, labels, bootstrap=300)
+    assert evaluation.resamples == {"mcc": 300, "f1": 300, "accuracy": 300, "auroc": 150, "auprc": 150}
+    monkeypatch.setattr(room, "MAX_RANKED_VALUES", 1)
+    assert bootstrap_intervals(BINARY, read_outputs(BINARY, logits, labels), resamples=300)["auroc"][2] == 100
+
+
+@pytest.mark.parametrize("resamples", [0, -3])
+def test_no_resamples_are_refused(resamples):
+    with pytest.raises(ValueError, match=f"bootstrap is {resamples}; it must be 1 resample or more"):
+        bootstrap_intervals(BINARY, _outputs(BINARY), resamples=resamples)

@@ -1,0 +1,231 @@
+"""The report: every number is in report.json, the page needs nothing from outside, and nothing half-written stays."""
+
+import dataclasses
+import json
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import matplotlib
+import numpy as np
+import pytest
+
+from hf_dnalm.evaluation import Evaluation, metrics_table, verdict, write_report
+from hf_dnalm.evaluation import report as room
+from hf_dnalm.evaluation.plots import plots, to_svg
+from hf_dnalm.tasks import Task
+from tests.evaluation.test_outputs import BASES, BINARY, EXPRESSION, SPLICE, STRENGTH, TRACKS
+
+HISTORY = [
+    {"loss": 0.7, "grad_norm": float("nan"), "step": 10},
+    {"eval_loss": 0.6, "eval_mcc": 0.1, "step": 10},
+    {"loss": 0.5, "step": 20},
+    {"eval_loss": 0.5, "eval_mcc": 0.3, "step": 20},
+    {"train_runtime": 3.0, "step": 20},
+]
+MANY = Task("tracks", "multi_label_classification", tuple(f"track {i}" for i in range(11)), metric="auroc")
+CLASSES = Task("families", "single_label_classification", tuple(f"class {i}" for i in range(15)), metric="mcc")
+TARGETS = Task("tissues", "regression", tuple(f"tissue {i}" for i in range(8)), metric="r2")
+
+
+def _evaluation(task: Task, *, noise: float = 1.0, n: int = 60, **options) -> Evaluation:
+    generator = np.random.default_rng(0)
+    noisy = lambda signal: signal + noise * generator.normal(size=signal.shape)  # noqa: E731
+    if task.level == "nucleotide":
+        labels = [generator.integers(0, 2, 5) for _ in range(n)]
+        logits = [noisy(np.eye(2)[row]) for row in labels]
+    elif task.problem_type == "regression":
+        labels = generator.normal(size=(n, task.num_labels))
+        logits = noisy(labels)
+    elif task.problem_type == "multi_label_classification":
+        labels = generator.integers(0, 2, (n, task.num_labels))
+        logits = noisy(labels.astype(float))
+    else:
+        labels = generator.integers(0, task.num_labels, n)
+        logits = noisy(np.eye(task.num_labels)[labels])
+    return Evaluation.from_logits(task, logits, labels, **{"bootstrap": 20, **options})
+
+
+class _Page(HTMLParser):
+    """Whether every element is closed in order, and what is named by src and href."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.references: list[str] = []
+        self.ids: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag, attributes):
+        self.references += [value for name, value in attributes if name in ("src", "href", "xlink:href")]
+        self.ids += [value for name, value in attributes if name == "id"]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.mark.parametrize(
+    ("task", "drawn"),
+    [
+        (BINARY, ["comparison", "ranking", "confusion", "learning"]),
+        (SPLICE, ["comparison", "ranking", "confusion", "learning"]),
+        (CLASSES, ["comparison", "ranking", "confusion", "learning"]),
+        (BASES, ["comparison", "ranking", "confusion", "learning"]),
+        (TRACKS, ["comparison", "ranking", "learning"]),
+        (MANY, ["comparison", "ranking", "learning"]),
+        (STRENGTH, ["comparison", "scatter", "learning"]),
+        (EXPRESSION, ["comparison", "scatter", "learning"]),
+        (TARGETS, ["comparison", "scatter", "learning"]),
+    ],
+    ids=lambda value: value.name if isinstance(value, Task) else "",
+)
+def test_the_page_stands_alone_and_has_the_plots_of_its_task(task, drawn, tmp_path):
+    evaluation, baseline = _evaluation(task), _evaluation(task, noise=4.0, name="guess")
+    files = write_report(evaluation, tmp_path / "report", title="A <title>", history=HISTORY, baseline=baseline)
+    assert [plot.name for plot in plots(evaluation, [baseline], HISTORY)] == drawn
+    text = files.html.read_text()
+    page = _Page()
+    page.feed(text)
+    assert page.open == []
+    assert all(reference.startswith(("#", "data:")) for reference in page.references)
+    assert len(page.ids) == len(set(page.ids))
+    pointed_at = set(re.findall(r"url\(#([^)]+)\)", text)) | {r[1:] for r in page.references if r.startswith("#")}
+    assert pointed_at <= set(page.ids)
+    assert not re.search(r"@import|<script|<link|url\((?!#)", text)
+    assert "A &lt;title&gt;" in text
+    assert evaluation.task.label_names[0] in "".join(page.text)
+
+
+def test_json_has_every_number_and_what_it_was_made_with(tmp_path):
+    evaluation = _evaluation(SPLICE, split="validation", seed=4, settings={"dtype": "float32"})
+    baseline = _evaluation(SPLICE, noise=3.0, name="5-mer logistic regression", settings={"k": 5})
+    files = write_report(
+        evaluation,
+        tmp_path,
+        title="Splice",
+        history=HISTORY,
+        baseline=baseline,
+        settings={"rate": 1e-4, "at": tmp_path},
+    )
+    report = json.loads(files.json.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert (report["n"], report["split"], report["seed"], report["title"]) == (60, "validation", 4, "Splice")
+    assert report["metrics"]["mcc"]["value"] == evaluation.metrics["mcc"].value
+    assert report["metrics"]["mcc"]["low"] == evaluation.metrics["mcc"].low
+    assert report["per_label"]["auroc"]["donor"] == evaluation.per_label["auroc"][0]
+    assert report["baselines"][0]["metrics"]["mcc"]["value"] == baseline.metrics["mcc"].value
+    assert report["baselines"][0]["settings"] == {"k": 5}
+    assert report["settings"] == {"dtype": "float32", "rate": 1e-4, "at": str(tmp_path)}
+    assert report["history"][0] == {"loss": 0.7, "grad_norm": None, "step": 10}
+    assert report["task"] == SPLICE.to_dict()
+    assert report["verdict"] == verdict(evaluation, [baseline])
+
+
+def test_markdown_has_the_same_tables(tmp_path):
+    evaluation = _evaluation(dataclasses.replace(BINARY, description="0 | 1"))
+    text = write_report(evaluation, tmp_path, title="Promoters").markdown.read_text()
+    assert text.startswith(f"# Promoters\n\n{verdict(evaluation)}\n")
+    assert f"| MCC | {evaluation.metrics['mcc']} |" in text
+    assert "0 \\| 1" in text
+    assert "nan" not in text
+
+
+@pytest.mark.parametrize(
+    ("noise", "said"),
+    [(4.0, "the model's whole interval lies above"), (0.0, "whole interval lies below"), (1.0, "lies within")],
+)
+def test_the_verdict_compares_the_interval_with_the_baseline(noise, said):
+    evaluation = _evaluation(BINARY, n=200)
+    sentence = verdict(evaluation, [_evaluation(BINARY, noise=noise, n=200, name="guess")])
+    value, low, high = evaluation.primary
+    assert sentence.startswith(f"MCC {value:.3f} (95 % interval {low:.3f} to {high:.3f}) on 200 test sequences.")
+    assert said in sentence
+
+
+def test_the_verdict_without_intervals_or_values_says_so():
+    evaluation = _evaluation(BINARY, bootstrap=0)
+    assert "no interval was computed" in verdict(evaluation, [evaluation])
+    ranked = dataclasses.replace(BINARY, metric="auroc")
+    undefined = Evaluation.from_logits(ranked, np.eye(2), [1, 1], bootstrap=5)
+    sentence = verdict(undefined, [undefined])
+    assert sentence.startswith("AUROC undefined on 2 test sequences.")
+    assert "cannot be compared" in sentence
+    assert verdict(_evaluation(BASES)).endswith("on 60 test sequences (300 bases).")
+
+
+def test_undefined_numbers_are_drawn_and_written_without_a_warning(tmp_path):
+    one_kind = Evaluation.from_logits(BINARY, np.eye(2), [1, 1], bootstrap=5)
+    write_report(one_kind, tmp_path, title="One kind", baseline=one_kind)
+    constant = Evaluation.from_logits(EXPRESSION, np.eye(2), np.ones((2, 2)), bootstrap=5)
+    files = write_report(constant, tmp_path, title="Constant", baseline=[constant])
+    assert "undefined" in files.markdown.read_text()
+
+
+def test_the_table_of_metrics_has_a_column_for_each():
+    evaluation, baseline = _evaluation(STRENGTH), _evaluation(STRENGTH, noise=3.0, name="guess")
+    header, *rows = metrics_table(evaluation, [baseline])
+    assert header == ["metric", "model", "guess"]
+    assert rows[0] == ["R² (1 − SSE/SST)", str(evaluation.metrics["r2"]), str(baseline.metrics["r2"])]
+
+
+def test_plots_leave_matplotlib_as_it_was_and_repeat_byte_for_byte():
+    before = dict(matplotlib.rcParams)
+    one, same = ([to_svg(plot) for plot in plots(_evaluation(STRENGTH), [], HISTORY)] for _ in range(2))
+    assert one == same
+    assert dict(matplotlib.rcParams) == before
+    for svg in one:
+        ElementTree.fromstring(svg)
+        assert "#010203" not in svg
+
+
+def test_a_long_curve_is_thinned(tmp_path):
+    svg = to_svg(plots(_evaluation(BINARY, n=5000))[0])
+    assert len(svg) < 100_000
+
+
+def test_a_second_report_replaces_the_first_and_other_files_stay(tmp_path):
+    folder = tmp_path / "a" / "report"
+    write_report(_evaluation(BINARY), folder, title="First")
+    (folder / "notes.txt").write_text("mine")
+    write_report(_evaluation(BINARY), folder, title="Second")
+    assert sorted(path.name for path in folder.iterdir()) == ["notes.txt", "report.html", "report.json", "report.md"]
+    assert json.loads((folder / "report.json").read_text())["title"] == "Second"
+    assert [path.name for path in folder.parent.iterdir()] == ["report"]
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(room, "render_html", lambda *_: "\ud800")  # cannot be written as UTF-8
+    with pytest.raises(UnicodeEncodeError):
+        write_report(_evaluation(BINARY), tmp_path / "report", title="Broken")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_over_a_file_is_refused(tmp_path):
+    (tmp_path / "report").write_text("")
+    with pytest.raises(NotADirectoryError, match="report is a file; the report needs a folder"):
+        write_report(_evaluation(BINARY), tmp_path / "report", title="x")
+
+
+@pytest.mark.parametrize(
+    ("baseline", "message"),
+    [
+        (_evaluation(SPLICE, bootstrap=0, name="g"), "baseline 'g' has another task \\('splice'\\) than the model"),
+        (
+            _evaluation(BINARY, n=9, bootstrap=0, name="g"),
+            "another number of sequences \\(9\\) than the model \\(60\\)",
+        ),
+        (_evaluation(dataclasses.replace(STRENGTH, name="promoter"), bootstrap=0), "another metrics"),
+    ],
+)
+def test_a_baseline_of_something_else_is_refused(baseline, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        write_report(_evaluation(BINARY, bootstrap=0), tmp_path / "report", title="x", baseline=baseline)
+    assert list(tmp_path.iterdir()) == []
