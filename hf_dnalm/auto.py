@@ -77,6 +77,8 @@ class _ModelDoor:
         if "gguf_file" in kwargs or kwargs.get("state_dict") is not None:
             return load(source.name, *args, **kwargs)
         adapter = _adapter_config(source)
+        if adapter is not None and not is_peft_available():
+            raise ImportError(f'{source.name} is an adapter, which needs peft: pip install "hf_dnalm[train]"')
         base = source if adapter is None else base_of(source, adapter)
         config, found = kwargs.get("config"), None
         if isinstance(config, PreTrainedConfig):
@@ -136,13 +138,13 @@ class AutoTokenizer(transformers.AutoTokenizer):
         Raises:
             ValueError: genome_mode for a tokenizer that has none, or a damaged vocabulary.
         """
-        source = Source.of(pretrained_model_name_or_path, kwargs)
-        kwargs |= source.hub
+        source = _with_tokenizer(Source.of(pretrained_model_name_or_path, kwargs))
+        kwargs = _without(kwargs, *HUB_ARGUMENTS) | source.hub
         vocabulary = source.path("vocab.txt") if source.path("tokenizer.json") is None else None
         if vocabulary is not None and kmer_vocabulary_k(words := read_vocabulary(vocabulary)) is not None:
             tokenizer = _kmer_tokenizer(source, words, kwargs)
         else:
-            tokenizer = super().from_pretrained(_with_tokenizer(source), *args, **kwargs)
+            tokenizer = super().from_pretrained(source.name, *args, **kwargs)
         if genome_mode is None:
             return tokenizer
         if not isinstance(tokenizer, KmerTokenizer):
@@ -253,15 +255,22 @@ def base_of(source: Source, adapter: Mapping[str, Any]) -> Source:
     """Where the model under an adapter lies.
 
     Raises:
-        ValueError: the adapter does not say.
-        ImportError: peft is not installed.
+        ValueError: the adapter does not say, or nothing is there.
     """
-    if not is_peft_available():
-        raise ImportError(f'{source.name} is an adapter, which needs peft: pip install "hf_dnalm[train]"')
     name = adapter.get("base_model_name_or_path")
     if not name:
         raise ValueError(f"{source.name}: adapter_config.json names no base model; fill in base_model_name_or_path.")
-    return Source.of(name, _without(source.hub, "revision", "subfolder") | {"revision": adapter.get("revision")})
+    try:
+        return Source.of(name, _without(source.hub, "revision", "subfolder") | {"revision": adapter.get("revision")})
+    except FileNotFoundError as error:
+        raise _no_base(source, name) from error
+
+
+def _no_base(source: Source, base: str) -> ValueError:
+    return ValueError(
+        f"{source.name}: adapter_config.json names the base model {base!r}, which cannot be read. Put it there, or "
+        "correct base_model_name_or_path in that file."
+    )
 
 
 def _recognise_base(
@@ -272,10 +281,7 @@ def _recognise_base(
     except OSError as error:
         if base is source:
             raise
-        raise ValueError(
-            f"{source.name}: adapter_config.json names the base model {base.name!r}, which cannot be read. Put it "
-            "there, or correct base_model_name_or_path in that file."
-        ) from error
+        raise _no_base(source, base.name) from error
 
 
 def _outputs_of(source: Source, passport: Passport, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -305,7 +311,7 @@ def _attach(source: Source, base: Source, model: Any, new: set[str]) -> set[str]
         ValueError: the adapter was made for another model or head.
     """
     with _no_load_report():
-        loaded = model.load_adapter(source.name, adapter_kwargs=source.hub)
+        loaded = model.load_adapter(source.name, adapter_kwargs=source.hub, ignore_mismatched_sizes=True)
     unfit = loaded.missing_keys | loaded.unexpected_keys | {key for key, *_ in loaded.mismatched_keys}
     if unfit:
         raise ValueError(
@@ -316,17 +322,22 @@ def _attach(source: Source, base: Source, model: Any, new: set[str]) -> set[str]
     return {key for key in new if not key.startswith(saved)}
 
 
-def _with_tokenizer(source: Source) -> str:
+def _with_tokenizer(source: Source) -> Source:
     """The source, or the base model of an adapter that was saved without a tokenizer."""
     adapter = source.json("adapter_config.json")
     if adapter is None or any(source.path(name) for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt")):
-        return source.name
-    return adapter.get("base_model_name_or_path") or source.name
+        return source
+    return base_of(source, adapter)
 
 
 def _kmer_tokenizer(source: Source, words: list[str], kwargs: dict[str, Any]) -> KmerTokenizer:
     """Our fast tokenizer over an upstream vocabulary, with every argument that transformers' own loading takes."""
     settings = source.json("tokenizer_config.json") or {}
+    if settings.get("eos_token") is not None:
+        raise ValueError(
+            f"{source.name}: tokenizer_config.json asks for eos_token {settings['eos_token']!r} after every sequence, "
+            "which k-mer tokenizers have not; set it to null."
+        )
     limit = settings.get("model_max_length", VERY_LARGE_INTEGER)
     built = kmer_tokenizer_from_vocabulary(words, model_max_length=limit)
     with tempfile.TemporaryDirectory() as folder:
