@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset
-from datasets.table import InMemoryTable
 from transformers import PreTrainedTokenizerBase
 
 import hf_dnalm.sequence as dna
+from hf_dnalm.data.files import dataset_in_memory
 from hf_dnalm.tasks import Level
 
 Overflow = Literal["error", "truncate"]
@@ -121,7 +121,7 @@ def encode_dataset(
             columns |= {f"{name}_reverse_complement": column for name, column in strand.items()}
         columns["index"] = np.arange(start, start + len(sequences))
         tables.append(pa.table({name: _arrow(column) for name, column in columns.items()}))
-    return Dataset(InMemoryTable(pa.concat_tables(tables)))
+    return dataset_in_memory(pa.concat_tables(tables))
 
 
 def _strand(

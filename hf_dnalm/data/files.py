@@ -9,6 +9,7 @@ from typing import Literal
 
 import pyarrow as pa
 from datasets import ClassLabel, Dataset, DatasetInfo, Features
+from datasets.fingerprint import generate_random_fingerprint
 from datasets.table import InMemoryTable
 
 from hf_dnalm.data import fasta, tables
@@ -106,7 +107,7 @@ def infer_task(
     if isinstance(data, Dataset):
         if "labels" not in data.column_names:
             raise ValueError(f"the dataset has no column 'labels'; it has {', '.join(data.column_names)}")
-        raw, source = list(data["labels"]), name
+        raw, source = data["labels"][:], name
         feature = data.features["labels"]
         if isinstance(feature, ClassLabel):
             label_names = label_names or list(feature.names)
@@ -155,15 +156,22 @@ def dataset_from_records(
             unparsed += [record._replace(sequence="") for record in chunk]
         chunks.append(pa.table(columns))
     table = pa.concat_tables(chunks)
-    if not unparsed:
-        return Dataset(InMemoryTable(table))
-    task = task_from_labels([record.label for record in unparsed], name=Path(source).name, source=source)
-    table = table.append_column("labels", _label_array(unparsed, task, source))
+    class_names: tuple[str, ...] = ()
+    if unparsed:
+        task = task_from_labels([record.label for record in unparsed], name=Path(source).name, source=source)
+        table = table.append_column("labels", _label_array(unparsed, task, source))
+        if task.problem_type == "single_label_classification":
+            class_names = task.label_names
     features = Features.from_arrow_schema(table.schema)
-    is_class = task.problem_type == "single_label_classification"
-    if is_class and task.label_names != tuple(map(str, range(task.num_labels))):
-        features["labels"] = ClassLabel(names=list(task.label_names))
-    return Dataset(InMemoryTable(table), info=DatasetInfo(features=features))
+    if class_names != tuple(map(str, range(len(class_names)))):
+        features["labels"] = ClassLabel(names=list(class_names))
+    return dataset_in_memory(table, features)
+
+
+def dataset_in_memory(table: pa.Table, features: Features | None = None) -> Dataset:
+    """The table as a Dataset without a copy; left to itself, Dataset would pickle all rows to hash them."""
+    info = DatasetInfo(features=features or Features.from_arrow_schema(table.schema))
+    return Dataset(InMemoryTable(table), info=info, fingerprint=generate_random_fingerprint())
 
 
 def checked_records(

@@ -73,7 +73,8 @@ def _groups(dataset: Dataset) -> np.ndarray:
         return np.arange(len(dataset))
     group_of: dict[bytes, int] = {}
     groups = np.empty(len(dataset), dtype=np.int64)
-    for row, sequence in enumerate(dataset["sequence"]):
+    batches = dataset.select_columns("sequence").iter(batch_size=10_000)
+    for row, sequence in enumerate(sequence for batch in batches for sequence in batch["sequence"]):
         digest = hashlib.blake2b(sequence.encode(), digest_size=16).digest()
         groups[row] = group_of.setdefault(digest, len(group_of))
     return groups
@@ -81,7 +82,7 @@ def _groups(dataset: Dataset) -> np.ndarray:
 
 def _classes(dataset: Dataset) -> np.ndarray:
     """(rows,) the class of each row."""
-    labels = np.asarray(dataset["labels"]) if "labels" in dataset.column_names else np.array([0.5])
+    labels = np.asarray(dataset["labels"][:]) if "labels" in dataset.column_names else np.array([0.5])
     if labels.ndim != 1 or labels.dtype.kind != "i":
         raise ValueError("stratify=True needs a column 'labels' with one class for each row; pass stratify=False")
     return labels
