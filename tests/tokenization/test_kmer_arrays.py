@@ -67,7 +67,7 @@ def test_long_stretches_of_one_kind_equal_the_pipeline(text):
     assert_equal_to_pipeline(TOKENIZERS[6, False], text)
 
 
-@pytest.mark.parametrize("k", [2, 3, 4, 5, 7])
+@pytest.mark.parametrize("k", [2, 3, 4, 5, 7, 8])
 def test_every_k_equals_the_pipeline(k):
     tokenizer = build_kmer_tokenizer(k, layout="nucleotide_transformer_v1", model_max_length=100)
     for n in range(3 * k):
