@@ -1,0 +1,106 @@
+"""`dnalm demo`: the main job end to end, offline, each step shown as the command that a user would type."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from hf_dnalm.cli.app import main
+
+# A small version 2 model; the published 50M has hidden size 512, 12 layers and 6-mers.
+SMALL_MODEL = {
+    "model_type": "dnalm_nucleotide_transformer",
+    "vocab_size": 75,
+    "hidden_size": 64,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 128,
+    "classifier_pooling": "mean",
+}
+N_SIMULATED = 3_000
+
+# Run in a process that cannot see this package: what a colleague with transformers alone gets from the exported folder.
+STRANGER = """
+import sys
+sys.modules["hf_dnalm"] = None
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+folder, sequence = sys.argv[1:]
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=True)
+logits = model(**tokenizer(sequence, return_tensors="pt")).logits[0]
+label = model.config.id2label[logits.argmax().item()] if len(logits) > 1 else f"{logits.item():.3f}"
+print(f"{type(model).__module__.split('.')[0]}.{type(model).__name__} says: {label}")
+"""
+
+
+def run(arguments: list[str]) -> None:
+    """Make or take data and model, then fine-tune, export, load as a stranger and predict."""
+    parser = argparse.ArgumentParser(prog="dnalm demo", description=__doc__)
+    parser.add_argument(
+        "--model", help="folder or Hub id of a checkpoint; by default a small model from random weights"
+    )
+    parser.add_argument("--data", help="labelled FASTA, CSV, TSV, Parquet or JSONL; by default simulated splice sites")
+    parser.add_argument("--out", type=Path, default=Path("demo_output"), help="folder for everything (replaced)")
+    options = parser.parse_args(arguments)
+    started = time.perf_counter()
+    shutil.rmtree(options.out, ignore_errors=True)
+    options.out.mkdir(parents=True)
+
+    if options.data is None:
+        options.data = str(_write_simulated(options.out / "splice_sites.csv"))
+        print(f"{N_SIMULATED:,} simulated sequences with a donor, an acceptor or no splice site: {options.data}")
+        print("(drawn from published position weights on a random background: for trying things out, not for science)")
+    if options.model is None:
+        config = options.out / "small_model.json"
+        config.write_text(json.dumps(SMALL_MODEL, indent=2))
+        start = ["--config", str(config), "--learning_rate", "2e-3", "--num_train_epochs", "6"]
+    else:
+        start = ["--model", options.model, "--num_train_epochs", "3"]
+
+    tuned, shipped = options.out / "finetuned", options.out / "exported"
+    training = ["--per_device_train_batch_size", "32", "--disable_tqdm", "true"]
+    _step("finetune", *start, "--train", options.data, "--output_dir", str(tuned), "--baseline", *training)
+    print(f"report: {tuned / 'report' / 'report.html'}")
+    _step("export", str(tuned), str(shipped))
+
+    names, sequences = _new_sequences(options.data)
+    print("\n$ python -c '…'    # a process without hf_dnalm, with torch and transformers alone", flush=True)
+    subprocess.run([sys.executable, "-c", STRANGER, str(shipped), sequences[0]], check=True)
+
+    new = options.out / "new.fa"
+    new.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in zip(names, sequences, strict=True)))
+    predictions = options.out / "predictions.tsv"
+    _step("predict", str(shipped), str(new), "--out", str(predictions))
+    print(predictions.read_text(), end="")
+    print(f"\nthe whole way took {time.perf_counter() - started:.0f} s")
+
+
+def _step(*arguments: str) -> None:
+    print(f"\n$ dnalm {shlex.join(arguments)}", flush=True)
+    main(list(arguments))
+
+
+def _write_simulated(path: Path) -> Path:
+    from hf_dnalm.data.simulate import SPLICE_SITES_SIMULATED, simulate_splice_sites
+
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["name", "sequence", "label"])
+        for row in simulate_splice_sites(N_SIMULATED, seed=0):
+            writer.writerow([row["name"], row["sequence"], SPLICE_SITES_SIMULATED.label_names[row["labels"]]])
+    return path
+
+
+def _new_sequences(data: str, n: int = 5) -> tuple[list[str], list[str]]:
+    """A few sequences to predict: the first of the file, since nothing newer is at hand."""
+    from hf_dnalm.data import read_file
+
+    first = read_file(data, labels="none").select(range(n))
+    return first["name"], first["sequence"]

@@ -1,0 +1,59 @@
+"""Every example in the README and the docs runs, and every figure stands in the results of a benchmark."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from hf_dnalm.cli.app import main
+from hf_dnalm.data.simulate import SPLICE_SITES_SIMULATED, simulate_splice_sites
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PUBLISHED = "InstaDeepAI/nucleotide-transformer-v2-50m-multi-species"
+
+
+def _blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch, upstream_v2):
+    """A folder with the files that the examples name; the published id is a tiny folder in the same layout."""
+    rows = simulate_splice_sites(90, seed=1)
+    names = SPLICE_SITES_SIMULATED.label_names
+    lines = [f"{row['name']},{row['sequence']},{names[row['labels']]}" for row in rows]
+    for name in ("promoters.csv", "held_out.csv"):
+        (tmp_path / name).write_text("\n".join(["name,sequence,label", *lines]) + "\n")
+    (tmp_path / "new_sequences.fa").write_text(">a\nACGTNACGT\n>b\nacgtacgtacgt\n")
+    monkeypatch.chdir(tmp_path)
+    return upstream_v2
+
+
+def test_the_commands_of_the_readme_run(workplace, tmp_path):
+    for line in "".join(_blocks(REPOSITORY / "README.md", "console")).splitlines():
+        command = shlex.split(line.removeprefix("$ ").replace(PUBLISHED, str(workplace)))
+        assert command[0] == "dnalm"
+        quick = ["--num_train_epochs", "1", "--bootstrap", "20", "--use_cpu", "true"]
+        main(command[1:] + (quick if command[1] == "finetune" else []))
+    assert len((tmp_path / "predictions.tsv").read_text().splitlines()) == 3
+    assert (tmp_path / "tuned" / "report" / "report.html").exists()
+    assert (tmp_path / "shipped" / "tokenizer.json").exists()
+
+
+def test_the_python_of_the_readme_runs(workplace):
+    code = "\n".join(_blocks(REPOSITORY / "README.md", "python")).replace(PUBLISHED, str(workplace))
+    namespace: dict = {}
+    exec(code.replace('output_dir="tuned_in_python"', 'output_dir="tuned_in_python", num_train_epochs=1'), namespace)
+    assert namespace["logits"].shape[0] == 2
+    assert namespace["vectors"].shape == (2, 32)
+
+
+def test_every_figure_of_the_readme_stands_in_a_result():
+    results = "\n".join(path.read_text() for path in (REPOSITORY / "benchmarks" / "results").glob("*.md"))
+    section = (REPOSITORY / "README.md").read_text().split("## How fast")[1].split("\n## ")[0]
+    for row in re.findall(r"^\| .* \|$", section, flags=re.MULTILINE):
+        for figure in re.findall(r"\d[\d,.]*\d(?= (?:MB/s|tokens/s|steps/s|s ))|\d+\.\d+(?=×)", row):
+            assert figure in results, f"{figure} of `{row}` is in no file of benchmarks/results"
