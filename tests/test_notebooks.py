@@ -1,0 +1,31 @@
+"""The notebooks run from top to bottom on a tiny model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
+SMALLER = {"n_sequences = 3_000": "n_sequences = 90", "epochs = 3": "epochs = 1"}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:zmq", "ignore:unclosed:ResourceWarning")
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs(path, tmp_path, upstream_v2):
+    notebook = nbformat.read(path, as_version=4)
+    smaller = SMALLER | {'"InstaDeepAI/nucleotide-transformer-v2-50m-multi-species"': repr(str(upstream_v2))}
+    for old, new in smaller.items():
+        assert any(old in cell.source for cell in notebook.cells), f"{path.name} no longer says {old}"
+        for cell in notebook.cells:
+            cell.source = cell.source.replace(old, new)
+    NotebookClient(notebook, timeout=180, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert (tmp_path / "splice_sites" / "report" / "report.html").exists()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_stored_without_outputs(path):
+    cells = nbformat.read(path, as_version=4).cells
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
