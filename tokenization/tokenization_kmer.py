@@ -36,7 +36,7 @@ class KmerTokenizer(PreTrainedTokenizerFast):
     A stretch of any other characters (lower case, IUPAC codes, U, gaps) is one `<unk>`. Special tokens written out in
     the text, such as `<mask>`, are recognised. `<cls>` is put first and nothing last; a pair of sequences is refused,
     as there is no separator. In genome mode lower case counts as upper case and IUPAC ambiguity codes count as `N`;
-    U and gaps stay unknown.
+    U and gaps stay unknown. (Without this class transformers cannot refuse a pair: it sets one behind the other.)
 
     Make one with `build_kmer_tokenizer` or `kmer_tokenizer_from_vocabulary`, or load a saved folder with
     `from_pretrained`. It has no `__init__` on purpose: transformers hands a class that has one the vocabulary in place

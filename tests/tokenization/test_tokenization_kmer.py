@@ -220,6 +220,12 @@ def test_a_saved_folder_gives_the_same_tokenizer(tokenizer, loader, tmp_path):
         assert (loaded.k, loaded.genome_mode) == (tokenizer.k, tokenizer.genome_mode)
 
 
+def test_without_our_class_a_pair_is_one_sequence_behind_the_other(tmp_path):
+    TOKENIZER.save_pretrained(tmp_path)
+    plain = PreTrainedTokenizerFast.from_pretrained(tmp_path)
+    assert plain("ACG", "ACGTAC").tokens() == ["<cls>", "A", "C", "G", "ACGTAC"]
+
+
 STRANGER = """
 import json, sys
 sys.modules["hf_dnalm"] = None  # as if it were not installed
