@@ -418,6 +418,14 @@ def test_a_reloaded_adapter_predicts_as_at_the_end_of_training(
     assert not info["unexpected_keys"]
 
 
+def test_a_reloaded_adapter_saves_itself_again(upstream_v2, tmp_path):
+    expected = train_adapter(AutoSequence, upstream_v2, tmp_path / "adapter", with_config=False, num_labels=3)
+    AutoSequence.from_pretrained(tmp_path / "adapter").save_pretrained(tmp_path / "again")
+    config = json.loads((tmp_path / "again" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == str(upstream_v2)
+    assert torch.equal(AutoSequence.from_pretrained(tmp_path / "again")(IDS, MASK).logits, expected)
+
+
 def test_labels_of_an_adapter_can_be_given(upstream_v2, tmp_path):
     train_adapter(AutoSequence, upstream_v2, tmp_path / "adapter", with_config=True, num_labels=2)
     model = AutoSequence.from_pretrained(

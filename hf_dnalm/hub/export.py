@@ -171,6 +171,7 @@ def _merge_adapter(model: Any) -> None:
         setattr(model.get_submodule(parent), child, plain)
     del model.peft_config
     model._hf_peft_config_loaded = False
+    model._weight_conversions = []  # loading the adapter left the renames of its file, which saving would undo
 
 
 def _check_written(written: Path, model: Any, tokenizer: Any, auto_class: str) -> None:
