@@ -20,6 +20,7 @@ from transformers import HfArgumentParser
 from hf_dnalm.auto import AutoConfig, AutoTokenizer
 from hf_dnalm.checkpoints import PASSPORTS, find_passport
 from hf_dnalm.data import infer_task, load_benchmark, read_file
+from hf_dnalm.evaluation import metrics_table, verdict
 from hf_dnalm.tokenization import build_kmer_tokenizer
 from hf_dnalm.training import (
     DataArguments,
@@ -61,7 +62,7 @@ class _Parser(HfArgumentParser):
 def run(arguments: list[str]) -> None:
     """Parse the flags, read model and data, fine-tune, and print the test metrics."""
     parser = _Parser(
-        [ModelArguments, DataArguments, MethodArguments, FineTuningArguments],
+        [ModelArguments, DataArguments, MethodArguments, FineTuningArguments],  # type: ignore[list-item]
         prog="dnalm finetune",
         description=_DESCRIPTION,
         allow_abbrev=False,
@@ -89,17 +90,16 @@ def read_data(about: DataArguments, *, seed: int) -> tuple[Mapping[str, Dataset]
         suite, slash, name = about.task.partition("/")
         if not slash:
             raise ValueError(f"--task is {about.task!r}; write SUITE/NAME, as `dnalm list --tasks` shows them")
-        benchmark = load_benchmark(suite, name, data_dir=about.data_dir, seed=seed)
+        benchmark = load_benchmark(suite, name, data_dir=about.data_dir, seed=seed, allow_subset=about.allow_subset)
         return benchmark.splits, benchmark.task
-    columns = {
+    columns: dict[str, Any] = {
         "sequence_column": about.sequence_column,
         "labels_column": about.labels_column,
         "name_column": about.name_column,
     }
     files = {"train": about.train, "validation": about.validation, "test": about.test}
-    task = infer_task(
-        files["train"], name=Path(files["train"]).name, problem_type=about.problem_type, metric=about.metric, **columns
-    )
+    name = Path(about.train or "").name
+    task = infer_task(about.train or "", name=name, problem_type=about.problem_type, metric=about.metric, **columns)
     splits = {split: read_file(path, task=task, labels="required", **columns) for split, path in files.items() if path}
     return splits, task
 
@@ -107,10 +107,10 @@ def read_data(about: DataArguments, *, seed: int) -> tuple[Mapping[str, Dataset]
 def start_model(about: ModelArguments, task: Task, *, seed: int) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The model to train, from a checkpoint or with random weights, and its tokenizer."""
     if about.model is not None:
-        where = {} if about.revision is None else {"revision": about.revision}
+        where: dict[str, Any] = {} if about.revision is None else {"revision": about.revision}
         model = load_for_task(about.model, task, seed=seed, revision=about.revision, pooling=about.pooling)
         return model, AutoTokenizer.from_pretrained(about.model, **where)
-    path = Path(about.config)
+    path = Path(about.config or "")
     try:
         fields: dict[str, Any] = json.loads(path.read_text())
     except json.JSONDecodeError as error:
@@ -137,11 +137,9 @@ def _tokenizer_for(vocab_size: int, context_tokens: int, path: Path) -> PreTrain
 
 
 def summary(result: FineTuneResult) -> str:
-    """The test metrics with their intervals, the baseline's beside them, and where everything lies."""
-    evaluation, baseline = result.evaluation, result.baseline
-    rows = [("", f"{evaluation.split}, n = {evaluation.n:,}", "" if baseline is None else baseline.name)]
-    for name, interval in evaluation.metrics.items():
-        rows.append((name, str(interval), "" if baseline is None else str(baseline.metrics[name])))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    """The result in words, all test metrics with their intervals beside the baselines', and where everything lies."""
+    rows = metrics_table(result.evaluation, result.baselines)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([result.task.name, *lines, f"written to {result.output_dir}"])
+    where = f"Model and report are in {result.output_dir}"
+    return "\n".join([f"{result.task.name}: {verdict(result.evaluation, result.baselines)}", "", *lines, "", where])

@@ -110,7 +110,7 @@ def _adapter_config(
     return LoraConfig(
         task_type=task_type,
         r=rank,
-        lora_alpha=alpha,
+        lora_alpha=alpha,  # type: ignore[arg-type]  # scales by alpha / r, whole or not
         lora_dropout=dropout,
         target_modules=list(_LORA_TARGETS if passport is None else passport.lora_targets),
         modules_to_save=head,
@@ -119,8 +119,8 @@ def _adapter_config(
 
 def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Write the adapter with its head, the config that says what the head's outputs are, and the tokenizer."""
-    model.save_pretrained(folder, save_embedding_layers=False)
-    model.get_base_model().config.save_pretrained(folder)
+    model.save_pretrained(str(folder), save_embedding_layers=False)
+    model.get_base_model().config.save_pretrained(folder)  # type: ignore[operator,union-attr]
     tokenizer.save_pretrained(folder)
 
 

@@ -49,8 +49,11 @@ class DataArguments:
     data_dir: str | None = field(
         default=None, metadata={"help": "Local folder in the benchmark's own layout, in place of the Hub."}
     )
+    allow_subset: bool = field(
+        default=False, metadata={"help": "Take files with fewer rows than were published; the report says so."}
+    )
     train: str | None = field(default=None, metadata={"help": "Labelled sequences: FASTA, CSV, TSV, Parquet or JSONL."})
-    validation: str | None = field(default=None, metadata={"help": "Chooses the best epoch; else 10 % of --train."})
+    validation: str | None = field(default=None, metadata={"help": "Chooses the best epoch; else 10 %% of --train."})
     test: str | None = field(
         default=None, metadata={"help": "Scored at the end; else cut from --train, and the report says how."}
     )
@@ -71,8 +74,8 @@ class DataArguments:
             own = [f"--{name}" for name in ("validation", "test", "problem_type", "metric") if getattr(self, name)]
             if own:
                 raise ValueError(f"{', '.join(own)} are for --train FILE; a benchmark task brings its own")
-        elif self.data_dir is not None:
-            raise ValueError("--data_dir is for --task SUITE/NAME; with --train give the paths of the files")
+        elif self.data_dir is not None or self.allow_subset:
+            raise ValueError("--data_dir and --allow_subset are for --task SUITE/NAME; with --train give the files")
 
 
 @dataclass
@@ -109,9 +112,10 @@ class MethodArguments:
         default=None, metadata={"help": "Stop after this many evaluations without a better metric."}
     )
     baseline: bool = field(
-        default=False, metadata={"help": "Score a linear model on k-mer counts on the same splits, for comparison."}
+        default=False,
+        metadata={"help": "Score a linear model on k-mer counts, and the majority class, on the same splits."},
     )
-    bootstrap: int = field(default=1000, metadata={"help": "Resamplings of the test set behind the 95 % intervals."})
+    bootstrap: int = field(default=1000, metadata={"help": "Resamplings of the test set behind the 95 %% intervals."})
     resume: bool = field(
         default=False,
         metadata={"help": "Go on from the last checkpoint in --output_dir; without one, start afresh."},

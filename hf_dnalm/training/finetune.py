@@ -17,7 +17,8 @@ from transformers import TrainerState
 
 from hf_dnalm.auto import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 from hf_dnalm.data import encode_dataset
-from hf_dnalm.evaluation import Evaluation, kmer_baseline, write_report
+from hf_dnalm.evaluation import Evaluation, kmer_baseline, majority_baseline, write_report
+from hf_dnalm.evaluation.table import check_metric
 from hf_dnalm.tasks import Task
 from hf_dnalm.training.adapters import (
     BaseWeights,
@@ -35,6 +36,7 @@ from hf_dnalm.training.trainer import FineTuningTrainer
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
+    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from hf_dnalm.evaluation import ReportFiles
@@ -52,7 +54,8 @@ class FineTuneResult:
         output_dir: the best model whole (or `adapter/` alone, when it was not merged), `report/`, `task.json`.
         task: what was learnt.
         evaluation: of the best model on the test split, with intervals.
-        baseline: of the linear model on k-mer counts on the same splits, when it was asked for.
+        baselines: of a linear model on k-mer counts and of the majority class or mean, on the same splits; empty when
+            they were not asked for, and on all processes but the first.
         history: Trainer's log: losses, learning rates and validation metrics by step.
         report: the files that were written; None on all processes but the first.
     """
@@ -60,7 +63,7 @@ class FineTuneResult:
     output_dir: Path
     task: Task
     evaluation: Evaluation
-    baseline: Evaluation | None
+    baselines: tuple[Evaluation, ...]
     history: list[dict[str, Any]]
     report: ReportFiles | None
 
@@ -106,7 +109,7 @@ def finetune(
             epoch as a function of (seed, epoch, index).
         class_weights: "balanced" lets each class count the same in the loss.
         early_stopping_patience: evaluations without a better metric before training stops.
-        baseline: also score a linear model on k-mer counts, on the same splits.
+        baseline: also score a linear model on k-mer counts and the majority class (or mean) on the same splits.
         bootstrap: resamplings of the test split behind the 95 % intervals.
         resume: go on from the last whole checkpoint in `output_dir`; where there is none, start afresh.
         overwrite: remove what an earlier run left there.
@@ -195,6 +198,7 @@ def run(
 ) -> FineTuneResult:
     """`finetune` with its settings as the two objects that the command line parses."""
     folder = Path(arguments.output_dir or "")
+    check_metric(task)
     check_output_folder(folder, resume=options.resume, overwrite=options.overwrite)
     complete = complete_splits(splits, task, seed=arguments.seed)
     encoded = _encode(complete.splits, model, tokenizer, task, options)
@@ -202,6 +206,7 @@ def run(
     arguments = _arguments_for(task, arguments, options)
     source = BaseWeights.of(model)
     trained = _prepare(model, source, options)
+    trainable = trainable_parameters(trained)
 
     PartialState().wait_for_everyone()  # nobody writes before everybody has looked at the folder
     if options.overwrite and PartialState().is_main_process:
@@ -222,22 +227,22 @@ def run(
         task, logits, labels, split="test", bootstrap=options.bootstrap, seed=arguments.seed
     )
     _save(trainer, tokenizer, folder, options)
-    settings = _settings(trainer, source, complete.how, options)
-    baseline = report = None
+    baselines: tuple[Evaluation, ...] = ()
+    report = None
     if trainer.is_world_process_zero():
         (folder / "task.json").write_text(json.dumps(task.to_dict(), indent=2) + "\n")
         if options.baseline:
-            baseline = kmer_baseline(task, complete.splits["train"], complete.splits["test"], seed=arguments.seed)
+            baselines = _baselines(complete.splits, task, options, seed=arguments.seed)
         report = write_report(
             evaluation,
             folder / "report",
             title=f"{task.name}: {options.method} fine-tuning",
             history=trainer.state.log_history,
-            baseline=baseline,
-            settings=settings,
+            baseline=baselines,
+            settings=_settings(trainer, source, trainable, complete.how, options),
         )
     trainer.accelerator.wait_for_everyone()
-    return FineTuneResult(folder, task, evaluation, baseline, trainer.state.log_history, report)
+    return FineTuneResult(folder, task, evaluation, baselines, trainer.state.log_history, report)
 
 
 def _encode(
@@ -265,6 +270,16 @@ def _encode(
     }
 
 
+def _baselines(splits: DatasetDict, task: Task, options: MethodArguments, *, seed: int) -> tuple[Evaluation, ...]:
+    """A linear model on k-mer counts, and the predictor that never looks at the sequence."""
+    about: dict[str, Any] = {"bootstrap": options.bootstrap, "seed": seed}
+    both = options.reverse_complement
+    return (
+        kmer_baseline(task, splits["train"], splits["test"], both_strands=both, **about),
+        majority_baseline(task, splits["train"], splits["test"], **about),
+    )
+
+
 def _loss(train: Dataset, task: Task, arguments: FineTuningArguments, options: MethodArguments) -> TaskLoss:
     weights = balanced_class_weights(task, train["labels"]) if options.class_weights == "balanced" else None
     return TaskLoss(task.problem_type, weights=weights, label_smoothing=arguments.label_smoothing_factor)
@@ -281,7 +296,9 @@ def _arguments_for(task: Task, arguments: FineTuningArguments, options: MethodAr
     return arguments
 
 
-def _prepare(model: PreTrainedModel, source: BaseWeights | None, options: MethodArguments) -> PreTrainedModel:
+def _prepare(
+    model: PreTrainedModel, source: BaseWeights | None, options: MethodArguments
+) -> PreTrainedModel | PeftModel:
     match options.method:
         case "full":
             return model
@@ -301,16 +318,20 @@ def _prepare(model: PreTrainedModel, source: BaseWeights | None, options: Method
 
 def _train(trainer: FineTuningTrainer, *, resume: bool) -> None:
     """Train to the end, from the last checkpoint where there is one to go on from."""
-    given = trainer.args.resume_from_checkpoint
-    checkpoint = Path(given) if given else last_checkpoint(Path(trainer.args.output_dir)) if resume else None
+    given, folder = trainer.args.resume_from_checkpoint, Path(trainer.args.output_dir or "")
+    checkpoint = Path(given) if given else last_checkpoint(folder) if resume else None
     if checkpoint is None:
         if resume:
-            logger.info("there is no checkpoint in %s: starting afresh", trainer.args.output_dir)
+            logger.info("there is no checkpoint in %s: starting afresh", folder)
         trainer.train()
         return
     logger.info("going on from %s", checkpoint)
+    state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    for name in ("logging_steps", "eval_steps", "save_steps"):
+        if 0 < (getattr(trainer.args, name) or 0) < 1:  # a share of all steps, which the run has by now counted out
+            setattr(trainer.args, name, getattr(state, name))
     if stopped_early(checkpoint):
-        trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        trainer.state = state
         trainer._load_from_checkpoint(trainer.state.best_model_checkpoint or str(checkpoint))
     else:
         trainer.train(resume_from_checkpoint=str(checkpoint))
@@ -331,7 +352,7 @@ def _save(
 
 
 def _settings(
-    trainer: FineTuningTrainer, source: BaseWeights | None, how_split: str, options: MethodArguments
+    trainer: FineTuningTrainer, source: BaseWeights | None, trainable: int, how_split: str, options: MethodArguments
 ) -> dict[str, Any]:
     """What the report says of how the model came to be."""
     arguments = trainer.args
@@ -339,7 +360,7 @@ def _settings(
     settings = {
         "start": "random weights" if source is None else " @ ".join(each for each in source if each),
         "splits": how_split,
-        "trainable_parameters": trainable_parameters(trainer.model),
+        "trainable_parameters": trainable,
         "learning_rate": arguments.learning_rate,
         "epochs": trainer.state.epoch,
         "sequences_per_step": batch,

@@ -18,6 +18,7 @@ from hf_dnalm.training.losses import TaskLoss
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
@@ -31,7 +32,7 @@ class FineTuningTrainer(Trainer):
 
     def __init__(
         self,
-        model: PreTrainedModel,
+        model: PreTrainedModel | PeftModel,
         arguments: FineTuningArguments,
         task: Task,
         loss: TaskLoss,
@@ -73,7 +74,7 @@ class FineTuningTrainer(Trainer):
         return logits, labels
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler | None:
-        examples = self.train_dataset if train_dataset is None else train_dataset
+        examples: Any = self.train_dataset if train_dataset is None else train_dataset
         group = {"random": None, "group_by_length": self.args.train_batch_size * self.args.gradient_accumulation_steps}
         if self.args.train_sampling_strategy not in group:
             return super()._get_train_sampler(examples)

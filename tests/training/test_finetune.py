@@ -14,9 +14,16 @@ from torch.testing import assert_close
 from hf_dnalm.auto import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 from hf_dnalm.inference import predict
 from hf_dnalm.training import finetune, load_for_task
-from hf_dnalm.training.trainer import FineTuningTrainer
 from tests.toy import toy_model, toy_tokenizer
 from tests.training.conftest import TASKS, splits_of
+
+
+@pytest.fixture(autouse=True)
+def no_plots(request, monkeypatch):
+    """Drawing the report in every test would take longer than the training."""
+    if request.node.name not in ("test_the_output_folder_is_whole", "test_baselines_are_scored_on_the_same_splits"):
+        monkeypatch.setattr("hf_dnalm.training.finetune.write_report", lambda *args, **kwargs: None)
+
 
 QUICK = {"bootstrap": 20, "disable_tqdm": True, "num_train_epochs": 1, "learning_rate": 1e-3}
 
@@ -264,8 +271,15 @@ def test_truncation_is_asked_for(base_folder, tmp_path):
     assert result.evaluation.n == 13
 
 
-def test_the_trainer_of_other_sampling_strategies_is_transformers_own(monkeypatch, tmp_path):
+@pytest.mark.parametrize("strategy", ["random", "sequential", "batch_rebalance"])
+def test_other_orders_of_the_examples_train_too(strategy, tmp_path):
     task = TASKS["single"]
-    for strategy in ("random", "sequential", "batch_rebalance"):
-        trained_weights(task, splits_of(task), tmp_path / strategy, train_sampling_strategy=strategy)
-    assert FineTuningTrainer._get_eval_sampler is not None
+    _, result = trained_weights(task, splits_of(task), tmp_path, train_sampling_strategy=strategy)
+    assert result.evaluation.n == 13
+
+
+def test_baselines_are_scored_on_the_same_splits(tmp_path):
+    task = TASKS["single"]
+    _, result = trained_weights(task, splits_of(task), tmp_path, baseline=True)
+    assert [each.n for each in result.baselines] == [13, 13]
+    assert "5-mer logistic regression" in (tmp_path / "report" / "report.md").read_text()
