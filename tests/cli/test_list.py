@@ -1,0 +1,63 @@
+"""`dnalm list`: all checkpoints or tasks, as a table or JSON, without torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from hf_dnalm.cli.list import run, table
+from hf_dnalm.data.benchmarks import benchmark_tasks
+
+
+def test_the_table_has_a_line_for_each_checkpoint(capsys):
+    run([])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["checkpoint", "family", "parameters", "k", "tokens", "context", "licence", "revision"]
+    assert sum(line.startswith("InstaDeepAI/") for line in lines) == 10
+    agro = next(line for line in lines if "agro" in line)
+    assert agro.split()[1:] == [
+        "nucleotide_transformer",
+        "991.3",
+        "M",
+        "6",
+        "1,024",
+        "6,138",
+        "bp",
+        "cc-by-nc-sa-4.0",
+        "main",
+    ]
+    assert any(line.endswith("81b29e57") for line in lines)
+
+
+def test_json_holds_plain_numbers(capsys):
+    run(["--json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == 10
+    assert rows[4]["revision"] == "81b29e57"
+    assert rows[0]["revision"] is None
+    assert all(row["context_bp"] == (row["context_tokens"] - 1) * row["k"] for row in rows)
+
+
+def test_tasks_are_listed_with_what_is_scored(capsys):
+    run(["--tasks"])
+    out = capsys.readouterr().out
+    names = [f"{suite}/{name}" for suite, tasks in benchmark_tasks().items() for name in tasks]
+    assert names
+    assert all(f"\n{name} " in out for name in names)
+    run(["--tasks", "--json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert [f"{row['suite']}/{row['task']}" for row in rows] == names
+    assert all(row["metric"] and row["num_labels"] >= 1 for row in rows)
+
+
+def test_listing_checkpoints_imports_no_torch():
+    heavy = "{'torch', 'transformers'} & {*sys.modules}"
+    code = f"import sys; from hf_dnalm.cli.app import main; main(['list']); print({heavy})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_a_table_is_aligned():
+    rows = [{"a": "x", "b": 1}, {"a": "long", "b": 22}]
+    assert table(rows, ("a", "b")) == "a     b\nx     1\nlong  22"
