@@ -195,8 +195,8 @@ def _kept(tokenizer: PreTrainedTokenizerBase, sequences: Sequence[str], token_id
 def _closing_tokens(tokenizer: PreTrainedTokenizerBase, ids: np.ndarray) -> int:
     """How many special tokens (separator, end) stand behind the DNA; `<unk>` is DNA."""
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-    dna_positions = np.flatnonzero([token_id not in special for token_id in ids])
-    return int(len(ids) - 1 - dna_positions[-1]) if len(dna_positions) else 0
+    closing = next((count for count, token_id in enumerate(reversed(ids)) if token_id not in special), len(ids))
+    return closing if closing < len(ids) else 0
 
 
 def _cut(values: np.ndarray, length: int, closing: int) -> np.ndarray:

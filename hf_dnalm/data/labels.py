@@ -72,9 +72,9 @@ class LabelParser:
         return values
 
     def _class(self, value: object, where: str) -> int:
-        text = _whole(_text(value))
-        if text in self._classes:
-            return self._classes[text]
+        for text in (_text(value), _whole(_text(value))):
+            if text in self._classes:
+                return self._classes[text]
         names = [repr(name) for name in self.task.label_names]
         shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
         by_index = f", or their index 0 to {len(names) - 1}" if len(self._classes) > len(names) else ""

@@ -39,9 +39,8 @@ def table_records(path: str | Path, kind: str, columns: Columns) -> Iterator[Rec
     Raises:
         ValueError: a row with too few or too many cells, broken quoting or JSON, a sequence that is not text, no rows.
     """
-    wanted = [column for column in (columns.name, columns.sequence, *columns.labels) if column is not None]
     number = 0
-    for number, cells in enumerate(_rows(path, kind, wanted), start=1):
+    for number, cells in enumerate(_rows(path, kind, _wanted(columns)), start=1):
         values = iter(cells)
         name = str(number) if columns.name is None else _text_name(next(values), path, number)
         sequence = next(values)
@@ -69,7 +68,7 @@ def find_columns(
         labels_required: whether the default label column must be there.
 
     Raises:
-        ValueError: a column is not there; the message lists those that are.
+        ValueError: a column is not there (the message lists those that are), or is there twice.
     """
     there = _header(path, kind)
     if not there:
@@ -94,7 +93,15 @@ def find_columns(
             found.append(match)
         elif labels_required or column not in _LABEL_NAMES:
             raise missing("labels", column)
-    return Columns(name if name in there else None, sequence, tuple(found))
+    columns = Columns(name if name in there else None, sequence, tuple(found))
+    twice = next((column for column in _wanted(columns) if there.count(column) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{path}: column {twice!r} occurs {there.count(twice)} times; rename or remove one")
+    return columns
+
+
+def _wanted(columns: Columns) -> list[str]:
+    return [*([] if columns.name is None else [columns.name]), columns.sequence, *columns.labels]
 
 
 def _text_name(value: object, path: str | Path, number: int) -> str:

@@ -54,7 +54,8 @@ def load_benchmark(
         task: as in `benchmark_tasks`; common other spellings are understood.
         data_dir: a local folder in the repo's layout, files plain or .gz, instead of the Hub. Splits whose file is
             not there are left out.
-        streaming: iterable splits that are read record by record, from the Hub or from `data_dir`.
+        streaming: iterable splits that are read record by record, from the Hub or from `data_dir`. Row counts are not
+            checked then. `Dataset.from_list(list(splits["train"].take(100_000)))` makes a part of one a Dataset.
         splits: only these, and a drawn validation where none was published. Files of several GB (chromatin training
             data) are downloaded only when named here.
         revision: of the repo; None is the pinned commit that the row counts belong to.
