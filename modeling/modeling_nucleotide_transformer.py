@@ -152,7 +152,7 @@ class NucleotideTransformerModel(NucleotideTransformerPreTrainedModel):
         **kwargs,
     ) -> BaseModelOutput:
         """Hidden states (b, n, hidden); `hidden_states` holds the embeddings and the output of every layer, the last
-        one normalised.
+        one normalised. `attentions` are there with attn_implementation="eager" alone.
 
         Args:
             input_ids: (b, n).
@@ -164,14 +164,9 @@ class NucleotideTransformerModel(NucleotideTransformerPreTrainedModel):
 
         Raises:
             ValueError: both or neither of `input_ids` and `inputs_embeds`, an id or a length the model has no vector
-                for, or attention probabilities asked of an implementation that has none.
+                for, or a mask of another shape.
         """
         del encoder_attention_mask
-        if kwargs.get("output_attentions") and self.config._attn_implementation != "eager":
-            raise ValueError(
-                f"attention probabilities exist with attn_implementation='eager' alone, not with "
-                f"{self.config._attn_implementation!r}: call model.set_attn_implementation('eager') first."
-            )
         embeddings = self.embeddings(input_ids, attention_mask, position_ids, inputs_embeds)
         rotary = None
         if self.config.position_embedding_type == "rotary":
