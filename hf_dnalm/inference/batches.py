@@ -13,8 +13,16 @@ from torch import nn
 # What `--dtype` may say; None = bfloat16 where the hardware computes in it, the model's own dtype elsewhere.
 DTYPES: dict[str, torch.dtype | None] = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
 
-# Padded tokens in one batch, by device type.
-TOKEN_BUDGETS = {"cpu": 2_048, "cuda": 32_768}
+# Padded tokens in one batch, for each thread of a CPU or for the whole device; measured by
+# `benchmarks/embedding_speed.py --budgets`.
+TOKEN_BUDGETS = {
+    # AVX2, 50 million parameters, float32: sequences of equal length reach the full rate from 160 tokens a thread on
+    # (530 to 590 tokens/s, against 200 for 10 tokens alone). Beyond that only padding grows: with 64 sequences of 10
+    # to 500 tokens and two threads it is 2 % of a batch here, 11 % at four times and 34 % at sixteen times as much.
+    "cpu": 256,
+    # Not measured yet: enough work for a large GPU, some GB of activations for 500 million parameters.
+    "cuda": 32_768,
+}
 
 
 class Batch(NamedTuple):
@@ -62,15 +70,22 @@ def batch_indices(
     return batches
 
 
+def default_token_budget(device: torch.device) -> int:
+    """Padded tokens in one batch on `device`; a device without a number of its own is treated as a CPU."""
+    if device.type == "cpu" or device.type not in TOKEN_BUDGETS:
+        return TOKEN_BUDGETS["cpu"] * torch.get_num_threads()
+    return TOKEN_BUDGETS[device.type]
+
+
 def default_dtype(model: nn.Module, device: torch.device) -> torch.dtype:
     """bfloat16 where a float32 model meets hardware that multiplies in it, otherwise the model's own dtype."""
     own = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
-    if own == torch.float32 and _multiplies_bfloat16(device):
+    if own == torch.float32 and multiplies_bfloat16(device):
         return torch.bfloat16
     return own
 
 
-def _multiplies_bfloat16(device: torch.device) -> bool:
+def multiplies_bfloat16(device: torch.device) -> bool:
     """True on CUDA from Ampere on and on CPUs with AMX; elsewhere bfloat16 is emulated and slower than float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
@@ -122,7 +137,7 @@ def run_batches(
         token_ids: one (n,) integer array each.
         forward: takes a `Batch`, returns one tensor per row: (b, …), or b tensors of any shape.
         pad_token_id: fills the rows on the right; the attention mask is 0 there.
-        token_budget: padded tokens in a batch; None = the tuned number of `TOKEN_BUDGETS` for the device.
+        token_budget: padded tokens in a batch; None = the tuned number for the device (`TOKEN_BUDGETS`).
         device: None = where the model's parameters are.
         dtype: None = bfloat16 where the hardware has it, else the model's own (`default_dtype`).
         progress: called after each batch with the number of sequences it held.
@@ -136,7 +151,7 @@ def run_batches(
     if dtype is None:
         dtype = default_dtype(model, device)
     if token_budget is None:
-        token_budget = TOKEN_BUDGETS.get(device.type, TOKEN_BUDGETS["cpu"])
+        token_budget = default_token_budget(device)
     lengths = np.fromiter((len(ids) for ids in token_ids), dtype=np.int64, count=len(token_ids))
     results: list[np.ndarray] = [np.empty(0, dtype=np.float32)] * len(token_ids)
     with prepared(model, device=device, dtype=dtype), torch.inference_mode():

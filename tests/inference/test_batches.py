@@ -5,8 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from hf_dnalm.inference import batches
-from hf_dnalm.inference.batches import TOKEN_BUDGETS, batch_indices, default_dtype, prepared, run_batches
+from hf_dnalm.inference.batches import (
+    TOKEN_BUDGETS,
+    batch_indices,
+    default_dtype,
+    default_token_budget,
+    prepared,
+    run_batches,
+)
 
 LENGTHS = st.lists(st.integers(1, 40), max_size=60)
 CPU = torch.device("cpu")
@@ -90,10 +96,18 @@ def test_progress_counts_sequences():
     assert counts == [1, 1, 1]
 
 
-def test_the_default_budget_is_the_device_s_tuned_number():
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_default_budget_of_a_cpu_grows_with_its_threads(monkeypatch, threads):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     model = Sum()
     _run(model, _ids([8] * 1000))
-    assert max(rows * columns for rows, columns in model.seen) == TOKEN_BUDGETS["cpu"] // 8 * 8
+    assert max(rows * columns for rows, columns in model.seen) == threads * TOKEN_BUDGETS["cpu"]
+
+
+@pytest.mark.parametrize(("device", "expected"), [("cuda", TOKEN_BUDGETS["cuda"]), ("meta", TOKEN_BUDGETS["cpu"])])
+def test_other_devices_have_their_own_budget_or_that_of_a_cpu(monkeypatch, device, expected):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert default_token_budget(torch.device(device)) == expected
 
 
 def _state(model: nn.Module):
@@ -183,7 +197,3 @@ def test_a_model_goes_to_the_gpu_and_comes_back():
     results = _run(model, _ids([3, 1]), device="cuda")
     assert [result[0] for result in results] == [3.0, 1.0]
     assert _state(model) == before
-
-
-def test_every_budget_names_a_device_type():
-    assert all(torch.device(name).type == name for name in batches.TOKEN_BUDGETS)
