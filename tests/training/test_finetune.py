@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ from tests.training.conftest import TASKS, splits_of
 def no_plots(request, monkeypatch):
     """Drawing the report in every test would take longer than the training."""
     if request.node.name not in ("test_the_output_folder_is_whole", "test_baselines_are_scored_on_the_same_splits"):
-        monkeypatch.setattr("hf_dnalm.training.finetune.write_report", lambda *args, **kwargs: None)
+        room = sys.modules["hf_dnalm.training.finetune"]
+        monkeypatch.setattr(room, "write_report", lambda *args, **kwargs: None)
 
 
 QUICK = {"bootstrap": 20, "disable_tqdm": True, "num_train_epochs": 1, "learning_rate": 1e-3}
