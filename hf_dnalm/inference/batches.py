@@ -99,8 +99,9 @@ def prepared(model: nn.Module, *, device: torch.device, dtype: torch.dtype) -> I
     """The model in evaluation mode on `device` and in `dtype`, and afterwards exactly as it was, errors included.
 
     The original tensors are set aside and put back: casting there and back would round the caller's weights.
-    A bfloat16 copy lives as long as the call (half of a float32 model's memory); autocast would instead cast
-    every weight again in every batch and keep the layer norms and residuals in float32.
+    A bfloat16 copy lives as long as the call (half of a float32 model's memory). Autocast is hardly more exact (vectors
+    of the 50-million configuration are off by 0.9 % instead of 1.1 %, root mean square) and casts back to float32
+    around every normalisation and sum.
     Only parameters change dtype. Buffers keep theirs: rotary angles in bfloat16 are wrong after 256 positions.
     """
     modes = [(module, module.training) for module in model.modules()]
