@@ -24,10 +24,12 @@ from transformers.utils import can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
+# Every sibling that ships is imported here: transformers 5.5 does not copy what only a sibling imports.
 from .attention import SelfAttention, bidirectional_mask, compute_dtype
 from .configuration_nucleotide_transformer import NucleotideTransformerConfig
 from .embeddings_nucleotide_transformer import NucleotideTransformerEmbeddings
 from .feed_forward import FEED_FORWARDS
+from .pooling import pool
 from .rotary import rotary_tables
 from .task_heads import MaskedLMHead, SequenceHead, logits_per_nucleotide, sequence_loss, token_loss
 
@@ -245,7 +247,8 @@ class NucleotideTransformerForSequenceClassification(NucleotideTransformerPreTra
     ) -> SequenceClassifierOutput:
         """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
         outputs = self.esm(input_ids, attention_mask, position_ids, inputs_embeds, **kwargs)
-        logits = self.classifier(outputs.last_hidden_state, attention_mask)
+        pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
+        logits = self.classifier(pooled)
         loss = None if labels is None else sequence_loss(logits, labels, self.config.problem_type)
         return SequenceClassifierOutput(
             loss=loss, logits=logits, hidden_states=outputs.hidden_states, attentions=outputs.attentions

@@ -6,8 +6,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .pooling import pool
-
 
 def _classifier_dropout(config) -> float:
     return config.hidden_dropout_prob if config.classifier_dropout is None else config.classifier_dropout
@@ -29,19 +27,17 @@ class MaskedLMHead(nn.Module):
 
 
 class SequenceHead(nn.Module):
-    """Scores of each label for a whole sequence: pooling, then two projections with tanh between them."""
+    """Scores of each label for a whole sequence: two projections with tanh between them."""
 
     def __init__(self, config):
         super().__init__()
-        self.pooling = config.classifier_pooling
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
         self.dropout = nn.Dropout(_classifier_dropout(config))
         self.out_proj = nn.Linear(config.hidden_size, config.num_labels)
 
-    def forward(self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
-        """(batch, tokens, hidden) → (batch, num_labels)."""
-        pooled = self.dropout(pool(hidden_states, attention_mask, pooling=self.pooling))
-        return self.out_proj(self.dropout(torch.tanh(self.dense(pooled))))
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+        """(batch, hidden), one vector for each sequence → (batch, num_labels)."""
+        return self.out_proj(self.dropout(torch.tanh(self.dense(self.dropout(pooled)))))
 
 
 def logits_per_nucleotide(

@@ -48,7 +48,7 @@ def test_equal_to_transformers_own_esm(shape, implementation, batch):
     ours = NucleotideTransformerForMaskedLM._from_config(config, attn_implementation=implementation).eval()
     loaded = ours.load_state_dict(theirs.state_dict(), strict=False)
     assert not loaded.missing_keys
-    assert {key for key in loaded.unexpected_keys if "contact_head" not in key} <= {"esm.rotary_embeddings.inv_freq"}
+    assert all("contact_head" in key or key.endswith("inv_freq") for key in loaded.unexpected_keys)
     labels = batch["input_ids"].where(batch["attention_mask"].bool(), -100)
     for inputs in (batch, {"input_ids": batch["input_ids"]}):
         with torch.no_grad():

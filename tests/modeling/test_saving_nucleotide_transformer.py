@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -49,6 +52,17 @@ def test_one_tasks_head_does_not_read_into_another(small_model, tmp_path):
     small_model(NucleotideTransformerForSequenceClassification).save_pretrained(tmp_path)
     _, report = NucleotideTransformerForTokenClassification.from_pretrained(tmp_path, output_loading_info=True)
     assert set(report["missing_keys"]) == {"classifier.weight", "classifier.bias"}
+
+
+def test_the_modeling_file_imports_every_file_that_ships():
+    # transformers 5.5 copies the siblings that a model's own file imports, and not those which only they import.
+    def siblings(path: Path) -> set[str]:
+        return set(re.findall(r"^from \.(\w+) import", path.read_text(), flags=re.MULTILINE))
+
+    file = Path(inspect.getfile(NucleotideTransformerModel))
+    direct = siblings(file)
+    assert "rotary" in direct
+    assert set().union(*(siblings(file.with_name(f"{name}.py")) for name in direct)) <= direct
 
 
 STRANGER = """
