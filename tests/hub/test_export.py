@@ -69,13 +69,18 @@ def outputs(model) -> list[float]:
         return model.eval()(**batch)[0].flatten().tolist()[:8]
 
 
-@pytest.fixture
-def adapter(upstream_v2, tmp_path):
+@pytest.fixture(params=["lora", "ia3"])
+def adapter(upstream_v2, tmp_path, request):
     """An adapter folder on an upstream checkpoint, and its model."""
-    from peft import LoraConfig, get_peft_model
+    from peft import IA3Config, LoraConfig, get_peft_model
 
     base = AutoModelForSequenceClassification.from_pretrained(upstream_v2, num_labels=3, classifier_pooling="mean")
-    kind = LoraConfig(task_type="SEQ_CLS", target_modules=["query", "value"], modules_to_save=["classifier"])
+    common = {"task_type": "SEQ_CLS", "modules_to_save": ["classifier"]}
+    feed_forward = r".*\.layer\.\d+\.output\.dense"
+    if request.param == "lora":
+        kind = LoraConfig(target_modules=["query", "value"], **common)
+    else:
+        kind = IA3Config(target_modules=rf".*key|{feed_forward}", feedforward_modules=feed_forward, **common)
     model = get_peft_model(base, kind)
     for each in model.parameters():
         if each.requires_grad:
@@ -96,6 +101,7 @@ def trained(folder: Path, upstream: Path):
     return folder / "checkpoint-1", model
 
 
+@pytest.mark.parametrize("adapter", ["lora"], indirect=True)
 def test_strangers_load_exports_and_trainer_checkpoints_with_every_class(upstream_v2, adapter, tmp_path):
     exported, merged, from_adapter = tmp_path / "exported", tmp_path / "merged", adapter[1].eval()
     export(upstream_v2, exported)
