@@ -69,7 +69,11 @@ def run(arguments: list[str]) -> None:
     )
     if not any(each.split("=")[0] in ("--output_dir", "--output-dir", "-h", "--help") for each in arguments):
         parser.error("--output_dir is required: the folder for the model and its report")
-    about_model, about_data, options, training = parser.parse_args_into_dataclasses(arguments, look_for_args_file=False)
+    about_model, about_data, options, training, unknown = parser.parse_args_into_dataclasses(
+        arguments, look_for_args_file=False, return_remaining_strings=True
+    )
+    if unknown:
+        parser.error(f"no such flag or value: {' '.join(unknown)}")
     is_main = PartialState().is_main_process
     logging.basicConfig(stream=sys.stderr, level=logging.INFO if is_main else logging.ERROR, format="%(message)s")
     logging.getLogger("hf_dnalm").setLevel(logging.INFO if is_main else logging.ERROR)

@@ -115,7 +115,7 @@ def rewrite(path: Path, old: str, new: str) -> None:
         (lambda files: None, ["--task", "pgb/poly_a"], "give either --task SUITE/NAME"),
         (lambda files: None, ["--metric", "r2"], "metric 'r2'"),
         (lambda files: None, ["--learning-rate", "fast"], "invalid float value: 'fast'"),
-        (lambda files: None, ["--no-such-flag"], "--no-such-flag"),
+        (lambda files: None, ["--no-such-flag"], "no such flag or value: --no-such-flag (see dnalm finetune --help)"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
