@@ -254,3 +254,20 @@ def test_a_model_of_another_family_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(ValueError, match="is of no family of this package"):
         export(tmp_path, tmp_path / "out")
+
+
+def test_a_written_report_goes_onto_the_card_as_it_is(tmp_path):
+    from hf_dnalm.evaluation import Evaluation, write_report
+    from hf_dnalm.tasks import Task
+
+    task = Task("mine", "single_label_classification", ("no", "yes"), "mcc")
+    logits, labels = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]), np.array([0, 1, 0, 1])
+    source = tmp_path / "run"
+    toy_model("sequence", num_labels=2).save_pretrained(source)
+    toy_tokenizer().save_pretrained(source)
+    evaluation = Evaluation.from_logits(task, logits, labels, bootstrap=20)
+    write_report(evaluation, source / "report", title="mine", baseline=Evaluation.from_logits(task, logits, labels))
+    export(source, tmp_path / "out")
+    card = (tmp_path / "out/README.md").read_text()
+    assert "mine, 4 sequences of the test split" in card
+    assert "| mcc | 1.000 (1.000 to 1.000) | 1.000" in card
