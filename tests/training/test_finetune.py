@@ -146,6 +146,17 @@ def test_a_resumed_run_ends_where_an_undisturbed_one_does(workers, tmp_path):
         assert second.evaluation.metrics == first.evaluation.metrics
 
 
+@pytest.mark.parametrize("method", ["lora", "probe"])
+def test_a_resumed_adapter_or_probe_ends_where_an_undisturbed_one_does(method, base_folder, tmp_path):
+    task = TASKS["single"]
+    settings = QUICK | {"method": method, "eval_strategy": "steps", "eval_steps": 1, "save_total_limit": None}
+    finetune(base_folder, splits_of(task), task, output_dir=tmp_path / "whole", **settings)
+    shutil.copytree(tmp_path / "whole" / "checkpoint-2", tmp_path / "resumed" / "checkpoint-2")
+    finetune(base_folder, splits_of(task), task, output_dir=tmp_path / "resumed", resume=True, **settings)
+    ends = [load_file(tmp_path / name / "model.safetensors") for name in ("whole", "resumed")]
+    assert_close(*ends, rtol=0, atol=0)
+
+
 def test_with_nothing_to_resume_a_run_starts_afresh(tmp_path, caplog):
     task = TASKS["single"]
     with caplog.at_level("INFO"):
