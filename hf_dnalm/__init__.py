@@ -6,10 +6,10 @@ and changes nothing else. The public names below are imported on first use, so `
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 from hf_dnalm import registry
+from hf_dnalm.lazy import imported_on_first_use
 
 if TYPE_CHECKING:
     from hf_dnalm.auto import (
@@ -67,13 +67,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name from its room on first use."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'hf_dnalm' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"hf_dnalm.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = imported_on_first_use(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

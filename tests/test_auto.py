@@ -500,7 +500,6 @@ def test_the_published_example_of_agront_runs(upstream_v1):
     torch.testing.assert_close(outs["logits"], expected, atol=2e-5, rtol=1e-5)
 
 
-@pytest.mark.xfail(raises=AttributeError, strict=False, reason="transformers 5 has no batch_encode_plus of its own")
 @pytest.mark.parametrize("upstream", ["upstream_v1", "upstream_v2"])
 def test_the_published_example_of_the_nucleotide_transformer_runs(upstream, request):
     folder = request.getfixturevalue(upstream)

@@ -90,6 +90,10 @@ class KmerTokenizer(PreTrainedTokenizerFast):
             return [self.encode_array(sequence) for sequence in sequences]
         return self._array_encoder.encode_many([_as_text(sequence) for sequence in sequences])
 
+    def batch_encode_plus(self, batch_text: Sequence[str], **kwargs: Any) -> BatchEncoding:
+        """`self(batch_text, …)` by the name that the published usage examples call; transformers 5 has dropped it."""
+        return self(list(batch_text), **kwargs)
+
     def bases_per_token(self, input_ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """How many bp each token covers: k for a k-mer, 1 for a letter, 0 for special tokens (`<mask>` too).
 

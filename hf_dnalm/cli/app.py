@@ -44,6 +44,9 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(2)
     try:
         importlib.import_module(f"hf_dnalm.cli.{name}").run(rest)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough: `dnalm list | head -3`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left for Python to flush at exit
     except (ValueError, OSError, ImportError) as error:
         if os.environ.get("DNALM_TRACEBACK"):
             raise

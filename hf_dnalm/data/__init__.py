@@ -1,11 +1,18 @@
 """Files and benchmarks as datasets, and datasets as batches of token ids."""
 
-from hf_dnalm.data.benchmarks import Benchmark, benchmark_tasks, load_benchmark
-from hf_dnalm.data.collate import SequenceCollator
-from hf_dnalm.data.encode import encode_dataset, encode_sequences
-from hf_dnalm.data.files import infer_task, read_file
-from hf_dnalm.data.simulate import SPLICE_SITES_SIMULATED, simulate_splice_sites
-from hf_dnalm.data.splits import split_three, split_validation
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hf_dnalm.lazy import imported_on_first_use
+
+if TYPE_CHECKING:
+    from hf_dnalm.data.benchmarks import Benchmark, benchmark_tasks, load_benchmark
+    from hf_dnalm.data.collate import SequenceCollator
+    from hf_dnalm.data.encode import encode_dataset, encode_sequences
+    from hf_dnalm.data.files import infer_task, read_file
+    from hf_dnalm.data.simulate import SPLICE_SITES_SIMULATED, simulate_splice_sites
+    from hf_dnalm.data.splits import split_three, split_validation
 
 __all__ = [
     "SPLICE_SITES_SIMULATED",
@@ -21,3 +28,22 @@ __all__ = [
     "split_three",
     "split_validation",
 ]
+
+# Not at once: `dnalm list --tasks` reads the tasks of the benchmarks without torch and datasets.
+__getattr__ = imported_on_first_use(
+    __name__,
+    {
+        "Benchmark": "benchmarks",
+        "benchmark_tasks": "benchmarks",
+        "load_benchmark": "benchmarks",
+        "SequenceCollator": "collate",
+        "encode_dataset": "encode",
+        "encode_sequences": "encode",
+        "infer_task": "files",
+        "read_file": "files",
+        "SPLICE_SITES_SIMULATED": "simulate",
+        "simulate_splice_sites": "simulate",
+        "split_three": "splits",
+        "split_validation": "splits",
+    },
+)

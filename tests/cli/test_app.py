@@ -75,3 +75,9 @@ def test_a_programming_error_is_not_dressed_up_as_an_input_error(monkeypatch):
 def test_the_module_is_the_command():
     code = [sys.executable, "-m", "hf_dnalm", "--version"]
     assert subprocess.run(code, capture_output=True, text=True).stdout == f"hf_dnalm {__version__}\n"
+
+
+def test_a_reader_that_closes_the_pipe_is_no_error():
+    shell = f"{sys.executable} -m hf_dnalm list --tasks --json | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", shell], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[\n", "")

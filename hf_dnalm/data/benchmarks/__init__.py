@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hf_dnalm.data.benchmarks import plant_genomic_benchmark
-from hf_dnalm.data.benchmarks.published import Benchmark, PublishedTask, load_published
+from hf_dnalm.data.benchmarks.definition import Benchmark, PublishedTask
 from hf_dnalm.tasks import Task
 
 __all__ = ["Benchmark", "benchmark_tasks", "load_benchmark"]
@@ -67,6 +67,8 @@ def load_benchmark(
             published one; a file too large to download unasked.
         FileNotFoundError: no such folder or file, or the Hub cannot be reached.
     """
+    from hf_dnalm.data.benchmarks.published import load_published  # with datasets, which listing tasks does not need
+
     suite = _SUITE_ALIASES.get(suite, suite)
     if suite not in _SUITES:
         known = ", ".join([*_SUITES, *_SUITE_ALIASES])

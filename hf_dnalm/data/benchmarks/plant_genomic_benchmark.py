@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hf_dnalm.data.benchmarks.published import PublishedTask
+from hf_dnalm.data.benchmarks.definition import PublishedTask
 from hf_dnalm.tasks import ProblemType, Task
 
 SUITE = "plant-genomic-benchmark"

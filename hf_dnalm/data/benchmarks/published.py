@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, cast
 
 from datasets import Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict, List, Value
 from huggingface_hub import HfFileSystem, hf_hub_download
 from huggingface_hub.errors import LocalEntryNotFoundError
 
+from hf_dnalm.data.benchmarks.definition import Benchmark, PublishedTask
 from hf_dnalm.data.compression import open_bytes
 from hf_dnalm.data.fasta import fasta_records
 from hf_dnalm.data.files import checked_records, dataset_from_records
@@ -22,39 +23,6 @@ from hf_dnalm.data.splits import split_validation
 from hf_dnalm.tasks import Task
 
 VALIDATION_FRACTION = 0.1  # of the training rows, where the Hub has no validation split
-
-
-class Benchmark(NamedTuple):
-    """A benchmark's data and what they are.
-
-    Attributes:
-        splits: `train`, `validation` and `test`, as far as they exist; an `IterableDatasetDict` when streaming.
-        task: the task, with a note in its description where the data are a subset.
-    """
-
-    splits: DatasetDict | IterableDatasetDict
-    task: Task
-
-
-@dataclasses.dataclass(frozen=True)
-class PublishedTask:
-    """Where a task's files are and how many rows they have.
-
-    Attributes:
-        task: what is predicted.
-        repo: dataset repo on the Hub.
-        revision: the commit the facts here are about.
-        files: split to path in the repo.
-        rows: split to number of rows, for counts that were read in the repo's card or counted; others are absent.
-        large: splits that are too big to download unasked, with their size in GB.
-    """
-
-    task: Task
-    repo: str
-    revision: str
-    files: Mapping[str, str]
-    rows: Mapping[str, int]
-    large: Mapping[str, float]
 
 
 def load_published(
