@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from accelerate import PartialState
 from transformers import TrainerState
 
-from hf_dnalm.auto import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
+from hf_dnalm.auto import AutoTokenizer
 from hf_dnalm.data import encode_dataset
 from hf_dnalm.evaluation import Evaluation, kmer_baseline, majority_baseline, write_report
 from hf_dnalm.evaluation.table import check_metric
@@ -32,6 +31,7 @@ from hf_dnalm.training.arguments import LEARNING_RATES, TASK_METRIC, FineTuningA
 from hf_dnalm.training.losses import TaskLoss, balanced_class_weights
 from hf_dnalm.training.output_folder import check_output_folder, clear_earlier_run, last_checkpoint, stopped_early
 from hf_dnalm.training.splits import complete_splits
+from hf_dnalm.training.start import load_for_task
 from hf_dnalm.training.trainer import FineTuningTrainer
 
 if TYPE_CHECKING:
@@ -143,49 +143,6 @@ def finetune(
     if tokenizer is None:
         raise ValueError("a model in memory comes without its tokenizer; pass tokenizer=…")
     return run(model, tokenizer, splits, task, arguments, options)
-
-
-def load_for_task(
-    source: str, task: Task, *, seed: int, revision: str | None = None, pooling: str | None = None
-) -> PreTrainedModel:
-    """A checkpoint with a head for the task, in float32; a new head's weights follow from the seed alone.
-
-    Args:
-        source: folder or Hub id. A head for other outputs is left behind; one that fits is trained on.
-        pooling: "cls", "mean" or "max"; None = as the checkpoint's config says.
-
-    Raises:
-        ValueError: the checkpoint is damaged, or its family has no choice of pooling.
-    """
-    where = {} if revision is None else {"revision": revision}
-    settings: dict[str, Any] = head_settings(task)
-    if pooling is not None:
-        if not hasattr(AutoConfig.from_pretrained(source, **where), "classifier_pooling"):
-            raise ValueError(f"{source}: the heads of this family have one pooling of their own; leave out --pooling")
-        settings["classifier_pooling"] = pooling
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model, info = model_class(task).from_pretrained(
-            source, dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True, **settings, **where
-        )
-    encoder = sorted(key for key, *_ in info["mismatched_keys"] if key.startswith(f"{model.base_model_prefix}."))
-    if encoder:
-        raise ValueError(f"{source}: {encoder[0]} has another shape in the weights than config.json says")
-    return model
-
-
-def model_class(task: Task) -> Any:
-    """The Auto class with a head for this task's level."""
-    return AutoModelForTokenClassification if task.level == "nucleotide" else AutoModelForSequenceClassification
-
-
-def head_settings(task: Task) -> dict[str, Any]:
-    """The fields of a config that say what the head's outputs are."""
-    return {
-        "problem_type": task.problem_type,
-        "id2label": task.id2label,
-        "label2id": {name: index for index, name in task.id2label.items()},
-    }
 
 
 def run(

@@ -13,7 +13,8 @@ logger = logging.getLogger(__name__)
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _WRITTEN_LAST = "trainer_state.json"  # Trainer writes it when all else of a checkpoint is there
-_OF_A_RUN = ("adapter", "report")  # folders beside the checkpoints
+_FOLDERS = ("adapter", "report")  # beside the checkpoints
+_FILES = re.compile(r"config\.json|task\.json|training_args\.bin|model.*\.safetensors(\.index\.json)?")
 
 
 def check_output_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
@@ -33,12 +34,14 @@ def check_output_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
 
 
 def clear_earlier_run(folder: Path) -> None:
-    """Remove the checkpoints, adapter and report of an earlier run; all other files stay."""
+    """Remove the model, checkpoints, adapter and report of an earlier run; what is not of a run stays."""
     if not folder.is_dir():
         return
     for child in folder.iterdir():
-        if child.is_dir() and (child.name in _OF_A_RUN or _CHECKPOINT.fullmatch(child.name)):
+        if child.is_dir() and (child.name in _FOLDERS or _CHECKPOINT.fullmatch(child.name)):
             shutil.rmtree(child)
+        elif child.is_file() and _FILES.fullmatch(child.name):
+            child.unlink()
 
 
 def last_checkpoint(folder: Path) -> Path | None:

@@ -40,7 +40,8 @@ def test_overwriting_removes_what_a_run_wrote_and_nothing_else(tmp_path):
     checkpoint(tmp_path, 5)
     for name in ("report", "adapter", "mine", "checkpoint-of-mine"):
         (tmp_path / name).mkdir()
-    (tmp_path / "notes.txt").touch()
+    for name in ("notes.txt", "config.json", "task.json", "model-00001-of-00002.safetensors", "model.safetensors"):
+        (tmp_path / name).touch()
     clear_earlier_run(tmp_path)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["checkpoint-of-mine", "mine", "notes.txt"]
     clear_earlier_run(tmp_path / "absent")
