@@ -116,7 +116,14 @@ def _read_benchmark(options: argparse.Namespace) -> tuple[Task, Dataset, Dataset
     suite, _, name = options.data.partition("/")
     with_train = options.baseline == "train" and options.split != "train"
     splits = [options.split, "train"] if with_train else [options.split]
-    benchmark = load_benchmark(suite, name, data_dir=options.data_dir, splits=splits, seed=options.seed)
+    benchmark = load_benchmark(
+        suite,
+        name,
+        data_dir=options.data_dir,
+        splits=splits,
+        seed=options.seed,
+        allow_subset=options.allow_subset,
+    )
     return benchmark.task, benchmark.splits[options.split], benchmark.splits["train"] if with_train else None
 
 
@@ -149,6 +156,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="where the report is written")
     parser.add_argument("--data-dir", metavar="FOLDER", help="the benchmark's files, instead of the Hub")
+    parser.add_argument(
+        "--allow-subset",
+        action="store_true",
+        help="take benchmark files with another number of rows than was published; the report says so",
+    )
     parser.add_argument(
         "--split", default="test", metavar="NAME", help="of a benchmark; for a file, what the report calls it"
     )

@@ -118,21 +118,9 @@ def metrics_table(evaluation: Evaluation, baselines: Sequence[Evaluation] = ()) 
 def sections(evaluation: Evaluation, baselines: Sequence[Evaluation], settings: dict[str, Any]) -> list[Section]:
     """The tables of the report, top to bottom."""
     task = evaluation.task
-    resamples = sorted(set(evaluation.resamples.values()))
-    note = "Value" if resamples == [0] else "Value and 95 % bootstrap interval"
-    if resamples != [0]:
-        counts = " or ".join(f"{count:,}" for count in resamples)
-        note += f" ({counts} resamples of whole sequences, seed {evaluation.seed})"
-    if evaluation.n_scored_labels is not None:
-        note += f"; means over {evaluation.n_scored_labels} of {task.num_labels} labels, the rest being undefined here"
-        note = (
-            note.replace(", the rest being undefined here", "")
-            if evaluation.n_scored_labels == task.num_labels
-            else note
-        )
     meaning = [["metric", "what it is"]]
     meaning += [[METRICS[name].title, METRICS[name].description_text] for name in evaluation.metrics]
-    parts = [Section("Metrics", note + ".", metrics_table(evaluation, baselines))]
+    parts = [Section("Metrics", _how_computed(evaluation), metrics_table(evaluation, baselines))]
     if evaluation.per_label:
         rows = [["label", *(METRICS[name].title for name in evaluation.per_label)]]
         for label, values in zip(task.label_names, zip(*evaluation.per_label.values(), strict=True), strict=True):
@@ -156,6 +144,19 @@ def sections(evaluation: Evaluation, baselines: Sequence[Evaluation], settings: 
     if settings:
         parts.append(Section("Settings", "", _two_columns(settings)))
     return [*parts, Section("Versions", "", _two_columns(evaluation.versions))]
+
+
+def _how_computed(evaluation: Evaluation) -> str:
+    resamples = sorted(set(evaluation.resamples.values()))
+    note = "Value."
+    if resamples != [0]:
+        counts = " or ".join(f"{count:,}" for count in resamples)
+        note = f"Value and 95 % bootstrap interval ({counts} resamples of whole sequences, seed {evaluation.seed})."
+    scored, labels = evaluation.n_scored_labels, evaluation.task.num_labels
+    if scored is None:
+        return note
+    left_out = "" if scored == labels else "; the others are undefined here"
+    return f"{note} Means over {scored} of {labels} labels{left_out}."
 
 
 def _two_columns(values: dict[str, Any]) -> list[list[str]]:

@@ -118,30 +118,26 @@ def test_a_model_of_bases_is_scored_base_by_base(tmp_path, capsys):
 
 
 @pytest.fixture
-def benchmark(tmp_path, monkeypatch):
+def benchmark(tmp_path):
     """A folder in the layout of the Plant Genomic Benchmark, with fewer rows than were published."""
-    from hf_dnalm.data.benchmarks import published
-
     folder = tmp_path / "benchmark" / "poly_a"
     folder.mkdir(parents=True)
     for split, n in (("train", 20), ("test", 8)):
         records = [f">{split}{i}|{i % 2}\n{sequence}\n" for i, sequence in enumerate(_sequences(n))]
         (folder / f"arabidopsis_thaliana_{split}.fa").write_text("".join(records))
-    read = published.load_published
-    from hf_dnalm.data import benchmarks
-
-    monkeypatch.setattr(benchmarks, "load_published", lambda *a, **k: read(*a, **(k | {"allow_subset": True})))
-    return tmp_path / "benchmark"
+    return folder.parent
 
 
 def test_a_benchmark_task_brings_its_labels_and_its_training_split(classifier, benchmark, tmp_path, capsys):
     data = "plant-genomic-benchmark/poly_a.arabidopsis_thaliana"
     options = ("--data-dir", benchmark, "--baseline", "train")
-    _run(capsys, classifier, data, "--out", tmp_path / "report", *options)
+    assert "8 records" in _refused(capsys, classifier, data, "--out", tmp_path / "report", *options)
+    _run(capsys, classifier, data, "--out", tmp_path / "report", *options, "--allow-subset")
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["task"]["name"] == data
+    assert "test has 8 of 30,384 published rows" in report["task"]["description"]
     assert report["n"] == 8
-    assert report["baselines"][0]["settings"]["n_train"] <= 20
+    assert report["baselines"][0]["settings"]["n_train"] == 18  # 10 % of 20 are the validation split
 
 
 def test_what_cannot_be_scored_is_one_line_and_leaves_nothing(classifier, table, tmp_path, capsys):

@@ -7,6 +7,8 @@ import pytest
 from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
 
 from hf_dnalm.evaluation import baseline as room
 from hf_dnalm.evaluation import kmer_baseline, majority_baseline
@@ -111,6 +113,16 @@ def test_a_class_or_track_that_training_lacks_is_never_preferred():
     assert (evaluation.logits[:, 2] < evaluation.logits[:, :2].min(axis=1)).all()
     one_kind = Dataset.from_dict({"sequence": ["AAAA", "CCCC"] * 3, "labels": [[1, 0], [0, 0]] * 3})
     assert kmer_baseline(TRACKS, one_kind, one_kind, k=1, bootstrap=0).metrics["auroc"].value == 1.0
+
+
+def test_tracks_fitted_at_once_equal_one_logistic_regression_each():
+    generator = np.random.default_rng(0)
+    features = sparse.csr_array(generator.normal(size=(80, 6)).astype(np.float32))
+    labels = generator.integers(0, 2, (80, 3))
+    logits = room._fit_tracks(features, labels, features, 0.01)
+    for track in range(3):
+        alone = LogisticRegression(C=1 / (0.01 * 80), tol=1e-6).fit(features, labels[:, track])
+        np.testing.assert_allclose(logits[:, track], alone.decision_function(features), atol=0.01)
 
 
 def test_few_and_empty_sequences_do_not_break_it():

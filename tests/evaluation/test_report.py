@@ -176,6 +176,22 @@ def test_the_table_of_metrics_has_a_column_for_each():
     assert rows[0] == ["R² (1 − SSE/SST)", str(evaluation.metrics["r2"]), str(baseline.metrics["r2"])]
 
 
+@pytest.mark.parametrize(
+    ("evaluation", "said"),
+    [
+        (_evaluation(BINARY, bootstrap=0), "Value.\n"),
+        (_evaluation(BINARY, seed=3), "Value and 95 % bootstrap interval (20 resamples of whole sequences, seed 3).\n"),
+        (_evaluation(TRACKS, bootstrap=0), "Value. Means over 2 of 2 labels.\n"),
+        (
+            Evaluation.from_logits(TRACKS, np.eye(2), [[1, 0], [0, 0]], bootstrap=0),
+            "Value. Means over 1 of 2 labels; the others are undefined here.\n",
+        ),
+    ],
+)
+def test_the_report_says_how_the_numbers_came_to_be(evaluation, said, tmp_path):
+    assert said in write_report(evaluation, tmp_path, title="x").markdown.read_text()
+
+
 def test_plots_leave_matplotlib_as_it_was_and_repeat_byte_for_byte():
     before = dict(matplotlib.rcParams)
     one, same = ([to_svg(plot) for plot in plots(_evaluation(STRENGTH), [], HISTORY)] for _ in range(2))
