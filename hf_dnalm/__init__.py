@@ -20,12 +20,15 @@ if TYPE_CHECKING:
         AutoModelForTokenClassification,
         AutoTokenizer,
     )
-    from hf_dnalm.data import load_benchmark, read_file
-    from hf_dnalm.evaluation import evaluate, write_report
-    from hf_dnalm.hub import export
-    from hf_dnalm.inference import embed, predict
+    from hf_dnalm.data.benchmarks import load_benchmark
+    from hf_dnalm.data.files import read_file
+    from hf_dnalm.evaluation.evaluate import evaluate
+    from hf_dnalm.evaluation.report import write_report
+    from hf_dnalm.hub.export import export
+    from hf_dnalm.inference.embed import embed
+    from hf_dnalm.inference.predict import predict
     from hf_dnalm.tasks import Task
-    from hf_dnalm.training import finetune
+    from hf_dnalm.training.finetune import finetune
 
 __version__ = "0.1.0"
 

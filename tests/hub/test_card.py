@@ -16,7 +16,7 @@ from tests.toy import toy_config, toy_model, toy_tokenizer
 CARDS = Path(__file__).resolve().parents[2] / "hub_cards"
 PASSPORT = passport_of_family("nucleotide_transformer")
 CHECKPOINTS = [(passport, checkpoint) for passport in PASSPORTS for checkpoint in passport.checkpoints]
-REWRITE = "python -c \"from hf_dnalm.hub import write_checkpoint_cards as w; w('hub_cards')\""
+REWRITE = "make cards"
 
 
 def examples(card: str) -> list[str]:
