@@ -21,6 +21,7 @@ from hf_dnalm.auto import AutoConfig, AutoTokenizer
 from hf_dnalm.checkpoints import PASSPORTS, find_passport
 from hf_dnalm.data import infer_task, load_benchmark, read_file
 from hf_dnalm.evaluation import metrics_table, verdict
+from hf_dnalm.source import naming
 from hf_dnalm.tokenization import build_kmer_tokenizer
 from hf_dnalm.training import (
     DataArguments,
@@ -124,7 +125,8 @@ def start_model(about: ModelArguments, task: Task, *, seed: int) -> tuple[PreTra
     passport = find_passport(fields)
     if passport is None or "model_type" not in fields:
         raise ValueError(f"{path}: model_type is {fields.get('model_type')!r}; it must be {_MODEL_TYPES}")
-    config = AutoConfig.for_model(**fields | head_settings(task))
+    with naming(str(path)):
+        config = AutoConfig.for_model(**fields | head_settings(task))
     tokenizer = _tokenizer_for(config.vocab_size, passport.context_tokens(config), path)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
