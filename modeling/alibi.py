@@ -1,4 +1,4 @@
-"""Attention with linear biases (ALiBi): a token attends less to another the farther away it stands, a head by its slope.
+"""Linear attention biases (ALiBi): the farther away a token stands, the less it is attended to, by each head's slope.
 
 Source: Press et al. 2022, https://arxiv.org/abs/2108.12409; here symmetric, for encoders.
 

@@ -50,6 +50,8 @@ def freeze_encoder(model: PreTrainedModel) -> None:
     if model.base_model is model:
         raise ValueError(f"{type(model).__name__} has no head to train; load it with a task head")
     model.base_model.requires_grad_(False)
+    for name in _poolers(model):  # where one is new, its weights are random: it belongs to the head
+        model.get_submodule(name).requires_grad_(True)
 
 
 def add_adapter(
@@ -99,6 +101,7 @@ def _adapter_config(
     task_type = TaskType.TOKEN_CLS if token_head else TaskType.SEQ_CLS
     known = (model.base_model_prefix, "classifier", "score")  # the last two are named by PEFT's task types
     head = [name for name, module in model.named_children() if name not in known and list(module.parameters())]
+    head += _poolers(model)
     if method == "ia3":
         return IA3Config(
             task_type=task_type,
@@ -115,6 +118,13 @@ def _adapter_config(
         target_modules=list(_LORA_TARGETS if passport is None else passport.lora_targets),
         modules_to_save=head,
     )
+
+
+def _poolers(model: PreTrainedModel) -> list[str]:
+    """The modules of a model's body that only its head reads."""
+    passport = find_passport(model.config.to_dict())
+    modules = dict(model.named_modules())
+    return [] if passport is None else [name for name in passport.poolers if name in modules]
 
 
 def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
