@@ -85,6 +85,7 @@ def test_longer_sequences_than_in_pretraining_are_read():
         assert model(torch.randint(5, 17, (1, 700))).last_hidden_state.isfinite().all()
 
 
+@pytest.mark.filterwarnings("ignore:`gradient_checkpointing_enable` is deprecated:FutureWarning")  # the one in 5.5
 @pytest.mark.parametrize("head", ["masked_lm", "sequence", "token"])
 def test_every_parameter_learns_and_checkpointing_gives_the_same_gradients(batch, head):
     labels = torch.tensor([0, 1, 2]) if head == "sequence" else batch["input_ids"].clamp(max=2)
