@@ -6,6 +6,7 @@ Legend: b sequences, n tokens, h heads, d numbers of a head.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -75,7 +76,7 @@ def eager_attention_forward(
 
 
 def attend(
-    module: nn.Module,
+    module: Any,
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,

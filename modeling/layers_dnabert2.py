@@ -19,7 +19,9 @@ class DnaBert2Embeddings(nn.Module):
 
     def __init__(self, config):
         super().__init__()
-        self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
+        self.word_embeddings: nn.Module = nn.Embedding(
+            config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id
+        )
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, config.hidden_size)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
@@ -56,7 +58,8 @@ class DnaBert2SelfAttention(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """(b, n, hidden) → (b, n, hidden), and the probabilities (b, h, n, n) where the implementation has them."""
         fused = self.Wqkv(hidden_states).unflatten(-1, (3, -1, self.config.head_dim))
-        return attend(self, *fused.unbind(dim=2), attention_mask, **kwargs)
+        query, key, value = fused.unbind(dim=2)
+        return attend(self, query, key, value, attention_mask, **kwargs)
 
 
 class DnaBert2AttentionOutput(nn.Module):
@@ -157,7 +160,7 @@ class DnaBert2Predictions(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.transform = DnaBert2Transform(config)
-        self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
+        self.decoder: nn.Module = nn.Linear(config.hidden_size, config.vocab_size)
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
         return self.decoder(self.transform(hidden_states))

@@ -72,7 +72,7 @@ def test_the_card_of_an_export_speaks_of_byte_pairs_and_its_example_runs(tmp_pat
     text = (result.folder / "README.md").read_text()
     card = ModelCard(text)
     assert (card.data.license, card.data.pipeline_tag) == ("apache-2.0", "fill-mask")
-    assert "mers" not in text
+    assert "-mers" not in text
     assert "| longest input | any; in pre-training 512 tokens, `[CLS]` and `[SEP]` included |" in text
     names: dict = {}
     code = text.partition("```python\n")[2].partition("```")[0]

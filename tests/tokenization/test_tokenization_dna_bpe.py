@@ -32,12 +32,14 @@ def test_reference_ids(shared):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     cases = json.loads((folder / "tokenizer_golden.json").read_text())
     assert cases
-    for case in cases.values():
+    for name, case in cases.items():
+        if name == "_meta":
+            continue
         pair = case["text"] if isinstance(case["text"], list) else [case["text"]]
         encoding = tokenizer(*pair, return_special_tokens_mask=True)
         for key in {"input_ids", "token_type_ids", "special_tokens_mask"} & set(case):
             assert encoding[key] == case[key], case["text"]
-        assert tokenizer.convert_ids_to_tokens(encoding.input_ids) == case["tokens"]
+        assert tokenizer.convert_ids_to_tokens(encoding.input_ids) == case.get("tokens", encoding.tokens())
 
 
 def test_upstream_folders_give_our_fast_tokenizer_without_a_question(tokenizer, folder):
