@@ -27,6 +27,7 @@ lint: $(VENV)/.installed  ## Check style (ruff) and types (mypy)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy modeling tokenization
 
 cards: $(VENV)/.installed  ## Render the model cards in hub_cards/ from the passports
 	$(BIN)/python -c "from hf_dnalm.hub import write_checkpoint_cards; write_checkpoint_cards('hub_cards')"

@@ -19,7 +19,7 @@ from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 from transformers.utils import is_peft_available
 
 from hf_dnalm.checkpoints import PASSPORTS, Passport
-from hf_dnalm.registry import HUB_ARGUMENTS, Recognised, Source
+from hf_dnalm.source import HUB_ARGUMENTS, Recognised, Source
 from hf_dnalm.tokenization.tokenization_dna_bpe import DnaBpeTokenizer, is_dna_bpe, without_limits
 from hf_dnalm.tokenization.tokenization_kmer import KmerTokenizer, kmer_tokenizer_from_vocabulary, with_genome_mode
 from hf_dnalm.tokenization.vocabulary import kmer_vocabulary_k, read_vocabulary

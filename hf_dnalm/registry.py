@@ -1,29 +1,18 @@
-"""The one place that knows all families: registers our classes with the Auto classes, finds the family of a source."""
+"""The one place that knows the classes of all families: registers them with transformers' Auto classes."""
 
 from __future__ import annotations
 
 import importlib
-import json
-import os
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
-from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
-from hf_dnalm.checkpoints import (
-    PASSPORTS,
-    Passport,
-    ReadFile,
-    find_checkpoint,
-    find_passport,
-    passport_of_family,
-)
+from hf_dnalm.checkpoints import PASSPORTS, Passport
 
 AUTO_MODULE = "transformers.models.auto"
-HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
 
 
 def install() -> None:
@@ -37,190 +26,6 @@ def install() -> None:
             register(sys.modules[name])
     if not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
         sys.meta_path.insert(0, _AfterImport())
-
-
-def recognise(config: Mapping[str, Any], read_file: ReadFile, *, family: str | None = None) -> Passport | None:
-    """The passport for a config.json, by its content; None where it is left to transformers.
-
-    Args:
-        config: the contents of config.json.
-        read_file: gives the text of a file beside it, or None where there is none.
-        family: takes this family whatever the content says.
-
-    Raises:
-        ValueError: there is no such family.
-    """
-    return find_passport(config, read_file) if family is None else passport_of_family(family)
-
-
-class Recognised(NamedTuple):
-    """A config.json and the passport of its family."""
-
-    passport: Passport
-    contents: dict[str, Any]
-
-    def config(self, name: str, **arguments: Any) -> Any:
-        """Our config, with arguments as transformers' `PreTrainedConfig.from_dict` takes them.
-
-        Raises:
-            ValueError: the config asks for something the family does not have.
-        """
-        own = self.contents.get("model_type") == self.passport.model_type
-        try:
-            fields = dict(self.contents) if own else self.passport.translate(self.contents)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from error
-        return config_class(self.passport).from_dict(fields, name_or_path=name, **arguments)
-
-    def auto_class(self, weight_names: Collection[str] | None) -> str:
-        """The Auto class that takes all the weights: the one they were saved from, or by the head they hold.
-
-        Args:
-            weight_names: the names of the stored tensors; None where they are not at hand.
-        """
-        architectures = self.contents.get("architectures") or ()
-        for auto_class, reference in auto_map(self.passport).items():
-            if reference.rpartition(".")[2] in architectures:
-                return auto_class
-        if weight_names is None:
-            return "AutoModelForMaskedLM"
-        for auto_class, prefix in self.passport.heads.items():
-            marker = self.passport.label_weights.get(auto_class, prefix)
-            if any(name.startswith(marker) for name in weight_names):
-                return auto_class
-        return "AutoModel"
-
-
-class Source(NamedTuple):
-    """A folder, a repository or the path of a config.json, with the arguments that say how to reach it."""
-
-    name: str
-    hub: dict[str, Any]
-
-    @classmethod
-    def of(cls, name: str | os.PathLike[str], arguments: Mapping[str, Any]) -> Source:
-        """What `from_pretrained(name, **arguments)` reads: a known id without a revision at its pinned commit.
-
-        Raises:
-            FileNotFoundError: the name can only be a path, and nothing is there.
-        """
-        name = os.fspath(name)
-        if not os.path.exists(name) and (os.path.isabs(name) or name.startswith((".", "~")) or name.count("/") > 1):
-            raise FileNotFoundError(f"{name}: no such folder, and no Hub id either (that is owner/name).")
-        hub = {key: arguments[key] for key in HUB_ARGUMENTS if arguments.get(key) is not None}
-        pinned = None if os.path.exists(name) else pinned_revision(name)
-        if pinned is not None and "revision" not in hub:
-            hub["revision"] = _cached_commit(name, pinned, hub.get("cache_dir"))
-        return cls(name, hub)
-
-    def path(self, file: str) -> str | None:
-        """Where a file of this source lies (fetched if need be), or None where there is none."""
-        from transformers.utils import cached_file
-
-        if os.path.isfile(self.name):
-            beside = os.path.join(os.path.dirname(self.name), file)
-            return beside if os.path.isfile(beside) else None
-        return cached_file(
-            self.name,
-            file,
-            **self.hub,
-            _raise_exceptions_for_gated_repo=False,
-            _raise_exceptions_for_missing_entries=False,
-            _raise_exceptions_for_connection_errors=False,
-        )
-
-    def text(self, file: str) -> str | None:
-        """The text of a file of this source, or None where there is none."""
-        path = self.path(file)
-        return None if path is None else Path(path).read_text(encoding="utf-8")
-
-    def json(self, file: str) -> dict[str, Any] | None:
-        """The contents of a JSON file of this source, or None where there is none.
-
-        Raises:
-            ValueError: the file is not JSON.
-        """
-        text = self.text(file)
-        try:
-            return None if text is None else json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{self.name}: {file} is not JSON ({error}).") from error
-
-    def weight_names(self) -> list[str] | None:
-        """The names of the stored tensors; None without weights, and for one large file that only the Hub has."""
-        for file in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
-            index = self.json(file)
-            if index is not None:
-                return list(index["weight_map"])
-        if not os.path.exists(self.name):
-            return None
-        path = self.path("model.safetensors")
-        if path is not None:
-            from safetensors import safe_open
-
-            with safe_open(path, framework="pt") as weights:
-                return list(weights.keys())
-        path = self.path("pytorch_model.bin")
-        if path is None:
-            return None
-        import torch
-
-        return list(torch.load(path, map_location="meta", weights_only=True))
-
-    def recognise(self, family: str | None = None, *, trust_remote_code: bool | None = None) -> Recognised | None:
-        """What family this source's config.json is of, or None where it is left to transformers.
-
-        Raises:
-            OSError: there is no config.json, or it cannot be reached.
-            ValueError: neither we nor transformers know what this config.json describes.
-        """
-        import transformers
-        from transformers.models.auto.configuration_auto import CONFIG_MAPPING
-
-        contents = self._config()
-        passport = recognise(contents, self.text, family=family)
-        if passport is not None:
-            return Recognised(passport, contents)
-        by_its_own_code = trust_remote_code and "AutoConfig" in contents.get("auto_map", {})
-        if contents.get("model_type") in CONFIG_MAPPING or by_its_own_code:
-            return None
-        families = ", ".join(repr(passport.family) for passport in PASSPORTS)
-        raise ValueError(
-            f"{self.name}: config.json (model_type {contents.get('model_type')!r}, architectures "
-            f"{contents.get('architectures')!r}) is of no family that hf_dnalm or transformers "
-            f"{transformers.__version__} knows. Name one with family=… ({families}), or, if that repository has code "
-            "of its own and you trust it, let transformers run it with trust_remote_code=True."
-        )
-
-    def _config(self) -> dict[str, Any]:
-        from transformers.configuration_utils import PreTrainedConfig
-
-        try:
-            return PreTrainedConfig.get_config_dict(self.name, **self.hub)[0]
-        except OSError as error:
-            pinned = None if os.path.exists(self.name) else pinned_revision(self.name)
-            if pinned is None or not self.hub.get("revision", "").startswith(pinned):
-                raise
-            raise OSError(
-                f"{self.name} is read at commit {pinned}, which is neither in the cache nor within reach. Go online "
-                "once, or pass revision='main' for what the cache holds."
-            ) from error
-
-
-def pinned_revision(hub_id: str) -> str | None:
-    """The commit at which a published checkpoint is read; None where none is pinned, or the id is not known."""
-    known = find_checkpoint(hub_id)
-    return None if known is None else known[1].revision
-
-
-def _cached_commit(hub_id: str, revision: str, cache_dir: str | os.PathLike[str] | None) -> str:
-    """The whole hash of a pinned commit where the cache holds it, under whatever name it was fetched; else as it is."""
-    from huggingface_hub.constants import HF_HUB_CACHE
-    from huggingface_hub.file_download import repo_folder_name
-
-    snapshots = Path(cache_dir or HF_HUB_CACHE) / repo_folder_name(repo_id=hub_id, repo_type="model") / "snapshots"
-    found = [snapshot.name for snapshot in snapshots.glob(f"{revision}*")]
-    return found[0] if len(found) == 1 else revision
 
 
 def config_class(passport: Passport) -> Any:

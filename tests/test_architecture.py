@@ -20,12 +20,13 @@ MAY_IMPORT = {
     "tasks": set(),
     "checkpoints": set(),
     "registry": {"checkpoints", "modeling", "tokenization"},
-    "auto": {"registry", "checkpoints", "modeling", "tokenization"},
+    "source": {"registry", "checkpoints"},
+    "auto": {"source", "checkpoints", "modeling", "tokenization"},
     "data": {"sequence", "tasks", "tokenization"},
     "inference": {"sequence", "tasks", "data", "tokenization"},
     "evaluation": {"sequence", "tasks", "data", "inference"},
     "training": {"auto", "checkpoints", "sequence", "tasks", "data", "evaluation", "inference"},
-    "hub": {"auto", "registry", "checkpoints", "tokenization", "evaluation"},
+    "hub": {"auto", "source", "checkpoints", "tokenization", "evaluation"},
     "hub_cards": set(),
 }
 SHIPPED_MAY_IMPORT = {

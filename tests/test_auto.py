@@ -28,7 +28,6 @@ from hf_dnalm.tokenization.vocabulary import kmer_vocabulary
 from tests.toy import toy_model, toy_tokenizer
 
 # peft asks transformers under the older of two names
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
 IDS = torch.tensor([[3, 6, 7, 70, 8, 9], [3, 20, 30, 40, 1, 1]])
 MASK = (IDS != 1).long()
@@ -172,6 +171,13 @@ def test_arguments_work_as_in_transformers(upstream_v2):
     assert (model.num_labels, model.config.problem_type, model.config.classifier_pooling) == (3, "regression", "mean")
     assert model.config._attn_implementation == "eager"
     assert model.name_or_path == str(upstream_v2)
+
+
+def test_a_field_of_the_wrong_type_is_refused_with_its_name(upstream_v2, tmp_path):
+    contents = json.loads((upstream_v2 / "config.json").read_text()) | {"hidden_size": "wide"}
+    (tmp_path / "config.json").write_text(json.dumps(contents))
+    with pytest.raises(ValueError, match=f"^{tmp_path}: Validation error for field 'hidden_size': TypeError"):
+        AutoConfig.from_pretrained(tmp_path)
 
 
 def test_a_config_can_be_given(upstream_v2):

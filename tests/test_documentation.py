@@ -32,15 +32,30 @@ def workplace(tmp_path, monkeypatch, upstream_v2):
     return upstream_v2
 
 
-def test_the_commands_of_the_readme_run(workplace, tmp_path):
-    for line in "".join(_blocks(REPOSITORY / "README.md", "console")).splitlines():
-        command = shlex.split(line.removeprefix("$ ").replace(PUBLISHED, str(workplace)))
+def run_commands(page: Path, checkpoint: Path) -> None:
+    """Run the console blocks of a page, on the tiny checkpoint and for one epoch."""
+    commands = "".join(_blocks(page, "console")).splitlines()
+    assert commands
+    for line in commands:
+        command = shlex.split(line.removeprefix("$ ").replace(PUBLISHED, str(checkpoint)))
         assert command[0] == "dnalm"
-        quick = ["--num_train_epochs", "1", "--bootstrap", "20", "--use_cpu", "true"]
-        main(command[1:] + (quick if command[1] == "finetune" else []))
+        quick = {"finetune": ["--num_train_epochs", "1", "--bootstrap", "20"], "evaluate": ["--bootstrap", "20"]}
+        main(command[1:] + quick.get(command[1], []))
+
+
+def test_the_commands_of_the_readme_run(workplace, tmp_path):
+    run_commands(REPOSITORY / "README.md", workplace)
     assert len((tmp_path / "predictions.tsv").read_text().splitlines()) == 3
     assert (tmp_path / "tuned" / "report" / "report.html").exists()
     assert (tmp_path / "shipped" / "tokenizer.json").exists()
+
+
+def test_the_commands_of_the_guide_run(workplace, tmp_path, capsys):
+    run_commands(REPOSITORY / "docs" / "fine_tune.md", workplace)
+    assert "acceptor" in (tmp_path / "predictions.tsv").read_text()
+    assert (tmp_path / "predictions.parquet").exists()
+    assert (tmp_path / "checked" / "report.html").exists()
+    assert "## Results" in (tmp_path / "for_the_hub" / "README.md").read_text()
 
 
 def test_the_python_of_the_readme_runs(workplace):

@@ -15,6 +15,7 @@ from hf_dnalm import registry
 from hf_dnalm.checkpoints import passport_of_family
 from hf_dnalm.modeling.configuration_nucleotide_transformer import AUTO_MAP, NucleotideTransformerConfig
 from hf_dnalm.modeling.modeling_nucleotide_transformer import NucleotideTransformerForMaskedLM
+from hf_dnalm.source import recognise
 from hf_dnalm.tokenization.tokenization_kmer import KmerTokenizer
 from tests.toy import toy_config, toy_model, toy_tokenizer
 
@@ -113,8 +114,8 @@ def test_pipelines_read_our_folders(task, head, tmp_path, caplog):
 
 def test_recognise_takes_a_family_by_name_or_by_content():
     config = toy_config().to_dict()
-    assert registry.recognise(config, lambda name: None) is PASSPORT
-    assert registry.recognise({}, lambda name: None, family="nucleotide_transformer") is PASSPORT
-    assert registry.recognise({}, lambda name: None) is None
+    assert recognise(config, lambda name: None) is PASSPORT
+    assert recognise({}, lambda name: None, family="nucleotide_transformer") is PASSPORT
+    assert recognise({}, lambda name: None) is None
     with pytest.raises(ValueError, match="no family 'hyena'"):
-        registry.recognise(config, lambda name: None, family="hyena")
+        recognise(config, lambda name: None, family="hyena")

@@ -123,7 +123,7 @@ class KmerTokenizer(PreTrainedTokenizerFast):
             )
         return lengths[ids]
 
-    def _encode_plus(self, text: Any, text_pair: Any = None, **kwargs: Any) -> BatchEncoding:
+    def _encode_plus(self, text: Any, text_pair: Any = None, **kwargs: Any) -> BatchEncoding:  # type: ignore[override]
         """The one way in behind `__call__`, `encode` and `tokenize`: refuse what has no ids, then hand on."""
         if text_pair is not None:
             raise ValueError(_NO_PAIRS)

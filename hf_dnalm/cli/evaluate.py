@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hf_dnalm.cli.predict import find_device, find_model_class
+from hf_dnalm.cli.fine_tuned import add_inference_options, find_model_class, inference_arguments
 from hf_dnalm.tasks import Task
 
 if TYPE_CHECKING:
@@ -35,9 +35,8 @@ def run(arguments: list[str]) -> None:
 
     from hf_dnalm.auto import AutoTokenizer
     from hf_dnalm.evaluation import evaluate, kmer_baseline, metrics_table, verdict, write_report
-    from hf_dnalm.inference import DTYPES
 
-    device = find_device(options.device)
+    inference = inference_arguments(options)
     from_benchmark = is_benchmark(options.data)
     model_class, _ = find_model_class(options.model)
     model = model_class.from_pretrained(options.model)
@@ -57,7 +56,7 @@ def run(arguments: list[str]) -> None:
         "model": options.model,
         "data": options.data,
         "dtype": options.dtype,
-        "device": str(device),
+        "device": str(inference["device"]),
         "overflow": options.overflow,
     }
     with tqdm(total=len(dataset), unit=" sequences", file=sys.stderr, disable=None) as bar:  # None: only on a terminal
@@ -67,10 +66,7 @@ def run(arguments: list[str]) -> None:
             dataset,
             task,
             **scored,
-            token_budget=options.batch_tokens,
-            device=device,
-            dtype=DTYPES[options.dtype],
-            overflow=options.overflow,
+            **inference,
             progress=bar.update,
             name=Path(options.model).name,
             settings=settings,
@@ -179,23 +175,6 @@ def _parser() -> argparse.ArgumentParser:
         help="labelled training sequences (for a benchmark task also the word train): a linear model on their k-mers "
         "is scored beside the model",
     )
-    parser.add_argument(
-        "--batch-tokens", type=int, metavar="N", help="tokens in a batch, padding included; default: tuned per device"
-    )
-    parser.add_argument(
-        "--dtype",
-        choices=["auto", "float32", "bfloat16"],
-        default="auto",
-        help="auto: bfloat16 where the hardware multiplies in it (CUDA, AMX), else the model's own",
-    )
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, …; default: the GPU where there is one")
-    parser.add_argument(
-        "--overflow",
-        choices=["error", "truncate"],
-        default="error",
-        help="what happens to a sequence longer than the model reads",
-    )
-    parser.add_argument("--sequence-column", default="sequence", metavar="NAME", help="of a table; default: sequence")
+    add_inference_options(parser)
     parser.add_argument("--labels-column", default="labels", metavar="NAME", help="of a table; default: labels")
-    parser.add_argument("--name-column", default="name", metavar="NAME", help="of a table; default: name")
     return parser

@@ -21,6 +21,7 @@ from hf_dnalm.auto import AutoConfig, AutoTokenizer
 from hf_dnalm.checkpoints import PASSPORTS, find_passport
 from hf_dnalm.data import infer_task, load_benchmark, read_file
 from hf_dnalm.evaluation import metrics_table, verdict
+from hf_dnalm.source import naming
 from hf_dnalm.tokenization import build_kmer_tokenizer
 from hf_dnalm.training import (
     DataArguments,
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
 # vectors for the last two of these.
 _LAYOUTS = {11: "nucleotide_transformer_v2", 9: "nucleotide_transformer_v1"}
 
-_MODEL_TYPES = " or ".join(repr(passport.model_type) for passport in PASSPORTS)
+_KMERS = "tokenization_kmer.KmerTokenizer"  # a config's vocab_size says all about it
+_MODEL_TYPES = " or ".join(repr(passport.model_type) for passport in PASSPORTS if passport.tokenizer_class == _KMERS)
 
 _DESCRIPTION = """\
 Fine-tune a checkpoint on a benchmark task or on your own file, score it on the test split and write the best model,
@@ -124,7 +126,13 @@ def start_model(about: ModelArguments, task: Task, *, seed: int) -> tuple[PreTra
     passport = find_passport(fields)
     if passport is None or "model_type" not in fields:
         raise ValueError(f"{path}: model_type is {fields.get('model_type')!r}; it must be {_MODEL_TYPES}")
-    config = AutoConfig.for_model(**fields | head_settings(task))
+    if passport.tokenizer_class != _KMERS:
+        raise ValueError(
+            f"{path}: a config says nothing of the words that a {passport.title} reads; name a folder that holds its "
+            "tokenizer with --model"
+        )
+    with naming(str(path)):
+        config = AutoConfig.for_model(**fields | head_settings(task))
     tokenizer = _tokenizer_for(config.vocab_size, passport.context_tokens(config), path)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hf_dnalm.checkpoints import Checkpoint, Passport, find_checkpoint
 
 if TYPE_CHECKING:
-    from hf_dnalm.registry import Recognised, Source
+    from hf_dnalm.source import Recognised, Source
 
 _TITLES = {
     "AutoModel": "encoder without a head",
@@ -52,7 +52,7 @@ def describe(source: str, *, family: str | None = None, revision: str | None = N
     known = None if os.path.exists(source) or revision or family else find_checkpoint(source)
     if known is not None:
         return _published(*known)
-    from hf_dnalm.registry import Source
+    from hf_dnalm.source import Source
 
     place = Source.of(source, {"revision": revision})
     adapter = place.json("adapter_config.json")

@@ -13,7 +13,7 @@ from typing import Any
 from hf_dnalm import auto
 from hf_dnalm.checkpoints import find_checkpoint
 from hf_dnalm.hub.card import render_card
-from hf_dnalm.registry import Recognised, Source
+from hf_dnalm.source import Recognised, Source
 
 # The kinds of head that PEFT names in an adapter's config.
 _ADAPTER_TASKS = {"SEQ_CLS": "AutoModelForSequenceClassification", "TOKEN_CLS": "AutoModelForTokenClassification"}

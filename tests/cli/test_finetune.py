@@ -110,6 +110,11 @@ def rewrite(path: Path, old: str, new: str) -> None:
         (lambda files: files["test"].unlink(), [], "test.csv"),
         (lambda files: files["config"].write_text("{"), [], "config.json is not JSON"),
         (lambda files: rewrite(files["config"], "75", "74"), [], "vocab_size is 74; a k-mer vocabulary has 4^k + 11"),
+        (
+            lambda files: rewrite(files["config"], "75", '"75"'),
+            [],
+            "config.json: Validation error for field 'vocab_size'",
+        ),
         (lambda files: rewrite(files["config"], "dnalm_nucleotide", "other"), [], "model_type is 'other_transformer'"),
         (lambda files: None, ["--method", "lora"], "was not loaded from a folder or a Hub id"),
         (lambda files: None, ["--task", "pgb/poly_a"], "give either --task SUITE/NAME"),

@@ -81,7 +81,6 @@ def test_a_long_sequence_is_refused_or_truncated(tmp_path, fasta, capsys):
     assert capsys.readouterr().out.splitlines()[0] == "name\tvalue_strength"
 
 
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # in PEFT
 def test_an_adapter_predicts_like_the_model_it_was_saved_from(tmp_path, fasta, capsys):
     peft = pytest.importorskip("peft")
     base = _save(tmp_path / "base", toy_model("masked_lm"))

@@ -20,8 +20,6 @@ from hf_dnalm.hub import export
 from hf_dnalm.modeling.configuration_nucleotide_transformer import AUTO_MAP
 from tests.toy import toy_model, toy_tokenizer
 
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
-
 SEQUENCE = "ACGTTTNACGA"
 MODELING = Path(__file__).resolve().parents[2] / "modeling"
 

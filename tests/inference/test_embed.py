@@ -54,7 +54,6 @@ def test_a_head_changes_nothing(head):
     np.testing.assert_array_equal(embed(model, TOKENIZER, ["ACGTA"], **FLOAT32).vectors, expected)
 
 
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # in PEFT
 def test_an_adapter_is_part_of_the_model():
     peft = pytest.importorskip("peft")
     config = peft.LoraConfig(target_modules=["query", "value"], init_lora_weights=False)

@@ -113,7 +113,6 @@ def test_bfloat16_is_close_to_float32():
     assert not np.array_equal(rounded, exact)
 
 
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # in PEFT
 def test_adapters_and_compiled_models_predict_too():
     peft = pytest.importorskip("peft")
     expected = predict(MODELS["splice"], TOKENIZER, ["ACGTAC"], **FLOAT32).logits

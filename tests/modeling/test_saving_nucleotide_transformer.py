@@ -108,7 +108,6 @@ def test_a_stranger_reads_saves_and_reads_again(small_model, batch, tmp_path):
     assert done.stdout.strip() == f"read {[f'Auto{name}' for name in auto_classes]}"
 
 
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # PEFT reads it
 def test_an_adapter_trains_and_merges(small_model, batch, tmp_path):
     peft = pytest.importorskip("peft", reason="needs the extra hf_dnalm[train]")
     settings = peft.LoraConfig(task_type="SEQ_CLS", target_modules=["query", "value"], r=4, init_lora_weights=False)
