@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -103,6 +104,11 @@ def _adapter_config(
     head = [name for name, module in model.named_children() if name not in known and list(module.parameters())]
     head += _poolers(model)
     if method == "ia3":
+        if not any(re.fullmatch(_IA3_TARGETS, name) for name, _ in model.named_modules()):
+            raise ValueError(
+                f"method='ia3' rescales keys and values, which {type(model).__name__} has in one projection with the "
+                "queries; use method='lora'"
+            )
         return IA3Config(
             task_type=task_type,
             target_modules=_IA3_TARGETS,

@@ -11,9 +11,11 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from hf_dnalm.auto import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
+from hf_dnalm.cli.finetune import start_model
 from hf_dnalm.inference import embed, predict
 from hf_dnalm.training import finetune
 from hf_dnalm.training.adapters import freeze_encoder
+from hf_dnalm.training.arguments import ModelArguments
 from tests.toy_dnabert2 import toy_model, write_upstream
 from tests.training.conftest import TASKS, labelled, splits_of
 
@@ -71,6 +73,19 @@ def test_a_probe_trains_the_pooler_with_the_classifier():
     freeze_encoder(model)
     learning = {name.rpartition(".")[0] for name, each in model.named_parameters() if each.requires_grad}
     assert learning == {"bert.pooler.dense", "classifier"}
+
+
+def test_ia3_is_refused_with_the_way_out(base, tmp_path):
+    task = TASKS["single"]
+    with pytest.raises(ValueError, match=r"has in one projection with the queries; use method='lora'"):
+        finetune(base, splits_of(task), task, output_dir=tmp_path / "out", method="ia3", **QUICK)
+
+
+def test_a_config_alone_says_nothing_of_learned_words(tmp_path):
+    config = tmp_path / "config.json"
+    config.write_text('{"model_type": "dnalm_dnabert2"}')
+    with pytest.raises(ValueError, match=r"config says nothing of the words that a DNABERT-2 reads; .* with --model"):
+        start_model(ModelArguments(config=str(config)), TASKS["single"], seed=0)
 
 
 def test_vectors_are_means_over_tokens(base):
