@@ -317,14 +317,25 @@ def _attach(source: Source, base: Source, model: Any, new: set[str]) -> set[str]
     Raises:
         ValueError: the adapter was made for another model or head.
     """
+    from peft import get_peft_model_state_dict, load_peft_weights, set_peft_model_state_dict
+
     with _no_load_report():
-        loaded = model.load_adapter(source.name, adapter_kwargs=source.hub, ignore_mismatched_sizes=True)
-    unfit = loaded.missing_keys | loaded.unexpected_keys | {key for key, *_ in loaded.mismatched_keys}
+        model.load_adapter(source.name, adapter_kwargs=source.hub, ignore_mismatched_sizes=True)
+    # transformers 5.5 neither says what did not fit nor fills in the head: PEFT's own functions do both.
+    weights = load_peft_weights(source.name, device="cpu", **source.hub)
+    stored = {name.removeprefix("base_model.model."): each for name, each in weights.items()}
+    places = get_peft_model_state_dict(model, adapter_name="default")
+    unfit = {
+        name
+        for name in stored | places
+        if name not in stored or stored[name].shape != getattr(places.get(name), "shape", None)
+    }
     if unfit:
         raise ValueError(
             f"{source.name}: the adapter does not fit {type(model).__name__} from {base.name} ({_listed(unfit)}). Load "
             "it with the class it was trained in, on the base model it was trained on."
         )
+    set_peft_model_state_dict(model, stored, adapter_name="default")
     saved = tuple(f"{module}." for module in model.peft_config["default"].modules_to_save or ())
     return {key for key in new if not key.startswith(saved)}
 
