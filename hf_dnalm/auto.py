@@ -9,6 +9,7 @@ import re
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import transformers
@@ -19,6 +20,7 @@ from transformers.utils import is_peft_available
 
 from hf_dnalm.checkpoints import PASSPORTS, Passport
 from hf_dnalm.source import HUB_ARGUMENTS, Recognised, Source
+from hf_dnalm.tokenization.tokenization_dna_bpe import DnaBpeTokenizer, is_dna_bpe, without_limits
 from hf_dnalm.tokenization.tokenization_kmer import KmerTokenizer, kmer_tokenizer_from_vocabulary, with_genome_mode
 from hf_dnalm.tokenization.vocabulary import kmer_vocabulary_k, read_vocabulary
 
@@ -119,7 +121,7 @@ class AutoModelForTokenClassification(_ModelDoor, transformers.AutoModelForToken
 
 
 class AutoTokenizer(transformers.AutoTokenizer):
-    """transformers' AutoTokenizer, which also reads upstream's k-mer vocabularies (vocab.txt) as our fast tokenizer."""
+    """transformers' AutoTokenizer, which reads upstream's k-mers and DNA byte pairs as our fast tokenizers."""
 
     @classmethod
     def from_pretrained(
@@ -132,7 +134,7 @@ class AutoTokenizer(transformers.AutoTokenizer):
         """As in transformers; the vocabulary's content decides, never a name.
 
         Args:
-            genome_mode: of k-mer tokenizers, whether lower case is read as upper case and IUPAC codes as N; None leaves
+            genome_mode: of our tokenizers, whether lower case is read as upper case and IUPAC codes as N; None leaves
                 it as it was saved (upstream: off).
 
         Raises:
@@ -140,16 +142,20 @@ class AutoTokenizer(transformers.AutoTokenizer):
         """
         source = _with_tokenizer(Source.of(pretrained_model_name_or_path, kwargs))
         kwargs = _without(kwargs, *HUB_ARGUMENTS) | source.hub
-        vocabulary = source.path("vocab.txt") if source.path("tokenizer.json") is None else None
-        if vocabulary is not None and kmer_vocabulary_k(words := read_vocabulary(vocabulary)) is not None:
+        pairs = source.text("tokenizer.json")
+        vocabulary = source.path("vocab.txt") if pairs is None else None
+        if pairs is not None and is_dna_bpe(pairs):
+            tokenizer = _dna_bpe_tokenizer(source, pairs, kwargs)
+        elif vocabulary is not None and kmer_vocabulary_k(words := read_vocabulary(vocabulary)) is not None:
             tokenizer = _kmer_tokenizer(source, words, kwargs)
         else:
             tokenizer = super().from_pretrained(source.name, *args, **kwargs)
         if genome_mode is None:
             return tokenizer
-        if not isinstance(tokenizer, KmerTokenizer):
+        if not isinstance(tokenizer, KmerTokenizer | DnaBpeTokenizer):
             raise ValueError(
-                f"{source.name}: genome_mode is of k-mer tokenizers, and this one is a {type(tokenizer).__name__}."
+                f"{source.name}: genome_mode is of k-mer and DNA byte pair tokenizers, and this one is a "
+                f"{type(tokenizer).__name__}."
             )
         return with_genome_mode(tokenizer, genome_mode)
 
@@ -186,7 +192,8 @@ def _load_strictly(
     head = {name for name in model.state_dict() if prefix and name.startswith(prefix)}
     claims_head = type(model).__name__ in (model.config.architectures or [])  # its own file must hold it
     no_head = bool(head) and head <= set(info["missing_keys"]) and not claims_head
-    new = head if no_head and door in passport.new_heads else set()
+    poolers = {key for key in info["missing_keys"] if key.startswith(tuple(f"{name}." for name in passport.poolers))}
+    new = head | poolers if no_head and door in passport.new_heads else set()
 
     others = tuple(other for other in passport.heads.values() if other != prefix or new)
     unused = "|".join(f"(?:{pattern})" for pattern in passport.unused_keys(model.config))
@@ -353,7 +360,26 @@ def _kmer_tokenizer(source: Source, words: list[str], kwargs: dict[str, Any]) ->
     built = kmer_tokenizer_from_vocabulary(words, model_max_length=limit)
     with tempfile.TemporaryDirectory() as folder:
         built.save_pretrained(folder)
-        options = _without(kwargs, "config", "use_fast", "tokenizer_type", *_REMOTE_CODE, *HUB_ARGUMENTS)
-        tokenizer = KmerTokenizer.from_pretrained(folder, **options)
+        tokenizer = KmerTokenizer.from_pretrained(folder, **_tokenizer_options(kwargs))
     tokenizer.name_or_path = source.name
     return tokenizer
+
+
+def _dna_bpe_tokenizer(source: Source, tokenizer_json: str, kwargs: dict[str, Any]) -> DnaBpeTokenizer:
+    """Our fast tokenizer over upstream's byte pairs, with its settings, but for a length it would cut and pad to."""
+    with tempfile.TemporaryDirectory() as folder:
+        written = {"tokenizer.json": without_limits(tokenizer_json)}
+        for name in ("tokenizer_config.json", "special_tokens_map.json"):
+            if (text := source.text(name)) is not None:
+                written[name] = text
+        for name, text in written.items():
+            Path(folder, name).write_text(text, encoding="utf-8")
+        options = {"model_input_names": DnaBpeTokenizer.model_input_names} | _tokenizer_options(kwargs)
+        tokenizer = DnaBpeTokenizer.from_pretrained(folder, **options)
+    tokenizer.name_or_path = source.name
+    return tokenizer
+
+
+def _tokenizer_options(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `from_pretrained` that are the tokenizer's own."""
+    return _without(kwargs, "config", "use_fast", "tokenizer_type", *_REMOTE_CODE, *HUB_ARGUMENTS)

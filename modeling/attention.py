@@ -6,6 +6,7 @@ Legend: b sequences, n tokens, h heads, d numbers of a head.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -74,6 +75,40 @@ def eager_attention_forward(
     return torch.matmul(probabilities, value).transpose(1, 2).contiguous(), probabilities
 
 
+def attend(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    **kwargs,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Attention by the implementation that the config of `module` names.
+
+    Args:
+        module: has `config`, `scaling`, `is_causal` and `training`.
+        query, key, value: (b, n, h, d).
+        attention_mask: in the form that the implementation reads.
+
+    Returns:
+        Output (b, n, h × d), and the probabilities (b, h, n, n) where the implementation has them.
+    """
+    implementation: Callable = ALL_ATTENTION_FUNCTIONS.get_interface(
+        module.config._attn_implementation, eager_attention_forward
+    )
+    output, probabilities = implementation(
+        module,
+        query.transpose(1, 2),
+        key.transpose(1, 2),
+        value.transpose(1, 2),
+        attention_mask,
+        dropout=module.config.attention_probs_dropout_prob if module.training else 0.0,
+        scaling=module.scaling,
+        **kwargs,
+    )
+    return output.reshape(*query.shape[:2], -1), probabilities
+
+
 class SelfAttention(nn.Module):
     """Multi-head self-attention without the output projection; queries and keys may carry rotary positions.
 
@@ -108,17 +143,4 @@ class SelfAttention(nn.Module):
         value = self.value(hidden_states).view(heads)
         if rotary is not None:
             query, key = apply_rotary(query, *rotary), apply_rotary(key, *rotary)
-        attend: Callable = ALL_ATTENTION_FUNCTIONS.get_interface(
-            self.config._attn_implementation, eager_attention_forward
-        )
-        output, probabilities = attend(
-            self,
-            query.transpose(1, 2),
-            key.transpose(1, 2),
-            value.transpose(1, 2),
-            attention_mask,
-            dropout=self.config.attention_probs_dropout_prob if self.training else 0.0,
-            scaling=self.scaling,
-            **kwargs,
-        )
-        return output.reshape(batch_size, length, -1), probabilities
+        return attend(self, query, key, value, attention_mask, **kwargs)

@@ -372,7 +372,7 @@ def test_other_vocabularies_come_as_transformers_reads_them(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "esm", "vocab_size": 33}')
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     assert type(tokenizer) is transformers.EsmTokenizer
-    with pytest.raises(ValueError, match="genome_mode is of k-mer tokenizers, and this one is a EsmTokenizer"):
+    with pytest.raises(ValueError, match="genome_mode is of k-mer and DNA byte pair tokenizers, and this one is a Esm"):
         AutoTokenizer.from_pretrained(tmp_path, genome_mode=True)
 
 

@@ -31,9 +31,9 @@ def on_meta(checkpoint) -> NucleotideTransformerForMaskedLM:
         return NucleotideTransformerForMaskedLM(NucleotideTransformerConfig(**PASSPORT.translate(checkpoint.config)))
 
 
-def test_ten_checkpoints_are_known_by_their_hub_ids():
+def test_twelve_checkpoints_are_known_by_their_hub_ids():
     ids = [checkpoint.hub_id for passport in PASSPORTS for checkpoint in passport.checkpoints]
-    assert len(ids) == len(set(ids)) == 10
+    assert len(ids) == len(set(ids)) == 12
     assert all(find_checkpoint(hub_id)[1].hub_id == hub_id for hub_id in ids)
     assert find_checkpoint("google-bert/bert-base-uncased") is None
 
@@ -179,7 +179,7 @@ def test_a_config_without_its_sizes_is_refused():
 
 
 def test_an_unknown_family_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="no family 'evo'; there are: nucleotide_transformer"):
+    with pytest.raises(ValueError, match="no family 'evo'; there are: nucleotide_transformer, dnabert2"):
         passport_of_family("evo")
 
 

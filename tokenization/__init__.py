@@ -1,5 +1,6 @@
 """Tokenizers of DNA language models; flat, as these files ship to the Hub."""
 
+from .tokenization_dna_bpe import DnaBpeTokenizer, is_dna_bpe, without_limits
 from .tokenization_kmer import (
     KmerTokenizer,
     build_kmer_tokenizer,
@@ -9,12 +10,15 @@ from .tokenization_kmer import (
 from .vocabulary import check_kmer_vocabulary, kmer_vocabulary, kmer_vocabulary_k, read_vocabulary
 
 __all__ = [
+    "DnaBpeTokenizer",
     "KmerTokenizer",
     "build_kmer_tokenizer",
     "check_kmer_vocabulary",
+    "is_dna_bpe",
     "kmer_tokenizer_from_vocabulary",
     "kmer_vocabulary",
     "kmer_vocabulary_k",
     "read_vocabulary",
     "with_genome_mode",
+    "without_limits",
 ]

@@ -10,7 +10,7 @@ import copy
 import functools
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from tokenizers import AddedToken, Regex, Tokenizer
@@ -24,6 +24,8 @@ from transformers import BatchEncoding, PreTrainedTokenizerFast
 
 from .kmer_arrays import AMBIGUITY_CODES, MOST_LITERALS, WHITESPACE, KmerArrayEncoder, check_encodable
 from .vocabulary import BASES, EDGE_TOKENS, LETTERS, SPECIAL_TOKENS, Layout, check_kmer_vocabulary, kmer_vocabulary
+
+T = TypeVar("T", bound=PreTrainedTokenizerFast)
 
 _NO_PAIRS = "a pair of sequences cannot be encoded: the vocabulary has no separator. Encode each sequence by itself."
 _LITERAL = re.compile("<[A-Za-z0-9_|/-]+>")
@@ -205,8 +207,8 @@ def kmer_tokenizer_from_vocabulary(
     )
 
 
-def with_genome_mode(tokenizer: KmerTokenizer, on: bool = True) -> KmerTokenizer:
-    """A copy of the tokenizer with genome mode on or off.
+def with_genome_mode(tokenizer: T, on: bool = True) -> T:
+    """A copy of the tokenizer, of k-mers or of byte pairs, with genome mode on or off.
 
     >>> tokenizer = build_kmer_tokenizer(3, layout="nucleotide_transformer_v2", model_max_length=2048)
     >>> tokenizer.tokenize("acgR"), with_genome_mode(tokenizer).tokenize("acgR")
@@ -235,7 +237,7 @@ def _as_text(sequence: str | bytes) -> str:
         ) from None
 
 
-def _forget_arrays(tokenizer: KmerTokenizer) -> None:
+def _forget_arrays(tokenizer: PreTrainedTokenizerFast) -> None:
     for name in ("_array_encoder", "_bases_of_id"):
         tokenizer.__dict__.pop(name, None)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.translation import IGNORED, KEPT, REQUIRED, translated
 
 NT_CITATION = """\
 @article{dallatorre2025nucleotide,
@@ -54,29 +55,12 @@ _COMMON: dict[str, Any] = {
 
 # Config keys that our own config takes over as they are.
 _KEPT = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
+    *KEPT,
     "position_embedding_type",
     "token_dropout",
     "emb_layer_norm_before",
-    "layer_norm_eps",
-    "hidden_dropout_prob",
-    "attention_probs_dropout_prob",
-    "initializer_range",
     "pad_token_id",
     "mask_token_id",
-    "tie_word_embeddings",
-    "classifier_dropout",
-    "num_labels",
-    "id2label",
-    "label2id",
-    "problem_type",
-    "output_hidden_states",
-    "output_attentions",
 )
 
 # What upstream's config class takes for a key that config.json leaves out.
@@ -93,41 +77,14 @@ _UPSTREAM_DEFAULTS = {
 }
 
 # Keys that choose a computation we don't have, with the values that ask for nothing.
-_REQUIRED: dict[str, tuple[Any, ...]] = {
+_REQUIRED: dict[str, tuple[Any, ...]] = REQUIRED | {
     "is_folding_model": (False, None),
     "esmfold_config": (None,),
     "vocab_list": (None,),
     "add_bias_fnn": (False,),
-    "is_decoder": (False, None),
-    "is_encoder_decoder": (False, None),
-    "add_cross_attention": (False, None),
-    "cross_attention_hidden_size": (None,),
     "position_embedding_type": ("absolute", "rotary"),
-    "hidden_act": ("gelu",),
     "rope_theta": (10000.0,),
     "rope_parameters": (None,),
-    "chunk_size_feed_forward": (0,),
-    "pruned_heads": ({}, None),
-    "quantization_config": (None,),
-}
-
-# Keys that change no number: bookkeeping, and what only generation or another library reads.
-_IGNORED = {
-    "architectures",
-    "auto_map",
-    "model_type",
-    "transformers_version",
-    "transformers_weights",
-    "torch_dtype",
-    "dtype",
-    "use_cache",
-    "bos_token_id",
-    "eos_token_id",
-    "return_dict",
-    "finetuning_task",
-    "task_specific_params",
-    "tokenizer_class",
-    "name_or_path",
 }
 
 
@@ -191,24 +148,15 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: a key that is not known, or a value that asks for a computation this family does not have.
     """
-    for key, value in config.items():
-        if key in _REQUIRED and value not in _REQUIRED[key]:
-            allowed = " or ".join(repr(choice) for choice in _REQUIRED[key])
-            raise ValueError(
-                f"config.json has {key} = {value!r}; a Nucleotide Transformer is read with {allowed} only."
-            )
-        if key not in _REQUIRED and key not in _KEPT and key not in _IGNORED and not key.startswith("_"):
-            raise ValueError(
-                f"config.json has the key {key!r} (= {value!r}), which no Nucleotide Transformer has. "
-                "Delete it if it changes nothing in the computation."
-            )
-    missing = [key for key in _KEPT[:5] if key not in config]
-    if missing:
-        raise ValueError(f"config.json states no {', '.join(missing)}; a Nucleotide Transformer needs it.")
-    arguments = _UPSTREAM_DEFAULTS | {key: config[key] for key in _KEPT if config.get(key) is not None}
-    arguments["feed_forward"] = "silu_gated" if "add_bias_fnn" in config else "gelu"
-    dtype = config.get("dtype", config.get("torch_dtype"))
-    return arguments | ({} if dtype is None else {"dtype": dtype})
+    arguments = translated(
+        config,
+        title="Nucleotide Transformer",
+        kept=_KEPT,
+        required=_REQUIRED,
+        ignored=IGNORED,
+        defaults=_UPSTREAM_DEFAULTS,
+    )
+    return arguments | {"feed_forward": "silu_gated" if "add_bias_fnn" in config else "gelu"}
 
 
 def _v1(name: str, trained_on: str, parameters: int, *, checked: bool = False, **sizes: Any) -> Checkpoint:
@@ -293,6 +241,14 @@ NUCLEOTIDE_TRANSFORMER = Passport(
     lora_targets=("query", "value"),
     tokenizer_files=("vocab.txt",),
     licence="cc-by-nc-sa-4.0",
+    reading=(
+        "Upper-case A, C, G and T become {words} from left to right; `N`, and what\n"
+        "does not fill a word, become single letters. Lower case, other IUPAC codes, U and gaps are unknown to it: "
+        "pass\n"
+        "`genome_mode=True` to hf_dnalm's `AutoTokenizer.from_pretrained` to read lower case as upper case and IUPAC "
+        "codes as `N`."
+    ),
+    added_tokens="`<cls>`",
     differences=(
         "The official files also store a contact head (and v2 a table of learned positions and the rotary frequencies) "
         "that the forward pass never uses; they are left out here.",

@@ -19,11 +19,13 @@ class Checkpoint:
         revision: the commit that was checked (a short hash); None where none was: then the main branch is read.
         config: the fields of its config.json that matter, as upstream writes them.
         config_checked: whether `config` equals the published file's; False where it follows the authors' code alone.
-        parameters: of our masked language model. Tensors that upstream stores and never uses are not counted.
-        k: nucleotides in one full token.
-        context_tokens: the longest input in tokens, the leading <cls> counted.
+        parameters: of our model of `auto_class`. Tensors that upstream stores and never uses are not counted.
+        k: nucleotides in one full token; None where tokens differ in length.
+        context_tokens: the longest input in tokens, special tokens counted; where nothing limits it, the longest of
+            pre-training.
         trained_on: what the pre-training data were, in words.
         citation: BibTeX.
+        auto_class: the Auto class that takes all its weights.
     """
 
     hub_id: str
@@ -31,15 +33,16 @@ class Checkpoint:
     config: Mapping[str, Any]
     config_checked: bool
     parameters: int
-    k: int
+    k: int | None
     context_tokens: int
     trained_on: str
     citation: str
+    auto_class: str = "AutoModelForMaskedLM"
 
     @property
-    def context_bp(self) -> int:
-        """The longest input in bp: every token a full k-mer, but for the leading <cls>."""
-        return (self.context_tokens - 1) * self.k
+    def context_bp(self) -> int | None:
+        """The longest input in bp: every token a full k-mer, but for the leading <cls>. None without a k."""
+        return None if self.k is None else (self.context_tokens - 1) * self.k
 
     @property
     def name(self) -> str:
@@ -58,7 +61,7 @@ class Passport:
         tokenizer_class: "module.Class" in `hf_dnalm.tokenization`.
         recognises: whether an upstream config.json (and the files beside it) is of this family.
         translate: upstream config.json to the arguments of our config class; raises ValueError for what it can't say.
-        context_tokens: the longest input, from the fields of our own config.
+        context_tokens: the longest input in tokens (as in `Checkpoint`), from the fields of our own config.
         unused_keys: patterns (full match) of tensors that upstream stores and never uses, from our own config.
         heads: Auto class to the prefix of its head's parameters.
         new_heads: the Auto classes whose head may start untrained.
@@ -67,6 +70,11 @@ class Passport:
         lora_targets: the layers that low-rank adapters train by default.
         tokenizer_files: the files in which upstream keeps its vocabulary.
         differences: where our classes differ from the official code, for the model cards.
+        reading: what the tokenizer makes of letters, for the model cards; {words} stands for "6-mers".
+        added_tokens: the special tokens around a sequence, for the model cards.
+        limited: whether the context is a limit; False where longer sequences are read too.
+        poolers: modules of the body that only a sequence head reads. Where the weights hold none they start untrained
+            together with that head; adapters train and save them with it.
     """
 
     family: str
@@ -86,4 +94,8 @@ class Passport:
     tokenizer_files: tuple[str, ...]
     licence: str
     differences: tuple[str, ...]
+    reading: str
+    added_tokens: str
     checkpoints: tuple[Checkpoint, ...]
+    limited: bool = True
+    poolers: tuple[str, ...] = ()

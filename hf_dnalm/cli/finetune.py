@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 # vectors for the last two of these.
 _LAYOUTS = {11: "nucleotide_transformer_v2", 9: "nucleotide_transformer_v1"}
 
-_MODEL_TYPES = " or ".join(repr(passport.model_type) for passport in PASSPORTS)
+_KMERS = "tokenization_kmer.KmerTokenizer"  # a config's vocab_size says all about it
+_MODEL_TYPES = " or ".join(repr(passport.model_type) for passport in PASSPORTS if passport.tokenizer_class == _KMERS)
 
 _DESCRIPTION = """\
 Fine-tune a checkpoint on a benchmark task or on your own file, score it on the test split and write the best model,
@@ -125,6 +126,11 @@ def start_model(about: ModelArguments, task: Task, *, seed: int) -> tuple[PreTra
     passport = find_passport(fields)
     if passport is None or "model_type" not in fields:
         raise ValueError(f"{path}: model_type is {fields.get('model_type')!r}; it must be {_MODEL_TYPES}")
+    if passport.tokenizer_class != _KMERS:
+        raise ValueError(
+            f"{path}: a config says nothing of the words that a {passport.title} reads; name a folder that holds its "
+            "tokenizer with --model"
+        )
     with naming(str(path)):
         config = AutoConfig.for_model(**fields | head_settings(task))
     tokenizer = _tokenizer_for(config.vocab_size, passport.context_tokens(config), path)

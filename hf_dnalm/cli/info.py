@@ -19,6 +19,11 @@ _TITLES = {
     "AutoModelForSequenceClassification": "sequence head",
     "AutoModelForTokenClassification": "token head",
 }
+_HEADS = {
+    "AutoModelForMaskedLM": "masked language model",
+    "AutoModelForSequenceClassification": "classifier",
+    "AutoModelForTokenClassification": "classifier",
+}
 
 
 def run(arguments: list[str]) -> None:
@@ -74,12 +79,13 @@ def _published(passport: Passport, checkpoint: Checkpoint) -> dict[str, Any]:
         "vocabulary": checkpoint.config["vocab_size"],
         "context_tokens": checkpoint.context_tokens,
         "context_bp": checkpoint.context_bp,
+        "limited": passport.limited,
         **_cost(checkpoint.parameters),
-        "heads": ["masked language model"],
+        "heads": [_HEADS[checkpoint.auto_class]] if checkpoint.auto_class in passport.heads else [],
         "licence": passport.licence,
         "revision": checkpoint.revision,
         "config_checked": checkpoint.config_checked,
-        "architecture": {key: checkpoint.config[key] for key in _SIZES},
+        "architecture": {key: checkpoint.config[key] for key in _SIZES if key in checkpoint.config},
     }
 
 
@@ -113,11 +119,12 @@ def _local(source: Source, found: Recognised) -> dict[str, Any]:
         "vocabulary": config.vocab_size,
         "context_tokens": tokens,
         "context_bp": None if k is None else (tokens - 1) * k,
+        "limited": found.passport.limited,
         **_cost(_count(found.passport, auto_class, config)),
         "heads": None if names is None else _heads(found.passport, names),
         "licence_of_published": found.passport.licence,
         "revision": source.hub.get("revision"),
-        "architecture": {key: getattr(config, key) for key in _SIZES},
+        "architecture": {key: getattr(config, key) for key in _SIZES if hasattr(config, key)},
     }
     if auto_class in found.passport.new_heads:
         facts |= {"problem_type": config.problem_type, "labels": list(config.id2label.values())}
@@ -127,8 +134,8 @@ def _local(source: Source, found: Recognised) -> dict[str, Any]:
 def _heads(passport: Passport, names: Iterable[str]) -> list[str]:
     """Which heads a file holds, each prefix once."""
     held = tuple(names)
-    titles = {"lm_head.": "masked language model", "classifier.": "classifier"}
-    return [titles.get(prefix, prefix) for prefix in dict.fromkeys(passport.heads.values()) if _any(held, prefix)]
+    titles = {prefix: _HEADS[auto_class] for auto_class, prefix in passport.heads.items()}
+    return [title for prefix, title in titles.items() if _any(held, prefix)]
 
 
 def _any(names: Iterable[str], prefix: str) -> bool:
@@ -188,7 +195,8 @@ def text(facts: dict[str, Any]) -> str:
     if "context_tokens" in facts:
         bp = facts["context_bp"]
         kmers = "" if facts["k"] is None else f"{facts['k']}-mers, "
-        line("reads", f"{kmers}up to {facts['context_tokens']:,} tokens" + ("" if bp is None else f" = {bp:,} bp"))
+        tokens = f"{facts['context_tokens']:,} tokens" + ("" if bp is None else f" = {bp:,} bp")
+        line("reads", f"{kmers}up to {tokens}" if facts["limited"] else f"{kmers}any length; pre-trained on {tokens}")
     if "parameters" in facts:
         full, half = _size(facts["memory_float32"]), _size(facts["memory_bfloat16"])
         line("costs", f"{facts['parameters']:,} parameters: {full} in float32, {half} in bfloat16")

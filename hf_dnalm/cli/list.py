@@ -26,7 +26,8 @@ def run(arguments: list[str]) -> None:
     print(table(rows, TASK_COLUMNS if options.tasks else CHECKPOINT_COLUMNS))
     if not options.tasks:
         print()
-        print("context: the longest input. revision: the commit that was checked and is read; main where none was.")
+        print("context: the longest input; + where longer ones than in pre-training are read too.")
+        print("revision: the commit that was checked and is read; main where none was.")
 
 
 CHECKPOINT_COLUMNS = ("checkpoint", "family", "parameters", "k", "tokens", "context", "licence", "revision")
@@ -34,7 +35,10 @@ TASK_COLUMNS = ("task", "type", "labels", "metric", "length", "licence")
 
 
 def checkpoint_rows() -> list[dict[str, Any]]:
-    """One row a checkpoint: plain numbers; `context_bp` in bp, `context_tokens` in tokens, <cls> counted."""
+    """One row a checkpoint: plain numbers; `context_tokens` in tokens, special ones counted, `context_bp` in bp.
+
+    `k` and `context_bp` are None where tokens differ in length. `limited` says whether the context is a limit.
+    """
     return [
         {
             "checkpoint": checkpoint.hub_id,
@@ -43,6 +47,7 @@ def checkpoint_rows() -> list[dict[str, Any]]:
             "k": checkpoint.k,
             "context_tokens": checkpoint.context_tokens,
             "context_bp": checkpoint.context_bp,
+            "limited": passport.limited,
             "licence": passport.licence,
             "revision": checkpoint.revision,
         }
@@ -85,9 +90,11 @@ def _cell(row: dict[str, Any], column: str) -> str:
     if column == "parameters":
         return f"{row['parameters'] / 1e6:,.1f} M"
     if column == "tokens":
-        return f"{row['context_tokens']:,}"
+        return f"{row['context_tokens']:,}" + ("" if row["limited"] else "+")
     if column == "context":
-        return f"{row['context_bp']:,} bp"
+        return "" if row["context_bp"] is None else f"{row['context_bp']:,} bp"
+    if column == "k":
+        return "" if row["k"] is None else str(row["k"])
     if column == "revision":
         return row["revision"] or "main"
     if column == "task" and "suite" in row:

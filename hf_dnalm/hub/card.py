@@ -55,10 +55,12 @@ def render_checkpoint_card(passport: Passport, checkpoint: Checkpoint) -> str:
         title=checkpoint.name,
         source=checkpoint.hub_id,
         repository=f"OWNER/{checkpoint.name}",
-        auto_class="AutoModelForMaskedLM",
+        auto_class=checkpoint.auto_class,
         summary=_checkpoint_summary(passport, checkpoint),
         k=checkpoint.k,
-        facts=_facts(checkpoint.parameters, checkpoint.k, checkpoint.config["vocab_size"], checkpoint.context_tokens),
+        facts=_facts(
+            passport, checkpoint.parameters, checkpoint.k, checkpoint.config["vocab_size"], checkpoint.context_tokens
+        ),
         base_model=checkpoint.hub_id,
         sections=f"## Training data\n\n{checkpoint.trained_on[:1].upper()}{checkpoint.trained_on[1:]}.\n\n",
         citation=checkpoint.citation,
@@ -106,7 +108,7 @@ def render_card(
         auto_class=auto_class,
         summary=summary,
         k=k,
-        facts=_facts(parameters, k, config.vocab_size, passport.context_tokens(config)),
+        facts=_facts(passport, parameters, k, config.vocab_size, passport.context_tokens(config)),
         base_model=base_model,
         sections=sections + ("" if report is None else _results(report)),
         citation=(passport.checkpoints[0] if checkpoint is None else checkpoint).citation,
@@ -168,7 +170,7 @@ def _fill(
         auto_class=auto_class,
         repository=repository,
         facts="\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)]),
-        kmers="k-mers" if k is None else f"{k}-mers",
+        reading=passport.reading.format(words="k-mers" if k is None else f"{k}-mers"),
         sections=sections,
         differences="\n".join(f"- {difference}" for difference in passport.differences),
         licence=f"The published weights of this family, and what is derived from them, are under {passport.licence}.",
@@ -181,20 +183,26 @@ def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
     commit = " (no commit is pinned)" if checkpoint.revision is None else f" at commit {checkpoint.revision}"
     summary = (
         f"The weights of {origin}{commit} in a form that today's transformers reads: the numbers of the official code, "
-        f"safetensors, and a fast tokenizer. A {passport.title} is a masked language model of DNA."
+        "safetensors, and a fast tokenizer. "
     )
+    if checkpoint.auto_class == "AutoModelForMaskedLM":
+        summary += f"A {passport.title} is a masked language model of DNA."
+    else:
+        head = _HEAD_WORDS[checkpoint.auto_class]
+        summary += f"It is an encoder of DNA on the architecture of {passport.title}, with {head}."
     if not checkpoint.config_checked:
         summary += " The sizes below follow the authors' code; the published config.json was not compared with them."
     return summary
 
 
-def _facts(parameters: int, k: int | None, vocabulary: int, tokens: int) -> list[tuple[str, str]]:
+def _facts(passport: Passport, parameters: int, k: int | None, vocabulary: int, tokens: int) -> list[tuple[str, str]]:
     bp = "" if k is None else f" = {(tokens - 1) * k:,} bp"
+    longest = f"{tokens:,} tokens, {passport.added_tokens} included{bp}"
     return [
         ("parameters", f"{parameters:,}"),
         ("memory of the weights", f"{_size(4 * parameters)} in float32, {_size(2 * parameters)} in bfloat16"),
         ("tokens", f"{vocabulary:,}" + ("" if k is None else f", non-overlapping {k}-mers")),
-        ("longest input", f"{tokens:,} tokens, `<cls>` included{bp}"),
+        ("longest input", longest if passport.limited else f"any; in pre-training {longest}"),
     ]
 
 

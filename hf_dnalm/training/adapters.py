@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -50,6 +51,8 @@ def freeze_encoder(model: PreTrainedModel) -> None:
     if model.base_model is model:
         raise ValueError(f"{type(model).__name__} has no head to train; load it with a task head")
     model.base_model.requires_grad_(False)
+    for name in _poolers(model):  # where one is new, its weights are random: it belongs to the head
+        model.get_submodule(name).requires_grad_(True)
 
 
 def add_adapter(
@@ -99,7 +102,13 @@ def _adapter_config(
     task_type = TaskType.TOKEN_CLS if token_head else TaskType.SEQ_CLS
     known = (model.base_model_prefix, "classifier", "score")  # the last two are named by PEFT's task types
     head = [name for name, module in model.named_children() if name not in known and list(module.parameters())]
+    head += _poolers(model)
     if method == "ia3":
+        if not any(re.fullmatch(_IA3_TARGETS, name) for name, _ in model.named_modules()):
+            raise ValueError(
+                f"method='ia3' rescales keys and values, which {type(model).__name__} has in one projection with the "
+                "queries; use method='lora'"
+            )
         return IA3Config(
             task_type=task_type,
             target_modules=_IA3_TARGETS,
@@ -115,6 +124,13 @@ def _adapter_config(
         target_modules=list(_LORA_TARGETS if passport is None else passport.lora_targets),
         modules_to_save=head,
     )
+
+
+def _poolers(model: PreTrainedModel) -> list[str]:
+    """The modules of a model's body that only its head reads."""
+    passport = find_passport(model.config.to_dict())
+    modules = dict(model.named_modules())
+    return [] if passport is None else [name for name in passport.poolers if name in modules]
 
 
 def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

@@ -28,15 +28,19 @@ def test_the_table_has_a_line_for_each_checkpoint(capsys):
         "main",
     ]
     assert any(line.endswith("81b29e57") for line in lines)
+    dnabert2 = next(line for line in lines if "DNABERT-2" in line)  # no k, no bp, and 512 tokens are no limit
+    assert dnabert2.split()[1:] == ["dnabert2", "117.1", "M", "512+", "apache-2.0", "7bce263b"]
 
 
 def test_json_holds_plain_numbers(capsys):
     run(["--json"])
     rows = json.loads(capsys.readouterr().out)
-    assert len(rows) == 10
+    assert len(rows) == 12
     assert rows[4]["revision"] == "81b29e57"
     assert rows[0]["revision"] is None
-    assert all(row["context_bp"] == (row["context_tokens"] - 1) * row["k"] for row in rows)
+    kmers = [row for row in rows if row["k"]]
+    assert len(kmers) == 10
+    assert all(row["context_bp"] == (row["context_tokens"] - 1) * row["k"] for row in kmers)
 
 
 def test_tasks_are_listed_with_what_is_scored(capsys):

@@ -40,13 +40,13 @@ def test_cards_hold_valid_metadata_and_the_facts(passport, checkpoint):
     data = card.data.to_dict()
     assert data["license"] == passport.licence
     assert data["base_model"] == checkpoint.hub_id
-    assert (data["library_name"], data["pipeline_tag"]) == ("transformers", "fill-mask")
+    assert (data["library_name"], data["pipeline_tag"]) == ("transformers", PIPELINES[checkpoint.auto_class])
+    of_kmers = [] if checkpoint.k is None else [f"{checkpoint.context_bp:,} bp", f"non-overlapping {checkpoint.k}-mers"]
     for fact in [
         checkpoint.citation,
         f"{checkpoint.parameters:,}",
         f"{checkpoint.context_tokens:,} tokens",
-        f"{checkpoint.context_bp:,} bp",
-        f"non-overlapping {checkpoint.k}-mers",
+        *of_kmers,
         checkpoint.trained_on[1:],
         checkpoint.revision or "no commit is pinned",
     ]:

@@ -1,0 +1,98 @@
+"""From an upstream config.json to the arguments of our config class: what every family refuses, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Keys that choose a computation which no family of ours has, with the values that ask for nothing.
+REQUIRED: dict[str, tuple[Any, ...]] = {
+    "is_decoder": (False, None),
+    "is_encoder_decoder": (False, None),
+    "add_cross_attention": (False, None),
+    "cross_attention_hidden_size": (None,),
+    "hidden_act": ("gelu",),
+    "chunk_size_feed_forward": (0,),
+    "pruned_heads": ({}, None),
+    "quantization_config": (None,),
+}
+
+# Keys that change no number: bookkeeping, and what only generation or another library reads.
+IGNORED = {
+    "architectures",
+    "auto_map",
+    "model_type",
+    "transformers_version",
+    "transformers_weights",
+    "torch_dtype",
+    "dtype",
+    "use_cache",
+    "bos_token_id",
+    "eos_token_id",
+    "return_dict",
+    "finetuning_task",
+    "task_specific_params",
+    "tokenizer_class",
+    "name_or_path",
+}
+
+# Keys of every family's own config that are taken over as they are.
+KEPT = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "layer_norm_eps",
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "initializer_range",
+    "tie_word_embeddings",
+    "classifier_dropout",
+    "num_labels",
+    "id2label",
+    "label2id",
+    "problem_type",
+    "output_hidden_states",
+    "output_attentions",
+)
+NEEDED = KEPT[:5]
+
+
+def translated(
+    config: Mapping[str, Any],
+    *,
+    title: str,
+    kept: Sequence[str],
+    required: Mapping[str, tuple[Any, ...]],
+    ignored: set[str],
+    defaults: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The fields of an upstream config.json that our config class takes as they are, `dtype` included.
+
+    Args:
+        title: of the family, for the errors.
+        kept: the keys to take.
+        required: keys with the values that ask for nothing we do not have.
+        ignored: keys that change no number.
+        defaults: what upstream takes for a key that config.json leaves out.
+
+    Raises:
+        ValueError: a key that is not known, a value that asks for a computation this family does not have, or no sizes.
+    """
+    for key, value in config.items():
+        if key in required and value not in required[key]:
+            allowed = " or ".join(repr(choice) for choice in required[key])
+            raise ValueError(f"config.json has {key} = {value!r}; a {title} is read with {allowed} only.")
+        if key not in required and key not in kept and key not in ignored and not key.startswith("_"):
+            raise ValueError(
+                f"config.json has the key {key!r} (= {value!r}), which no {title} has. "
+                "Delete it if it changes nothing in the computation."
+            )
+    missing = [key for key in NEEDED if key not in config]
+    if missing:
+        raise ValueError(f"config.json states no {', '.join(missing)}; a {title} needs it.")
+    arguments = {**defaults, **{key: config[key] for key in kept if config.get(key) is not None}}
+    dtype = config.get("dtype", config.get("torch_dtype"))
+    return arguments | ({} if dtype is None else {"dtype": dtype})

@@ -1,0 +1,96 @@
+"""The numbers that describe a DNABERT-2 or DNABERT-S."""
+
+# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+from huggingface_hub.dataclasses import strict
+from transformers import PreTrainedConfig
+
+# The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
+# it whole, so that a repository saved from one class also opens with the others.
+AUTO_MAP = {
+    "AutoConfig": "configuration_dnabert2.DnaBert2Config",
+    "AutoModel": "modeling_dnabert2.DnaBert2Model",
+    "AutoModelForMaskedLM": "modeling_dnabert2.DnaBert2ForMaskedLM",
+    "AutoModelForSequenceClassification": "modeling_dnabert2.DnaBert2ForSequenceClassification",
+    "AutoModelForTokenClassification": "modeling_dnabert2.DnaBert2ForTokenClassification",
+}
+
+POOLINGS = ("pooler", "cls", "mean", "max")
+
+
+@strict
+class DnaBert2Config(PreTrainedConfig):
+    """Shape of a DNABERT-2; the defaults are those of the published checkpoint with 117 million parameters.
+
+    Args:
+        intermediate_size: width inside the gated feed-forward block, which projects to twice as much.
+        type_vocab_size: kinds of tokens: 0 in a first sequence, 1 in a second.
+        max_position_embeddings: tokens of the sequences of pre-training. It limits nothing: distances between tokens
+            are biases of the attention, for any length.
+        add_pooler: the model without a head has a pooler, as DNABERT-S does: a projection of the first token, tanh.
+        classifier_pooling: what a sequence head reads: "pooler" (the first token through the pooler, as upstream),
+            or without a pooler "cls" (first token), or "mean" or "max" over all tokens that are attended to, the first
+            and the last one (CLS, SEP) included.
+        classifier_dropout: dropout of the classification heads; None takes `hidden_dropout_prob`.
+
+    Raises:
+        ValueError: a shape that cannot be built, or a pooling that does not exist.
+
+    Example:
+        >>> DnaBert2Config().head_dim
+        64
+        >>> DnaBert2Config(hidden_size=65, num_attention_heads=4)
+        Traceback (most recent call last):
+        ValueError: hidden_size 65 cannot be shared among 4 heads: make it a multiple of num_attention_heads.
+    """
+
+    model_type = "dnalm_dnabert2"
+
+    vocab_size: int = 4096
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    type_vocab_size: int = 2
+    max_position_embeddings: int = 512
+    layer_norm_eps: float | int = 1e-12
+    hidden_dropout_prob: float | int = 0.1
+    attention_probs_dropout_prob: float | int = 0.0
+    initializer_range: float | int = 0.02
+    pad_token_id: int = 3
+    mask_token_id: int = 4
+    tie_word_embeddings: bool = True
+    add_pooler: bool = False
+    classifier_pooling: str = "pooler"
+    classifier_dropout: float | int | None = None
+
+    def __post_init__(self, **kwargs):
+        super().__post_init__(**kwargs)
+        self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
+        self._check_shape()
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one attention head."""
+        return self.hidden_size // self.num_attention_heads
+
+    def _check_shape(self) -> None:
+        if self.classifier_pooling not in POOLINGS:
+            choices = ", ".join(map(repr, POOLINGS))
+            raise ValueError(f"classifier_pooling is {self.classifier_pooling!r}; choose from {choices}.")
+        sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+        for field in (*sizes, "type_vocab_size"):
+            if getattr(self, field) < 1:
+                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f"hidden_size {self.hidden_size} cannot be shared among {self.num_attention_heads} heads: "
+                "make it a multiple of num_attention_heads."
+            )
+        for field in ("pad_token_id", "mask_token_id"):
+            if not 0 <= getattr(self, field) < self.vocab_size:
+                raise ValueError(f"{field} {getattr(self, field)} is outside of the {self.vocab_size} token ids.")
+
+
+DnaBert2Config.register_for_auto_class()
+
+__all__ = ["AUTO_MAP", "DnaBert2Config"]
