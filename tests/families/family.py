@@ -1,4 +1,4 @@
-"""A family under test: its passport, its toy, what the toy declares, and sequences in the forms that a model may meet."""
+"""A family under test: its passport, its toy with what it declares, and sequences in the forms that a model may meet."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "NO_GRADIENT": (),
     "BFLOAT16_ERROR": 0.05,
     "CONFORMANCE": {"": {}},
-    "CONFORMANCE_OVERRIDES": {},
+    "CONFORMANCE_EXEMPT": {},
 }
 INPUTS = ("right_padding", "left_padding", "holes")
 CAPABILITIES = ("compile", "gradient_checkpointing", "lora")
@@ -77,6 +77,12 @@ class Family:
     @property
     def gives_attentions(self) -> bool:
         return "attentions" in (self.toy.CLASSES["base"]._can_record_outputs or {})
+
+    @property
+    def flavours(self) -> dict[str, dict[str, Any]]:
+        """Names of test cases for transformers' own tests, such as TestNucleotideTransformerVersion1, to changes."""
+        name = f"Test{self.name.title().replace('_', '')}"
+        return {f"{name}{flavour}": changes for flavour, changes in self.declared("CONFORMANCE").items()}
 
     def hidden_widths(self, config: Any) -> list[int]:
         """The last size of each of the hidden states that a model returns."""

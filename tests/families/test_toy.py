@@ -18,7 +18,7 @@ def test_every_family_has_a_toy_of_the_one_interface(family):
 def test_declared_exceptions_are_of_known_kinds_and_have_reasons(family):
     assert set(family.declared("REFUSES")) <= set(INPUTS)
     assert set(family.declared("CANNOT")) <= set(CAPABILITIES)
-    for reasons in (family.declared("CANNOT"), family.declared("CONFORMANCE_OVERRIDES")):
+    for reasons in (family.declared("CANNOT"), family.declared("CONFORMANCE_EXEMPT")):
         assert all(len(reason) > 10 for reason in reasons.values())
     known = {*DEFAULTS, "CLASSES"}
     loud = {name for name in vars(family.toy) if name in known or name.startswith(("REFUSE", "CANNOT", "NO_", "CONF"))}

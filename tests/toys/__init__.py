@@ -21,5 +21,5 @@ What a toy may declare, where its family differs; each exception is tested too, 
 - `BFLOAT16_ERROR`: of hidden states in bfloat16, root mean square over their standard deviation; usually 0.05
 - `hidden_widths(config)`: the last size of each of the hidden states; usually `hidden_size`, once more than layers
 - `CONFORMANCE`: flavour → changes of the config, for `python -m tests.conformance`; usually one without changes
-- `CONFORMANCE_OVERRIDES`: test of transformers → the reason why it does not fit the family
+- `CONFORMANCE_EXEMPT`: pattern of names of transformers' tests, which fail → the reason
 """
