@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch.nn import functional
@@ -263,7 +263,7 @@ def _flex(
 ) -> torch.Tensor:
     """(b, h, n, d) → (b, h, n, d) by flex attention."""
     score_mod, block_mask = flex_terms(layout, key_mask)
-    attend: Callable = flex_attention if torch.compiler.is_compiling() else _compiled_flex_attention()
+    attend: Any = flex_attention if torch.compiler.is_compiling() else _compiled_flex_attention()
     # Its own choice of tiles is wider than a block of 64.
     tiles = {"BLOCK_M": layout.block_size, "BLOCK_N": layout.block_size}
     return attend(query, key, value, score_mod, block_mask, scale=scaling, kernel_options=tiles)
