@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 _TITLES = {
     "AutoModel": "encoder without a head",
     "AutoModelForMaskedLM": "masked language model",
+    "AutoModelForCausalLM": "causal language model",
     "AutoModelForSequenceClassification": "sequence head",
     "AutoModelForTokenClassification": "token head",
 }
 _HEADS = {
     "AutoModelForMaskedLM": "masked language model",
+    "AutoModelForCausalLM": "causal language model",
     "AutoModelForSequenceClassification": "classifier",
     "AutoModelForTokenClassification": "classifier",
 }
@@ -78,7 +80,7 @@ def _published(passport: Passport, checkpoint: Checkpoint) -> dict[str, Any]:
         "k": checkpoint.k,
         "vocabulary": checkpoint.config["vocab_size"],
         "context_tokens": checkpoint.context_tokens,
-        "context_bp": checkpoint.context_bp,
+        "context_bp": passport.bp_of(checkpoint.context_tokens, checkpoint.k),
         "limited": passport.limited,
         **_cost(checkpoint.parameters),
         "heads": [_HEADS[checkpoint.auto_class]] if checkpoint.auto_class in passport.heads else [],
@@ -118,7 +120,7 @@ def _local(source: Source, found: Recognised) -> dict[str, Any]:
         "k": k,
         "vocabulary": config.vocab_size,
         "context_tokens": tokens,
-        "context_bp": None if k is None else (tokens - 1) * k,
+        "context_bp": found.passport.bp_of(tokens, k),
         "limited": found.passport.limited,
         **_cost(_count(found.passport, auto_class, config)),
         "heads": None if names is None else _heads(found.passport, names),

@@ -16,6 +16,7 @@ from hf_dnalm.checkpoints import PASSPORTS, Checkpoint, Passport, find_checkpoin
 PIPELINES = {
     "AutoModel": "feature-extraction",
     "AutoModelForMaskedLM": "fill-mask",
+    "AutoModelForCausalLM": "text-generation",
     "AutoModelForSequenceClassification": "text-classification",
     "AutoModelForTokenClassification": "token-classification",
 }
@@ -130,6 +131,7 @@ def write_checkpoint_cards(folder: str | os.PathLike[str]) -> list[Path]:
 _HEAD_WORDS = {
     "AutoModel": "no head: hidden states for every token",
     "AutoModelForMaskedLM": "a masked-language-model head",
+    "AutoModelForCausalLM": "a causal-language-model head",
     "AutoModelForSequenceClassification": "a head for whole sequences",
     "AutoModelForTokenClassification": "a head for every token or nucleotide",
 }
@@ -159,7 +161,7 @@ def _fill(
         model_name=None if results is None else title,
         eval_results=None if results is None else _eval_results(auto_class, results),
     )
-    last = "logits = outputs.logits  # (2, tokens, vocabulary)\n" if auto_class == "AutoModelForMaskedLM" else ""
+    last = "logits = outputs.logits  # (2, tokens, vocabulary)\n" if auto_class.endswith("LM") else ""
     example = _PREDICT if auto_class in passport.new_heads else _EMBED
     template = files("hf_dnalm.hub_cards").joinpath("template.md").read_text(encoding="utf-8")
     return Template(template).substitute(
@@ -187,6 +189,8 @@ def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
     )
     if checkpoint.auto_class == "AutoModelForMaskedLM":
         summary += f"A {passport.title} is a masked language model of DNA."
+    elif checkpoint.auto_class == "AutoModelForCausalLM":
+        summary += f"A {passport.title} is a causal language model of DNA: each letter is told from those before it."
     else:
         head = _HEAD_WORDS[checkpoint.auto_class]
         summary += f"It is an encoder of DNA on the architecture of {passport.title}, with {head}."
@@ -196,14 +200,22 @@ def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
 
 
 def _facts(passport: Passport, parameters: int, k: int | None, vocabulary: int, tokens: int) -> list[tuple[str, str]]:
-    bp = "" if k is None else f" = {(tokens - 1) * k:,} bp"
+    covered = passport.bp_of(tokens, k)
+    bp = "" if covered is None else f" = {covered:,} bp"
     longest = f"{tokens:,} tokens, {passport.added_tokens} included{bp}"
     return [
         ("parameters", f"{parameters:,}"),
         ("memory of the weights", f"{_size(4 * parameters)} in float32, {_size(2 * parameters)} in bfloat16"),
-        ("tokens", f"{vocabulary:,}" + ("" if k is None else f", non-overlapping {k}-mers")),
+        ("tokens", f"{vocabulary:,}" + ("" if k is None else f", {_words(passport, k)}")),
         ("longest input", longest if passport.limited else f"any; in pre-training {longest}"),
     ]
+
+
+def _words(passport: Passport, k: int) -> str:
+    """What the words of a vocabulary with a fixed length are."""
+    if k == 1:
+        return "single nucleotides"
+    return f"{'overlapping' if passport.overlapping else 'non-overlapping'} {k}-mers"
 
 
 def _size(n_bytes: int) -> str:
