@@ -69,6 +69,9 @@ class Recognised(NamedTuple):
         for auto_class, reference in auto_map(self.passport).items():
             if reference.rpartition(".")[2] in architectures:
                 return auto_class
+        for upstream, auto_class in self.passport.upstream_classes.items():
+            if upstream in architectures:
+                return auto_class
         if weight_names is None:
             return next((name for name in auto_map(self.passport) if name.endswith("LM")), "AutoModel")
         for auto_class, prefix in self.passport.heads.items():

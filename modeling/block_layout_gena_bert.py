@@ -20,7 +20,7 @@ def drawn_layout(config, generator: random.Random) -> torch.Tensor:
     """A list as upstream draws it for a new layer, (h, blocks, blocks) int64: 1 where a row sees a column, else 0.
 
     Args:
-        generator: draws the blocks that each block sees by chance; its neighbours and the first blocks may be drawn too.
+        generator: draws the blocks that each block sees by chance, among all: neighbours and first blocks too.
     """
     blocks, beside = config.sparse_blocks, config.sparse_window_blocks // 2
     layout = torch.zeros(config.num_attention_heads, blocks, blocks, dtype=torch.int64)

@@ -53,7 +53,7 @@ class GenaBertConfig(PreTrainedConfig):
         64
         >>> GenaBertConfig(sparse_block_size=64, max_position_embeddings=500)
         Traceback (most recent call last):
-        ValueError: max_position_embeddings 500 is no multiple of sparse_block_size 64: inputs are cut into whole blocks.
+        ValueError: max_position_embeddings 500 is no multiple of sparse_block_size 64, and inputs are cut into blocks.
     """
 
     model_type = "dnalm_gena_bert"
@@ -128,8 +128,8 @@ class GenaBertConfig(PreTrainedConfig):
             raise ValueError(f"sparse_block_size is {size}; it must be at least 1, or None for dense attention.")
         if self.max_position_embeddings % size:
             raise ValueError(
-                f"max_position_embeddings {self.max_position_embeddings} is no multiple of sparse_block_size {size}: "
-                "inputs are cut into whole blocks."
+                f"max_position_embeddings {self.max_position_embeddings} is no multiple of sparse_block_size {size}, "
+                "and inputs are cut into blocks."
             )
         for field in ("sparse_random_blocks", "sparse_window_blocks", "sparse_global_blocks"):
             if not 0 <= getattr(self, field) <= self.sparse_blocks:

@@ -169,7 +169,9 @@ class GenaBertForMaskedLM(GenaBertPreTrainedModel):
 
     def __init__(self, config):
         super().__init__(config)
-        self.bert = GenaBertModel(config, add_pooler=False)
+        self.bert = GenaBertModel(config)
+        if self.bert.pooler is not None:  # kept for a sequence head to come; distributed training refuses parameters
+            self.bert.pooler.requires_grad_(False)  # that get no gradient
         self.cls = GenaBertHeads(config)
         self.post_init()
 

@@ -78,6 +78,8 @@ class _ModelDoor:
         if adapter is not None:
             kwargs = outputs_of(source, passport, kwargs) | kwargs
         if found is not None:
+            if renamed := found.passport.renamed_keys(found.contents):
+                kwargs = kwargs | {"key_mapping": renamed | (kwargs.get("key_mapping") or {})}
             kwargs = _with_config(found, base, kwargs)
         with_info = kwargs.pop("output_loading_info", False)
         model, info, new = load_strictly(cls.__name__, load, passport, base, *args, **kwargs)
