@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,6 +59,19 @@ class Recognised(NamedTuple):
         with naming(name):
             fields = dict(self.contents) if own else self.passport.translate(self.contents)
             return config_class(self.passport).from_dict(fields, name_or_path=name, **arguments)
+
+    @property
+    def renamed_keys(self) -> dict[str, str]:
+        """Patterns of the stored tensors' names to the names that our models give them; empty for what we wrote."""
+        own = self.contents.get("model_type") == self.passport.model_type
+        return {} if own else dict(self.passport.renamed_keys)
+
+    def renamed(self, weight_names: Collection[str]) -> list[str]:
+        """The names that our models give to stored tensors."""
+        names = list(weight_names)
+        for pattern, name in self.renamed_keys.items():
+            names = [re.sub(pattern, name, each) for each in names]
+        return names
 
     def auto_class(self, weight_names: Collection[str] | None) -> str:
         """The Auto class that takes all the weights: the one they were saved from, or by the head they hold.
