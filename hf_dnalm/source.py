@@ -85,9 +85,10 @@ class Recognised(NamedTuple):
                 return auto_class
         if weight_names is None:
             return next((name for name in auto_map(self.passport) if name.endswith("LM")), "AutoModel")
+        names = self.renamed(weight_names)
         for auto_class, prefix in self.passport.heads.items():
             marker = self.passport.label_weights.get(auto_class, prefix)
-            if any(name.startswith(marker) for name in weight_names):
+            if any(name.startswith(marker) for name in names):
                 return auto_class
         return "AutoModel"
 
