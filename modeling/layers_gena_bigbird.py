@@ -227,7 +227,7 @@ class GenaBigBirdPredictions(nn.Module):
         super().__init__()
         self.transform = GenaBigBirdTransform(config)
         self.decoder: nn.Module = nn.Linear(config.hidden_size, config.vocab_size)
-        self.bias: nn.Module | torch.Tensor = nn.Parameter(
+        self.bias: torch.Tensor = nn.Parameter(
             torch.zeros(config.vocab_size)
         )  # the decoder's: the files state it under both names
 

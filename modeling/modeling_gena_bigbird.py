@@ -8,6 +8,8 @@ Legend: b sequences, n tokens, h heads, v tokens of the vocabulary.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from transformers import PreTrainedModel, initialization
@@ -34,6 +36,7 @@ from .layers_gena_bigbird import (
     GenaBigBirdEncoder,
     GenaBigBirdHeads,
     GenaBigBirdLayer,
+    GenaBigBirdPredictions,
     GenaBigBirdSelfAttention,
 )
 from .pooling import pool
@@ -64,7 +67,10 @@ class GenaBigBirdPreTrainedModel(PreTrainedModel):
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
-        if isinstance(module, GenaBigBirdCarriedPooler):  # loading starts on the meta device, which holds no zeros
+        # Loading starts on the meta device, where the zeros of __init__ are lost.
+        if isinstance(module, GenaBigBirdPredictions):
+            initialization.zeros_(module.bias)
+        elif isinstance(module, GenaBigBirdCarriedPooler):
             initialization.zeros_(module.weight)
             initialization.zeros_(module.bias)
 
@@ -157,8 +163,8 @@ class GenaBigBirdForMaskedLM(GenaBigBirdPreTrainedModel):
         return self.cls.predictions.decoder
 
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
-        self.cls.predictions.decoder = new_embeddings
-        self.cls.predictions.bias = new_embeddings.bias
+        bias: Any = new_embeddings.bias
+        self.cls.predictions.decoder, self.cls.predictions.bias = new_embeddings, bias
 
     @can_return_tuple
     def forward(

@@ -249,6 +249,15 @@ def test_the_pooler_is_read_by_the_body_and_carried_by_heads():
     assert not [name for name, _ in head.named_parameters() if "pooler" in name]
 
 
+def test_the_vocabulary_grows_with_the_tied_decoder_and_its_bias():
+    model = toy_model("masked_lm")
+    model.resize_token_embeddings(30)
+    predictions = model.cls.predictions
+    assert predictions.decoder.weight is model.get_input_embeddings().weight
+    assert predictions.decoder.bias is predictions.bias
+    assert model(ids(1, SPARSE)).logits.shape == (1, SPARSE, 30)
+
+
 def test_the_meta_device_is_enough_to_build_every_model():
     with torch.device("meta"):
         for model_class in CLASSES.values():

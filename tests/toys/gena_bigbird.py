@@ -53,6 +53,11 @@ SEQUENCES = (
 )
 CANNOT = {"compile": "the mask says which blocks see which, and is read on the host: one graph break before the layers"}
 
+CONFORMANCE: dict[str, dict[str, Any]] = {
+    "GenaBigBird": {},
+    "GenaBigBirdByBlocks": {"block_size": 1, "num_random_blocks": 0, "add_pooler": True},  # past five tokens
+}
+
 
 def toy_backend() -> Tokenizer:
     """Byte pairs over bases and IUPAC codes, long gaps one token: the pipeline of the published tokenizer.json."""
