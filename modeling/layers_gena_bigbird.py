@@ -196,6 +196,18 @@ class GenaBigBirdEncoder(nn.Module):
         return hidden_states
 
 
+class GenaBigBirdCarriedPooler(nn.Module):
+    """The official file's pooler in a model that never reads it: it goes from file to file and is not trained."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+
+    def __init__(self, config):
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(config.hidden_size, config.hidden_size))
+        self.register_buffer("bias", torch.zeros(config.hidden_size))
+
+
 class GenaBigBirdTransform(nn.Module):
     """What the language model's head does before it scores the vocabulary."""
 
@@ -215,7 +227,7 @@ class GenaBigBirdPredictions(nn.Module):
         super().__init__()
         self.transform = GenaBigBirdTransform(config)
         self.decoder: nn.Module = nn.Linear(config.hidden_size, config.vocab_size)
-        self.bias: nn.Module | torch.Tensor = nn.Parameter(
+        self.bias: torch.Tensor = nn.Parameter(
             torch.zeros(config.vocab_size)
         )  # the decoder's: the files state it under both names
 

@@ -8,9 +8,11 @@ Legend: b sequences, n tokens, h heads, v tokens of the vocabulary.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, initialization
 from transformers.modeling_outputs import (
     BaseModelOutputWithPooling,
     MaskedLMOutput,
@@ -28,11 +30,13 @@ from .block_layout_gena_bigbird import sparse_plan
 from .block_sparse_attention import block_sparse_attention as block_sparse_attention
 from .configuration_gena_bigbird import GenaBigBirdConfig
 from .layers_gena_bigbird import (
+    GenaBigBirdCarriedPooler,
     GenaBigBirdClassifier,
     GenaBigBirdEmbeddings,
     GenaBigBirdEncoder,
     GenaBigBirdHeads,
     GenaBigBirdLayer,
+    GenaBigBirdPredictions,
     GenaBigBirdSelfAttention,
 )
 from .pooling import pool
@@ -60,15 +64,28 @@ class GenaBigBirdPreTrainedModel(PreTrainedModel):
     def _can_set_attn_implementation(cls) -> bool:
         return True  # transformers looks for the attention call in this file's text; it stands in attention.py
 
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        # Loading starts on the meta device, where the zeros of __init__ are lost.
+        if isinstance(module, GenaBigBirdPredictions):
+            initialization.zeros_(module.bias)
+        elif isinstance(module, GenaBigBirdCarriedPooler):
+            initialization.zeros_(module.weight)
+            initialization.zeros_(module.bias)
+
 
 class GenaBigBirdModel(GenaBigBirdPreTrainedModel):
     """Hidden states of every token, with the official file's pooler where the config asks for it."""
 
-    def __init__(self, config):
+    def __init__(self, config, reads_pooler: bool = True):
         super().__init__(config)
         self.embeddings = GenaBigBirdEmbeddings(config)
         self.encoder = GenaBigBirdEncoder(config)
-        self.pooler = nn.Linear(config.hidden_size, config.hidden_size) if config.add_pooler else None
+        self.pooler: nn.Module | None = None
+        if config.add_pooler:
+            carried = None if reads_pooler else GenaBigBirdCarriedPooler(config)
+            self.pooler = carried or nn.Linear(config.hidden_size, config.hidden_size)
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -122,23 +139,12 @@ class GenaBigBirdModel(GenaBigBirdPreTrainedModel):
             plan = sparse_plan(self.config, tuple(hidden_states.shape[:2]), real, hidden_states.device)
         hidden_states = self.encoder(hidden_states, pairs_mask, plan, **kwargs)
         pooled = None
-        if self.pooler is not None:
+        if isinstance(self.pooler, nn.Linear):
             pooled = torch.tanh(self.pooler(pool(hidden_states, tokens_mask, pooling="cls")))
         return BaseModelOutputWithPooling(last_hidden_state=hidden_states, pooler_output=pooled)
 
 
-class GenaBigBirdWithHead(GenaBigBirdPreTrainedModel):
-    """A body whose pooler, where it has one, only goes from file to file: no head reads it, so none trains it."""
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.bert = GenaBigBirdModel(config)
-        if self.bert.pooler is not None:
-            self.bert.pooler.requires_grad_(False)  # distributed training refuses parameters that get no gradient
-
-
-class GenaBigBirdForMaskedLM(GenaBigBirdWithHead):
+class GenaBigBirdForMaskedLM(GenaBigBirdPreTrainedModel):
     """Which token stands at each position."""
 
     accepts_loss_kwargs = True
@@ -149,6 +155,7 @@ class GenaBigBirdForMaskedLM(GenaBigBirdWithHead):
 
     def __init__(self, config):
         super().__init__(config)
+        self.bert = GenaBigBirdModel(config, reads_pooler=False)
         self.cls = GenaBigBirdHeads(config)
         self.post_init()
 
@@ -156,8 +163,8 @@ class GenaBigBirdForMaskedLM(GenaBigBirdWithHead):
         return self.cls.predictions.decoder
 
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
-        self.cls.predictions.decoder = new_embeddings
-        self.cls.predictions.bias = new_embeddings.bias
+        bias: Any = new_embeddings.bias
+        self.cls.predictions.decoder, self.cls.predictions.bias = new_embeddings, bias
 
     @can_return_tuple
     def forward(
@@ -175,11 +182,13 @@ class GenaBigBirdForMaskedLM(GenaBigBirdWithHead):
         return masked_lm_output(outputs, self.cls(outputs.last_hidden_state), labels, num_items_in_batch)
 
 
-class GenaBigBirdForSequenceClassification(GenaBigBirdWithHead):
+class GenaBigBirdForSequenceClassification(GenaBigBirdPreTrainedModel):
     """Classes, labels or values of whole sequences, as `config.problem_type` says."""
 
     def __init__(self, config):
         super().__init__(config)
+        self.num_labels = config.num_labels
+        self.bert = GenaBigBirdModel(config, reads_pooler=False)
         self.classifier = GenaBigBirdClassifier(config)
         self.post_init()
 
@@ -199,11 +208,13 @@ class GenaBigBirdForSequenceClassification(GenaBigBirdWithHead):
         return sequence_output(outputs, self.classifier(pooled), labels, self.config.problem_type)
 
 
-class GenaBigBirdForTokenClassification(GenaBigBirdWithHead):
+class GenaBigBirdForTokenClassification(GenaBigBirdPreTrainedModel):
     """A class for every token, or for every nucleotide."""
 
     def __init__(self, config):
         super().__init__(config)
+        self.num_labels = config.num_labels
+        self.bert = GenaBigBirdModel(config, reads_pooler=False)
         self.dropout = nn.Dropout(classifier_dropout(config))
         self.token_classifier = nn.Linear(config.hidden_size, config.num_labels)  # `classifier` is of sequences
         self.post_init()

@@ -78,11 +78,12 @@ class _ModelDoor:
         if adapter is not None:
             kwargs = outputs_of(source, passport, kwargs) | kwargs
         if found is not None:
-            if renamed := found.passport.renamed_keys(found.contents):
-                kwargs = kwargs | {"key_mapping": renamed | (kwargs.get("key_mapping") or {})}
             kwargs = _with_config(found, base, kwargs)
+            if found.renamed_keys:
+                kwargs["key_mapping"] = found.renamed_keys | (kwargs.get("key_mapping") or {})
         with_info = kwargs.pop("output_loading_info", False)
-        model, info, new = load_strictly(cls.__name__, load, passport, base, *args, **kwargs)
+        renamed = {} if found is None else found.renamed_keys
+        model, info, new = load_strictly(cls.__name__, load, passport, base, *args, renamed=renamed, **kwargs)
         if adapter is not None:
             new = attach(source, base, model, new)
         if new:

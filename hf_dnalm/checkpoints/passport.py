@@ -75,7 +75,8 @@ class Passport:
         poolers: modules of the body that only a sequence head reads. Where the weights hold none they start untrained
             together with that head; adapters train and save them with it.
         upstream_classes: official class to the Auto class of ours that takes its weights, where `architectures` tells.
-        renamed_keys: from an upstream config.json, patterns of stored names to the names that ours have.
+        renamed_keys: from an upstream config.json, patterns of its tensors' names to ours, where one of its heads bears
+            the name of another.
     """
 
     family: str

@@ -55,7 +55,9 @@ CONFORMANCE = {
 }
 
 Layout = Literal["v1", "t2t"]
-Published = Literal["bert-base", "bert-base-t2t", "bigbird-base-sparse", "bigbird-base-sparse-t2t", "promoters", "splice"]
+Published = Literal[
+    "bert-base", "bert-base-t2t", "bigbird-base-sparse", "bigbird-base-sparse-t2t", "promoters", "splice"
+]
 
 
 def toy_backend(layout: Layout = "t2t") -> Tokenizer:
@@ -159,7 +161,10 @@ def upstream_config(published: Published) -> dict[str, Any]:
     if published == "bigbird-base-sparse":
         config |= {"position_embedding_type": "rotary", "rotary_base": 10000, "rotary_dim": 4}
     if upstream_class in ("BertForSequenceClassification", "BertForTokenClassification"):
-        config |= {"id2label": {str(i): f"LABEL_{i}" for i in range(3)}, "label2id": {f"LABEL_{i}": i for i in range(3)}}
+        config |= {
+            "id2label": {str(i): f"LABEL_{i}" for i in range(3)},
+            "label2id": {f"LABEL_{i}": i for i in range(3)},
+        }
     if published == "splice":
         config["problem_type"] = "multi_label_classification"
     return config
