@@ -35,7 +35,7 @@ def test_the_table_has_a_line_for_each_checkpoint(capsys):
 def test_json_holds_plain_numbers(capsys):
     run(["--json"])
     rows = json.loads(capsys.readouterr().out)
-    assert len(rows) == 12
+    assert len(rows) == 23
     assert rows[4]["revision"] == "81b29e57"
     assert rows[0]["revision"] is None
     kmers = [row for row in rows if row["k"]]

@@ -106,7 +106,9 @@ def test_a_run_of_n_is_one_token_whose_bases_are_counted_in_the_sequence():
     assert tokenizer.bases_in(ids[:4], sequence).tolist() == [0, 2, 12, 4]
     with pytest.raises(ValueError, match=r"token 3 .1-based. is '-', which covers ten N or more: use bases_in"):
         tokenizer.bases_per_token(ids)
-    with pytest.raises(ValueError, match="token 3 .1-based. covers ten N or more, but base 3 of the sequence does not"):
+    with pytest.raises(
+        ValueError, match=r"token 3 .1-based. covers ten N or more, but base 3 of the sequence does not"
+    ):
         tokenizer.bases_in(ids, sequence.replace("N", "A"))
 
 
@@ -177,7 +179,7 @@ def test_predictions_of_nucleotides_cover_a_run():
 
 def test_text_that_no_file_can_hold_is_refused():
     for inputs in (("AC\ud800",), ("AC", "\ud800"), (["AC", "A\ud800"],)):
-        with pytest.raises(ValueError, match="is the lone surrogate U.D800"):
+        with pytest.raises(ValueError, match=r"is the lone surrogate U.D800"):
             toy_tokenizer()(*inputs)
 
 
