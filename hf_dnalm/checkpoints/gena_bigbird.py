@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from hf_dnalm.checkpoints.dnabert2 import is_dna_vocabulary
+from hf_dnalm.checkpoints.gena_bert import CITATION
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
 from hf_dnalm.checkpoints.translation import IGNORED, KEPT, REQUIRED, translated
-
-_CITATION = """\
-@article{fishman2025gena,
-  title   = {{GENA-LM}: a family of open-source foundational {DNA} language models for long sequences},
-  author  = {Fishman, Veniamin and Kuratov, Yuri and Shmelev, Aleksei and Petrov, Maxim and Penzar, Dmitry and
-             Shepelin, Denis and Chekanov, Nikolay and Kardymon, Olga and Burtsev, Mikhail},
-  journal = {Nucleic Acids Research},
-  volume  = {53},
-  number  = {2},
-  pages   = {gkae1310},
-  year    = {2025},
-  doi     = {10.1093/nar/gkae1310}
-}"""
 
 _MASK = 4  # of the tokenizer; config.json does not state it
 
@@ -78,25 +65,6 @@ _IGNORED = IGNORED | {"gradient_checkpointing", "sep_token_id"}
 
 _OUR_FIELDS = ("type_vocab_size", "pad_token_id", "attention_type", "block_size", "num_random_blocks")
 
-_LETTERS = re.compile("[ACGTBDHKMNRSVWY-]+")  # bases, IUPAC codes, and a word for long gaps
-
-
-def is_dna_vocabulary(tokenizer_json: str) -> bool:
-    """Whether all words of a tokenizer.json, special tokens aside, are letters of DNA sequences.
-
-    Examples:
-        >>> is_dna_vocabulary('{"model": {"vocab": {"[UNK]": 0, "-": 5, "R": 6, "GATT": 7}}}')
-        True
-        >>> is_dna_vocabulary('{"model": {"vocab": {"[UNK]": 0, "the": 5}}}')
-        False
-    """
-    try:
-        vocabulary = json.loads(tokenizer_json)["model"]["vocab"]
-        words = [word for word in vocabulary if not re.fullmatch(r"\[[A-Z]+\]", word)]
-    except (json.JSONDecodeError, KeyError, TypeError):
-        return False
-    return bool(words) and all(_LETTERS.fullmatch(word) for word in words)
-
 
 def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
     """Whether a config.json is of GENA-LM's BigBird.
@@ -148,7 +116,7 @@ GENA_BIGBIRD = Passport(
     translate=translate,
     context_tokens=context_tokens,
     unused_keys=unused_keys,
-    renamed_keys={r"^classifier\.(weight|bias)$": r"token_classifier.\1"},
+    renamed_keys=lambda config: {r"^classifier\.(weight|bias)$": r"token_classifier.\1"},
     heads={
         "AutoModelForMaskedLM": "cls.",
         "AutoModelForSequenceClassification": "classifier.",
@@ -203,7 +171,7 @@ GENA_BIGBIRD = Passport(
                 "the human T2T genome assembly with variants of the 1000 Genomes project, about 480 billion bp, "
                 "without chromosomes 7 and 10"
             ),
-            citation=_CITATION,
+            citation=CITATION,
         ),
     ),
 )
