@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,12 +16,15 @@ from hf_dnalm.source import Source
 
 
 def load_strictly(
-    door: str, load: Any, passport: Passport, source: Source, *args: Any, **kwargs: Any
+    door: str, load: Any, passport: Passport, source: Source, *args: Any, renamed: Mapping[str, str], **kwargs: Any
 ) -> tuple[Any, dict[str, Any], set[str]]:
     """The model, transformers' loading info less what the passport declares, and the weights that start untrained.
 
+    Args:
+        renamed: patterns of stored names that have other names here, because one of ours is that of another head.
+
     Raises:
-        ValueError: weights are missing, left over, of another shape or unreadable.
+        ValueError: weights are missing, left over, of another shape, of another head or unreadable.
     """
     ignore_mismatched = kwargs.pop("ignore_mismatched_sizes", False)
     try:
@@ -30,6 +33,14 @@ def load_strictly(
     except (SafetensorError, pickle.UnpicklingError) as error:
         raise ValueError(f"{source.name}: the weights cannot be read, cut short or damaged ({error}).") from error
     model._weight_conversions = []  # else save_pretrained would undo a key_mapping and write the names it was read from
+
+    # transformers takes a stored name as it is where the new one has no place: another task's head, then.
+    mistaken = {name for name in model.state_dict() if any(re.search(pattern, name) for pattern in renamed)}
+    if mistaken - set(info["missing_keys"]):
+        raise ValueError(
+            f"{source.name}: the head in the weights ({listed(mistaken)}) is of another task than "
+            f"{type(model).__name__}. Load them with the class they were saved from, or with AutoModel."
+        )
 
     prefix = passport.heads.get(door, "")
     head = {name for name in model.state_dict() if prefix and name.startswith(prefix)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -12,7 +13,8 @@ import transformers
 from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
 from hf_dnalm.auto.adapters import base_of
-from hf_dnalm.source import HUB_ARGUMENTS, REMOTE_CODE, Source, without
+from hf_dnalm.checkpoints import find_passport
+from hf_dnalm.source import HUB_ARGUMENTS, REMOTE_CODE, Recognised, Source, without
 from hf_dnalm.tokenization.dna_tokenizer import DnaTokenizer, with_genome_mode
 from hf_dnalm.tokenization.tokenization_dna_bpe import DnaBpeTokenizer, is_dna_bpe, without_limits
 from hf_dnalm.tokenization.tokenization_kmer import KmerTokenizer, kmer_tokenizer_from_vocabulary
@@ -86,7 +88,11 @@ def read_kmers(source: Source, options: dict[str, Any]) -> KmerTokenizer | None:
 
 
 def read_dna_bpe(source: Source, options: dict[str, Any]) -> DnaBpeTokenizer | None:
-    """The tokenizer over upstream's byte pairs, with its settings, but for a length it would cut and pad to."""
+    """The tokenizer over upstream's byte pairs, with its settings, but for a length it would cut and pad to.
+
+    Where these state no longest input, the model's own limit is it: GENA-LM's do not, and longer inputs have no
+    positions.
+    """
     tokenizer_json = source.text("tokenizer.json")
     if tokenizer_json is None or not is_dna_bpe(tokenizer_json):
         return None
@@ -98,9 +104,20 @@ def read_dna_bpe(source: Source, options: dict[str, Any]) -> DnaBpeTokenizer | N
         for name, text in written.items():
             Path(folder, name).write_text(text, encoding="utf-8")
         options = {"model_input_names": DnaBpeTokenizer.model_input_names} | options
+        if "model_max_length" not in json.loads(written.get("tokenizer_config.json", "{}")):
+            options = {"model_max_length": model_limit(source) or VERY_LARGE_INTEGER} | options
         tokenizer = DnaBpeTokenizer.from_pretrained(folder, **options)
     tokenizer.name_or_path = source.name
     return tokenizer
+
+
+def model_limit(source: Source) -> int | None:
+    """The longest input in tokens of the model that a tokenizer lies beside; None without one, or without a limit."""
+    contents = source.json("config.json")
+    passport = None if contents is None else find_passport(contents, source.text)
+    if contents is None or passport is None or not passport.limited:
+        return None
+    return passport.context_tokens(Recognised(passport, contents).config(source.name))
 
 
 def reloaded(built: T, source: Source, options: dict[str, Any]) -> T:
