@@ -78,7 +78,10 @@ class BertDnaModel(BertModel):
         """
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("pass exactly one of input_ids and inputs_embeds.")
-        length, limit = (inputs_embeds if input_ids is None else input_ids).shape[1], self.config.max_position_embeddings
+        length, limit = (
+            (inputs_embeds if input_ids is None else input_ids).shape[1],
+            self.config.max_position_embeddings,
+        )
         if length > limit:
             raise ValueError(
                 f"{length:,} tokens are more than the {limit:,} this model has learned positions for, CLS and SEP "
@@ -124,9 +127,7 @@ class BertDnaForMaskedLM(BertDnaPreTrainedModel):
 
     def __init__(self, config):
         super().__init__(config)
-        self.bert = self.body_class(config)
-        if self.bert.pooler is not None:  # in the file for the heads that read it; this loss does not reach it
-            self.bert.pooler.requires_grad_(False)
+        self.bert = self.body_class(config, add_pooler=False)
         self.cls = BertOnlyMLMHead(config)
         self.post_init()
 

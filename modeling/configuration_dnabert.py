@@ -24,7 +24,6 @@ class DnaBertConfig(BertDnaConfig):
 
     Args:
         vocab_size: all k-mers and five special tokens: 69, 261, 1,029 or 4,101 for k from 3 to 6.
-        max_position_embeddings: tokens the model reads at most, `[CLS]` and `[SEP]` included.
         mlm_bias: how often the language model's head adds its bias to the scores. "twice" is what the published
             weights were trained with; "once" is BERT as transformers computes it.
 
@@ -44,7 +43,6 @@ class DnaBertConfig(BertDnaConfig):
     model_type = "dnalm_dnabert"
 
     vocab_size: int = 4101
-    mask_token_id: int | None = 4
     mlm_bias: str = "twice"
 
     def __post_init__(self, **kwargs):

@@ -23,7 +23,6 @@ class GroverConfig(BertDnaConfig):
     Args:
         vocab_size: byte pairs and five special tokens. The published tokenizer counts one word more, the empty one,
             which no text gives.
-        max_position_embeddings: tokens the model reads at most, `[CLS]` and `[SEP]` included.
 
     The other fields are those of `BertDnaConfig`.
 

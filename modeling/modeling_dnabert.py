@@ -29,14 +29,12 @@ from .task_heads import classifier_dropout as classifier_dropout
 class DnaBertModel(BertDnaModel):
     """Hidden states of every k-mer, with a pooler where the config, or the head over it, asks for one."""
 
-    config: DnaBertConfig
     config_class = DnaBertConfig
 
 
 class DnaBertForMaskedLM(BertDnaForMaskedLM):
     """Which k-mer stands at each position."""
 
-    config: DnaBertConfig
     config_class = DnaBertConfig
     body_class = DnaBertModel
 
@@ -49,7 +47,6 @@ class DnaBertForMaskedLM(BertDnaForMaskedLM):
 class DnaBertForSequenceClassification(BertDnaForSequenceClassification):
     """Classes, labels or values of whole sequences, as `config.problem_type` says."""
 
-    config: DnaBertConfig
     config_class = DnaBertConfig
     body_class = DnaBertModel
 
@@ -57,7 +54,6 @@ class DnaBertForSequenceClassification(BertDnaForSequenceClassification):
 class DnaBertForTokenClassification(BertDnaForTokenClassification):
     """A class for every k-mer, or for every nucleotide."""
 
-    config: DnaBertConfig
     config_class = DnaBertConfig
     body_class = DnaBertModel
 

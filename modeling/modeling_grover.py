@@ -25,14 +25,12 @@ from .task_heads import classifier_dropout as classifier_dropout
 class GroverModel(BertDnaModel):
     """Hidden states of every token, with a pooler where the config, or the head over it, asks for one."""
 
-    config: GroverConfig
     config_class = GroverConfig
 
 
 class GroverForMaskedLM(BertDnaForMaskedLM):
     """Which word stands at each position."""
 
-    config: GroverConfig
     config_class = GroverConfig
     body_class = GroverModel
 
@@ -40,7 +38,6 @@ class GroverForMaskedLM(BertDnaForMaskedLM):
 class GroverForSequenceClassification(BertDnaForSequenceClassification):
     """Classes, labels or values of whole sequences, as `config.problem_type` says."""
 
-    config: GroverConfig
     config_class = GroverConfig
     body_class = GroverModel
 
@@ -48,7 +45,6 @@ class GroverForSequenceClassification(BertDnaForSequenceClassification):
 class GroverForTokenClassification(BertDnaForTokenClassification):
     """A class for every token, or for every nucleotide."""
 
-    config: GroverConfig
     config_class = GroverConfig
     body_class = GroverModel
 

@@ -67,7 +67,8 @@ def is_dna_bpe(tokenizer_json: str) -> bool:
     """
     try:
         model = json.loads(tokenizer_json)["model"]
-        words = [word for word in model["vocab"] if not re.fullmatch(r"\[.*\]|<.*>", word)]
+        # GROVER's merges of a base with nothing leave the empty word behind.
+        words = [word for word in model["vocab"] if word and not re.fullmatch(r"\[.*\]|<.*>", word)]
     except (json.JSONDecodeError, KeyError, TypeError):
         return False
     return model.get("type") == "BPE" and len(words) > 0 and all(_DNA.fullmatch(word) for word in words)

@@ -1,7 +1,7 @@
 """DNABERT's tokenizer: overlapping k-mers of raw DNA, `[CLS]` first, `[SEP]` last.
 
-`tokenizer.json` is the whole truth: plain transformers reads it and gives the same ids, from DNA as it stands in a FASTA
-file. The class adds what only Python can give: an array path for long sequences, the bases of each token, and refusals.
+`tokenizer.json` is the whole truth: plain transformers reads it and gives the same ids, from DNA as it stands. The class
+adds what only Python can give: an array path for long sequences, the bases of each token, and refusals.
 """
 
 from __future__ import annotations
