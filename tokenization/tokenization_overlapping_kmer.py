@@ -1,7 +1,7 @@
 """DNABERT's tokenizer: overlapping k-mers of raw DNA, `[CLS]` first, `[SEP]` last.
 
-`tokenizer.json` is the whole truth: plain transformers reads it and gives the same ids, from DNA as it stands. The class
-adds what only Python can give: an array path for long sequences, the bases of each token, and refusals.
+`tokenizer.json` is the whole truth: plain transformers reads it and gives the same ids, from DNA as it stands. The
+class adds what only Python can give: an array path for long sequences, the bases of each token, and refusals.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 from tokenizers import AddedToken, Regex, Tokenizer
 from tokenizers.models import WordLevel
-from tokenizers.normalizers import Sequence as Normalizers
 from tokenizers.pre_tokenizers import Split
 from tokenizers.processors import TemplateProcessing
 from transformers import BatchEncoding
 
-from .dna_tokenizer import DnaTokenizer, genome_normalizer
+from .dna_tokenizer import DnaTokenizer, with_genome_mode
 from .kmer_arrays import check_encodable, genome_letters
 from .overlapping_kmers import (
     BRACKETED_TOKENS,
@@ -137,6 +136,23 @@ class OverlappingKmerTokenizer(DnaTokenizer):
             self._check(each)
         return super()._encode_plus(text, text_pair=text_pair, **kwargs)
 
+    def _add_tokens(self, new_tokens: Any, special_tokens: bool = False) -> int:
+        """Add tokens that are sought in the text as it stands: the normalizer would rewrite them as k-mers."""
+        tokens = [
+            AddedToken(token, normalized=False, special=special_tokens)
+            if isinstance(token, str)
+            else AddedToken(
+                token.content,
+                single_word=token.single_word,
+                lstrip=token.lstrip,
+                rstrip=token.rstrip,
+                normalized=False,
+                special=token.special,
+            )
+            for token in new_tokens
+        ]
+        return super()._add_tokens(tokens, special_tokens=special_tokens)
+
     def _check(self, text: str) -> None:
         """Refuse lone surrogates, and white space inside of a sequence."""
         check_encodable(text)
@@ -234,8 +250,7 @@ def overlapping_kmer_tokenizer_from_vocabulary(
     k = check_overlapping_kmer_vocabulary(vocabulary)
     ids = {word: i for i, word in enumerate(vocabulary)}
     backend = Tokenizer(WordLevel(ids, unk_token="[UNK]"))
-    apart = kmers_apart(k)
-    backend.normalizer = Normalizers([*genome_normalizer(), *apart]) if genome_mode else apart
+    backend.normalizer = kmers_apart(k)
     backend.pre_tokenizer = Split(Regex(f"[ {SEPARATOR}]+"), behavior="removed")
     specials = [word for word in vocabulary if _LITERAL.fullmatch(word)]
     backend.add_special_tokens([AddedToken(word, special=True, normalized=False) for word in specials])
@@ -244,7 +259,7 @@ def overlapping_kmer_tokenizer_from_vocabulary(
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
         special_tokens=[(word, ids[word]) for word in ("[CLS]", "[SEP]")],
     )
-    return OverlappingKmerTokenizer(
+    tokenizer = OverlappingKmerTokenizer(
         tokenizer_object=backend,
         unk_token="[UNK]",
         pad_token="[PAD]",
@@ -254,6 +269,7 @@ def overlapping_kmer_tokenizer_from_vocabulary(
         model_max_length=model_max_length,
         model_input_names=OverlappingKmerTokenizer.model_input_names,
     )
+    return with_genome_mode(tokenizer) if genome_mode else tokenizer
 
 
 def _decoded(sequence: bytes) -> str:
