@@ -52,7 +52,7 @@ class BertDnaModel(BertModel):
 
     @merge_with_config_defaults
     @capture_outputs
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         input_ids: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
@@ -76,12 +76,10 @@ class BertDnaModel(BertModel):
             ValueError: both or neither of `input_ids` and `inputs_embeds`, more tokens than the model has positions
                 for, or a mask of another shape.
         """
-        if (input_ids is None) == (inputs_embeds is None):
+        inputs = input_ids if inputs_embeds is None else inputs_embeds
+        if inputs is None or (input_ids is not None and inputs_embeds is not None):
             raise ValueError("pass exactly one of input_ids and inputs_embeds.")
-        length, limit = (
-            (inputs_embeds if input_ids is None else input_ids).shape[1],
-            self.config.max_position_embeddings,
-        )
+        length, limit = inputs.shape[1], self.config.max_position_embeddings
         if length > limit:
             raise ValueError(
                 f"{length:,} tokens are more than the {limit:,} this model has learned positions for, CLS and SEP "
@@ -134,7 +132,7 @@ class BertDnaForMaskedLM(BertDnaPreTrainedModel):
     def get_output_embeddings(self) -> nn.Module:
         return self.cls.predictions.decoder
 
-    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+    def set_output_embeddings(self, new_embeddings: nn.Linear) -> None:
         self.cls.predictions.decoder = new_embeddings
         self.cls.predictions.bias = new_embeddings.bias
 

@@ -146,9 +146,9 @@ DNABERT = Passport(
         "(`classifier_pooling`). The official heads for long sequences (`rnn`, `split`) are left out.",
     ),
     reading=(
-        "Every position of a sequence gives the word of {words} that\nstarts there, so words overlap, and each token "
-        "owns the base at its centre. A word with any other letter than upper-case A, C, G and T is\n`[UNK]`: pass "
-        "`genome_mode=True` to hf_dnalm's `AutoTokenizer.from_pretrained` to read lower case as upper case."
+        "Words are overlapping {words}: one starts at every\nposition of the sequence, and each token owns the base at "
+        "its centre. One with any other letter than upper-case A, C, G\nand T is `[UNK]`: pass `genome_mode=True` to "
+        "hf_dnalm's `AutoTokenizer.from_pretrained` to read lower case as upper case."
     ),
     added_tokens="`[CLS]` and `[SEP]`",
     overlapping=True,

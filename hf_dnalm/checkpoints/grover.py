@@ -116,9 +116,9 @@ GROVER = Passport(
         "(`classifier_pooling`).",
     ),
     reading=(
-        "Upper-case A, C, G and T become words from a learned list\n(600 cycles of byte pair encoding). Every other "
-        "character (`N`, lower case, IUPAC codes, U, gaps) is unknown to it: pass\n`genome_mode=True` to hf_dnalm's "
-        "`AutoTokenizer.from_pretrained` to read lower case as upper case. The words at the ends of a\nsequence depend "
+        "Upper-case A, C, G and T become words from a learned\nlist (600 cycles of byte pair encoding). Every other "
+        "character (`N`, lower case, IUPAC codes, U, gaps) is unknown to\nit: pass `genome_mode=True` to hf_dnalm's "
+        "`AutoTokenizer.from_pretrained` to read lower case as upper case. The words at\nthe ends of a sequence depend "
         "on where it was cut: the authors advise to add 100 nucleotides on both sides."
     ),
     added_tokens="`[CLS]` and `[SEP]`",

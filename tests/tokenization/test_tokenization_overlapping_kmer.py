@@ -136,7 +136,7 @@ def test_pairs_have_a_separator_and_two_kinds_of_tokens():
 
 def test_words_of_k_letters_between_blanks_are_read_as_the_official_tokenizer_reads_them():
     tokenizer = TOKENIZERS[4]
-    assert tokenizer("ACGT CGTT NNNN\tacgt\n").input_ids == official_ids("ACGTT", 4)[:-1] + [UNK, UNK, SEP]
+    assert tokenizer("ACGT CGTT NNNN\tacgt\n").input_ids == [*official_ids("ACGTT", 4)[:-1], UNK, UNK, SEP]
     assert tokenizer.encode_array("ACGT CGTT GTTA").tolist() == official_ids("ACGTTA", 4)
     assert tokenizer(["ACGT", "CGTT"], is_split_into_words=True).input_ids == official_ids("ACGTT", 4)
     masked = tokenizer("ACGT [MASK] GTTA").input_ids
@@ -154,7 +154,7 @@ def test_blanks_around_a_sequence_are_none_of_it():
     ["ACGTTG ACGTTG", "ACGT\nACGTT", ["ACGT", "ACG TTTTTT"], "ACGTT ACGT[MASK]ACGT", [["ACGT", "ACGTT ACGT"]]],
 )
 def test_white_space_inside_of_a_sequence_is_refused_as_it_would_hide_kmers(texts):
-    with pytest.raises(ValueError, match="there is white space before or behind .*: join the parts of a sequence"):
+    with pytest.raises(ValueError, match=r"there is white space before or behind .*: join the parts of a sequence"):
         TOKENIZERS[4](texts)
 
 
@@ -218,7 +218,7 @@ def test_what_is_no_text_is_refused():
     for call in (TOKENIZERS[3], TOKENIZERS[3].encode_array):
         with pytest.raises(ValueError, match=r"position 3 of the text is the lone surrogate U\+D800"):
             call("AC\ud800GT")
-    with pytest.raises(ValueError, match="byte 3 of the sequence .* is 0xff, which is not UTF-8"):
+    with pytest.raises(ValueError, match=r"byte 3 of the sequence .* is 0xff, which is not UTF-8"):
         TOKENIZERS[3].encode_array(b"AC\xff")
 
 
