@@ -28,6 +28,7 @@ CLASSES = {
     "sequence": DnaBert2ForSequenceClassification,
     "token": DnaBert2ForTokenClassification,
 }
+CONFORMANCE = {"": {"add_pooler": True}}
 SPECIAL = ("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]")
 MERGES = [("A", "A"), ("G", "C"), ("T", "A"), ("C", "G"), ("GC", "TA"), ("A", "CG"), ("T", "T"), ("AA", "AA")]
 SHAPE: dict[str, Any] = {

@@ -26,6 +26,11 @@ CLASSES = {
     "token": NucleotideTransformerForTokenClassification,
 }
 
+CONFORMANCE = {
+    "Version1": {"position_embedding_type": "absolute", "feed_forward": "gelu", "token_dropout": True},
+    "Version2": {},
+}
+
 
 def toy_config(**changes) -> NucleotideTransformerConfig:
     """Version 2 with 3-mers, 2 layers and 32 numbers per token."""
