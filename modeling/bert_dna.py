@@ -87,8 +87,8 @@ class BertDnaModel(BertModel):
                 "hf_dnalm.embed(…, overflow='windows')."
             )
         tokens_mask = attention_mask if attention_mask is not None and attention_mask.dim() == 2 else None
-        if position_ids is None and tokens_mask is not None:
-            position_ids = positions_from_first_token(tokens_mask)
+        if position_ids is None and tokens_mask is not None and tokens_mask.shape == inputs.shape[:2]:
+            position_ids = positions_from_first_token(tokens_mask.to(inputs.device))
         embeddings = self.embeddings(
             input_ids=input_ids,
             position_ids=position_ids,
