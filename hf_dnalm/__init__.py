@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hf_dnalm.auto import (
         AutoConfig,
         AutoModel,
+        AutoModelForCausalLM,
         AutoModelForMaskedLM,
         AutoModelForSequenceClassification,
         AutoModelForTokenClassification,
@@ -36,6 +37,7 @@ _HOME = {
     "AutoConfig": "auto",
     "AutoTokenizer": "auto",
     "AutoModel": "auto",
+    "AutoModelForCausalLM": "auto",
     "AutoModelForMaskedLM": "auto",
     "AutoModelForSequenceClassification": "auto",
     "AutoModelForTokenClassification": "auto",
@@ -53,6 +55,7 @@ _HOME = {
 __all__ = [
     "AutoConfig",
     "AutoModel",
+    "AutoModelForCausalLM",
     "AutoModelForMaskedLM",
     "AutoModelForSequenceClassification",
     "AutoModelForTokenClassification",

@@ -19,6 +19,7 @@ from hf_dnalm.checkpoints import (
 )
 from hf_dnalm.registry import auto_map, config_class
 
+REMOTE_CODE = ("trust_remote_code", "code_revision")
 HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
 
 
@@ -34,6 +35,11 @@ def recognise(config: Mapping[str, Any], read_file: ReadFile, *, family: str | N
         ValueError: there is no such family.
     """
     return find_passport(config, read_file) if family is None else passport_of_family(family)
+
+
+def without(arguments: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The arguments but for those of these names."""
+    return {key: value for key, value in arguments.items() if key not in names}
 
 
 class Recognised(NamedTuple):
@@ -64,7 +70,7 @@ class Recognised(NamedTuple):
             if reference.rpartition(".")[2] in architectures:
                 return auto_class
         if weight_names is None:
-            return "AutoModelForMaskedLM"
+            return next((name for name in auto_map(self.passport) if name.endswith("LM")), "AutoModel")
         for auto_class, prefix in self.passport.heads.items():
             marker = self.passport.label_weights.get(auto_class, prefix)
             if any(name.startswith(marker) for name in weight_names):

@@ -37,7 +37,7 @@ from .layers_dnabert2 import (
 )
 from .pooling import pool
 from .rotary import apply_rotary as apply_rotary
-from .task_heads import classifier_dropout, logits_per_nucleotide, sequence_loss, token_loss
+from .task_heads import classifier_dropout, masked_lm_output, sequence_output, token_output
 
 
 class DnaBert2PreTrainedModel(PreTrainedModel):
@@ -151,10 +151,7 @@ class DnaBert2ForMaskedLM(DnaBert2PreTrainedModel):
         """Logits (b, n, v); with `labels` (b, n), -100 where nothing is asked, also the mean cross entropy in nats."""
         outputs = self.bert(input_ids, attention_mask, token_type_ids, inputs_embeds, **kwargs)
         logits = self.cls(outputs.last_hidden_state)
-        loss = None if labels is None else token_loss(logits, labels, num_items_in_batch)
-        return MaskedLMOutput(
-            loss=loss, logits=logits, hidden_states=outputs.hidden_states, attentions=outputs.attentions
-        )
+        return masked_lm_output(outputs, logits, labels, num_items_in_batch)
 
 
 class DnaBert2ForSequenceClassification(DnaBert2PreTrainedModel):
@@ -184,10 +181,7 @@ class DnaBert2ForSequenceClassification(DnaBert2PreTrainedModel):
         if pooled is None:
             pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
         logits = self.classifier(self.dropout(pooled))
-        loss = None if labels is None else sequence_loss(logits, labels, self.config.problem_type)
-        return SequenceClassifierOutput(
-            loss=loss, logits=logits, hidden_states=outputs.hidden_states, attentions=outputs.attentions
-        )
+        return sequence_output(outputs, logits, labels, self.config.problem_type)
 
 
 class DnaBert2ForTokenClassification(DnaBert2PreTrainedModel):
@@ -220,14 +214,7 @@ class DnaBert2ForTokenClassification(DnaBert2PreTrainedModel):
         """
         outputs = self.bert(input_ids, attention_mask, token_type_ids, inputs_embeds, **kwargs)
         logits = self.token_classifier(self.dropout(outputs.last_hidden_state))
-        if bases_per_token is not None:
-            # Reading the bp of the batch from a tensor would break a compiled graph, which trusts the labels instead.
-            length_bp = labels.shape[1] if labels is not None and torch.compiler.is_compiling() else None
-            logits = logits_per_nucleotide(logits, bases_per_token, length_bp)
-        loss = None if labels is None else token_loss(logits, labels)
-        return TokenClassifierOutput(
-            loss=loss, logits=logits, hidden_states=outputs.hidden_states, attentions=outputs.attentions
-        )
+        return token_output(outputs, logits, labels, bases_per_token)
 
 
 # From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.

@@ -31,7 +31,7 @@ from .embeddings_nucleotide_transformer import NucleotideTransformerEmbeddings
 from .feed_forward import FEED_FORWARDS
 from .pooling import pool
 from .rotary import rotary_tables
-from .task_heads import MaskedLMHead, SequenceHead, logits_per_nucleotide, sequence_loss, token_loss
+from .task_heads import MaskedLMHead, SequenceHead, classifier_dropout, masked_lm_output, sequence_output, token_output
 
 
 class NucleotideTransformerProjection(nn.Module):
@@ -219,10 +219,7 @@ class NucleotideTransformerForMaskedLM(NucleotideTransformerPreTrainedModel):
         """Logits (b, n, v); with `labels` (b, n), -100 where nothing is asked, also the mean cross entropy in nats."""
         outputs = self.esm(input_ids, attention_mask, position_ids, inputs_embeds, **kwargs)
         logits = self.lm_head(outputs.last_hidden_state)
-        loss = None if labels is None else token_loss(logits, labels, num_items_in_batch)
-        return MaskedLMOutput(
-            loss=loss, logits=logits, hidden_states=outputs.hidden_states, attentions=outputs.attentions
-        )
+        return masked_lm_output(outputs, logits, labels, num_items_in_batch)
 
 
 class NucleotideTransformerForSequenceClassification(NucleotideTransformerPreTrainedModel):
@@ -249,10 +246,7 @@ class NucleotideTransformerForSequenceClassification(NucleotideTransformerPreTra
         outputs = self.esm(input_ids, attention_mask, position_ids, inputs_embeds, **kwargs)
         pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
         logits = self.classifier(pooled)
-        loss = None if labels is None else sequence_loss(logits, labels, self.config.problem_type)
-        return SequenceClassifierOutput(
-            loss=loss, logits=logits, hidden_states=outputs.hidden_states, attentions=outputs.attentions
-        )
+        return sequence_output(outputs, logits, labels, self.config.problem_type)
 
 
 class NucleotideTransformerForTokenClassification(NucleotideTransformerPreTrainedModel):
@@ -262,8 +256,7 @@ class NucleotideTransformerForTokenClassification(NucleotideTransformerPreTraine
         super().__init__(config)
         self.num_labels = config.num_labels
         self.esm = NucleotideTransformerModel(config)
-        dropout = config.hidden_dropout_prob if config.classifier_dropout is None else config.classifier_dropout
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(classifier_dropout(config))
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         self.post_init()
 
@@ -286,14 +279,7 @@ class NucleotideTransformerForTokenClassification(NucleotideTransformerPreTraine
         """
         outputs = self.esm(input_ids, attention_mask, position_ids, inputs_embeds, **kwargs)
         logits = self.classifier(self.dropout(outputs.last_hidden_state))
-        if bases_per_token is not None:
-            # Reading the bp of the batch from a tensor would break a compiled graph, which trusts the labels instead.
-            length_bp = labels.shape[1] if labels is not None and torch.compiler.is_compiling() else None
-            logits = logits_per_nucleotide(logits, bases_per_token, length_bp)
-        loss = None if labels is None else token_loss(logits, labels)
-        return TokenClassifierOutput(
-            loss=loss, logits=logits, hidden_states=outputs.hidden_states, attentions=outputs.attentions
-        )
+        return token_output(outputs, logits, labels, bases_per_token)
 
 
 # From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.

@@ -1,10 +1,17 @@
-"""Heads that turn hidden states into token, class or value predictions, and the losses they are trained with."""
+"""Heads that turn hidden states into token, class or value predictions, their losses and what their models return."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 from torch.nn import functional
+from transformers.modeling_outputs import (
+    CausalLMOutput,
+    MaskedLMOutput,
+    ModelOutput,
+    SequenceClassifierOutput,
+    TokenClassifierOutput,
+)
 
 
 def classifier_dropout(config) -> float:
@@ -38,6 +45,65 @@ class SequenceHead(nn.Module):
     def forward(self, pooled: torch.Tensor) -> torch.Tensor:
         """(batch, hidden), one vector for each sequence → (batch, num_labels)."""
         return self.out_proj(self.dropout(torch.tanh(self.dense(self.dropout(pooled)))))
+
+
+def masked_lm_output(
+    outputs: ModelOutput,
+    logits: torch.Tensor,
+    labels: torch.Tensor | None,
+    num_items_in_batch: torch.Tensor | int | None = None,
+) -> MaskedLMOutput:
+    """What a masked language model returns: logits (b, n, v), and with labels (b, n) the loss of `token_loss`."""
+    loss = None if labels is None else token_loss(logits, labels, num_items_in_batch)
+    return MaskedLMOutput(loss=loss, logits=logits, **_states(outputs))
+
+
+def causal_lm_output(
+    outputs: ModelOutput,
+    logits: torch.Tensor,
+    labels: torch.Tensor | None,
+    num_items_in_batch: torch.Tensor | int | None = None,
+) -> CausalLMOutput:
+    """What a causal language model returns: logits (b, n, v) of the next token, and with labels (b, n) the loss.
+
+    Labels stand where their tokens stand, as everywhere in transformers: they are shifted here.
+    """
+    loss = None if labels is None else token_loss(logits[:, :-1], labels[:, 1:], num_items_in_batch)
+    return CausalLMOutput(loss=loss, logits=logits, **_states(outputs))
+
+
+def sequence_output(
+    outputs: ModelOutput, logits: torch.Tensor, labels: torch.Tensor | None, problem_type: str | None
+) -> SequenceClassifierOutput:
+    """What a sequence head returns: logits (b, num_labels), and with labels the loss of `sequence_loss`."""
+    loss = None if labels is None else sequence_loss(logits, labels, problem_type)
+    return SequenceClassifierOutput(loss=loss, logits=logits, **_states(outputs))
+
+
+def token_output(
+    outputs: ModelOutput,
+    logits: torch.Tensor,
+    labels: torch.Tensor | None,
+    bases_per_token: torch.Tensor | None = None,
+) -> TokenClassifierOutput:
+    """What a token head returns: logits of every token, or with `bases_per_token` of every nucleotide.
+
+    Args:
+        logits: (b, n, num_labels), of tokens.
+        labels: (b, n), or (b, bp) with `bases_per_token`; -100 where there is none.
+        bases_per_token: (b, n), bp that each token covers.
+    """
+    if bases_per_token is not None:
+        # Reading the bp of the batch from a tensor would break a compiled graph, which trusts the labels instead.
+        length_bp = labels.shape[1] if labels is not None and torch.compiler.is_compiling() else None
+        logits = logits_per_nucleotide(logits, bases_per_token, length_bp)
+    loss = None if labels is None else token_loss(logits, labels)
+    return TokenClassifierOutput(loss=loss, logits=logits, **_states(outputs))
+
+
+def _states(outputs: ModelOutput) -> dict[str, tuple[torch.Tensor, ...] | None]:
+    """Hidden states and attentions of the body; a body without attention has none of the latter."""
+    return {name: outputs.get(name) for name in ("hidden_states", "attentions")}
 
 
 def logits_per_nucleotide(

@@ -26,6 +26,6 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def upstream_v2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny random checkpoint in the layout in which the Hub holds Nucleotide Transformer version 2."""
-    from tests.toy import write_upstream_v2
+    from tests.toys.nucleotide_transformer import write_upstream
 
-    return write_upstream_v2(tmp_path_factory.mktemp("upstream") / "v2")
+    return write_upstream(tmp_path_factory.mktemp("upstream") / "v2")

@@ -13,9 +13,10 @@ import transformers
 from peft import IA3Config, LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
-from hf_dnalm import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer, auto
+from hf_dnalm import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer
 from hf_dnalm import AutoModelForSequenceClassification as AutoSequence
 from hf_dnalm import AutoModelForTokenClassification as AutoToken
+from hf_dnalm.auto import models
 from hf_dnalm.modeling.configuration_nucleotide_transformer import NucleotideTransformerConfig
 from hf_dnalm.modeling.modeling_nucleotide_transformer import (
     NucleotideTransformerForMaskedLM,
@@ -25,7 +26,7 @@ from hf_dnalm.modeling.modeling_nucleotide_transformer import (
 )
 from hf_dnalm.tokenization.tokenization_kmer import KmerTokenizer
 from hf_dnalm.tokenization.vocabulary import kmer_vocabulary
-from tests.toy import toy_model, toy_tokenizer
+from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
 # peft asks transformers under the older of two names
 
@@ -372,7 +373,7 @@ def test_other_vocabularies_come_as_transformers_reads_them(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "esm", "vocab_size": 33}')
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     assert type(tokenizer) is transformers.EsmTokenizer
-    with pytest.raises(ValueError, match="genome_mode is of k-mer and DNA byte pair tokenizers, and this one is a Esm"):
+    with pytest.raises(ValueError, match="genome_mode is of tokenizers of DNA, and this one is a Esm"):
         AutoTokenizer.from_pretrained(tmp_path, genome_mode=True)
 
 
@@ -464,7 +465,7 @@ def test_an_adapter_of_another_class_is_refused(upstream_v2, tmp_path):
 
 def test_an_adapter_without_peft_says_how_to_install_it(upstream_v2, tmp_path, monkeypatch):
     train_adapter(AutoSequence, upstream_v2, tmp_path / "adapter", with_config=True)
-    monkeypatch.setattr(auto, "is_peft_available", lambda: False)
+    monkeypatch.setattr(models, "is_peft_available", lambda: False)
     with pytest.raises(ImportError, match=r'needs peft: pip install "hf_dnalm\[train\]"'):
         AutoSequence.from_pretrained(tmp_path / "adapter")
 

@@ -21,7 +21,7 @@ from hf_dnalm import (
 from hf_dnalm.checkpoints import find_checkpoint, find_passport, passport_of_family
 from hf_dnalm.modeling.configuration_dnabert2 import DnaBert2Config
 from hf_dnalm.registry import model_class
-from tests.toy_dnabert2 import write_upstream
+from tests.toys.dnabert2 import write_upstream
 
 PASSPORT = passport_of_family("dnabert2")
 IDS = torch.tensor([[1, 5, 9, 14, 2, 3], [1, 6, 7, 8, 13, 2]])

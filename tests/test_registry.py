@@ -17,7 +17,7 @@ from hf_dnalm.modeling.configuration_nucleotide_transformer import AUTO_MAP, Nuc
 from hf_dnalm.modeling.modeling_nucleotide_transformer import NucleotideTransformerForMaskedLM
 from hf_dnalm.source import recognise
 from hf_dnalm.tokenization.tokenization_kmer import KmerTokenizer
-from tests.toy import toy_config, toy_model, toy_tokenizer
+from tests.toys.nucleotide_transformer import toy_config, toy_model, toy_tokenizer
 
 PASSPORT = passport_of_family("nucleotide_transformer")
 

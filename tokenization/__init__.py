@@ -1,16 +1,17 @@
 """Tokenizers of DNA language models; flat, as these files ship to the Hub."""
 
+from .dna_tokenizer import DnaTokenizer, with_genome_mode
 from .tokenization_dna_bpe import DnaBpeTokenizer, is_dna_bpe, without_limits
 from .tokenization_kmer import (
     KmerTokenizer,
     build_kmer_tokenizer,
     kmer_tokenizer_from_vocabulary,
-    with_genome_mode,
 )
 from .vocabulary import check_kmer_vocabulary, kmer_vocabulary, kmer_vocabulary_k, read_vocabulary
 
 __all__ = [
     "DnaBpeTokenizer",
+    "DnaTokenizer",
     "KmerTokenizer",
     "build_kmer_tokenizer",
     "check_kmer_vocabulary",

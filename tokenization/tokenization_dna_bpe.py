@@ -12,28 +12,21 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from transformers import PreTrainedTokenizerFast
+
+from .dna_tokenizer import DnaTokenizer
 
 _DNA = re.compile("[ACGTN]+")
 
 
-class DnaBpeTokenizer(PreTrainedTokenizerFast):
+class DnaBpeTokenizer(DnaTokenizer):
     """Cuts DNA into words of a published list, the merges that were learned first going first.
 
     White space and punctuation end a word. Any character but A, C, G and T (N, lower case, IUPAC codes, U, gaps) is one
     `[UNK]`. A pair of sequences is `[CLS] A [SEP] B [SEP]`, token types 0 and 1. In genome mode lower case counts as
     upper case and IUPAC ambiguity codes count as `N`, which is `[UNK]` where the vocabulary has no `N`.
-
-    It has no `__init__` on purpose: transformers hands a class that has one the vocabulary in place of
-    `tokenizer.json`.
     """
 
     model_input_names = ["input_ids", "token_type_ids", "attention_mask"]  # noqa: RUF012  (transformers' own form)
-
-    @property
-    def genome_mode(self) -> bool:
-        """Whether lower case is read as upper case and IUPAC ambiguity codes as N."""
-        return self.backend_tokenizer.normalizer is not None
 
     def bases_per_token(self, input_ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """How many bp each token covers: the letters of a word, 1 for `[UNK]`, 0 for other special tokens.
@@ -61,12 +54,6 @@ class DnaBpeTokenizer(PreTrainedTokenizerFast):
             lengths[token_id] = len(word) if _DNA.fullmatch(word) else 0
         lengths[self.unk_token_id] = 1  # characters are not fused
         return lengths
-
-    def _add_tokens(self, new_tokens, special_tokens: bool = False) -> int:
-        """Add tokens, then forget the lengths of the old ones."""
-        n_added = super()._add_tokens(new_tokens, special_tokens=special_tokens)
-        self.__dict__.pop("_bases_of_id", None)
-        return n_added
 
 
 def is_dna_bpe(tokenizer_json: str) -> bool:

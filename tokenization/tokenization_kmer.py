@@ -6,32 +6,28 @@ can give: an array path for long sequences, the bases that each token covers, an
 
 from __future__ import annotations
 
-import copy
 import functools
 import re
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from tokenizers import AddedToken, Regex, Tokenizer
 from tokenizers.models import WordLevel
-from tokenizers.normalizers import Normalizer, Replace
-from tokenizers.normalizers import Sequence as Normalizers
 from tokenizers.pre_tokenizers import Sequence as PreTokenizers
 from tokenizers.pre_tokenizers import Split
 from tokenizers.processors import TemplateProcessing
-from transformers import BatchEncoding, PreTrainedTokenizerFast
+from transformers import BatchEncoding
 
-from .kmer_arrays import AMBIGUITY_CODES, MOST_LITERALS, WHITESPACE, KmerArrayEncoder, check_encodable
+from .dna_tokenizer import DnaTokenizer, genome_normalizer
+from .kmer_arrays import MOST_LITERALS, WHITESPACE, KmerArrayEncoder, check_encodable
 from .vocabulary import BASES, EDGE_TOKENS, LETTERS, SPECIAL_TOKENS, Layout, check_kmer_vocabulary, kmer_vocabulary
-
-T = TypeVar("T", bound=PreTrainedTokenizerFast)
 
 _NO_PAIRS = "a pair of sequences cannot be encoded: the vocabulary has no separator. Encode each sequence by itself."
 _LITERAL = re.compile("<[A-Za-z0-9_|/-]+>")
 
 
-class KmerTokenizer(PreTrainedTokenizerFast):
+class KmerTokenizer(DnaTokenizer):
     """Cuts DNA from left to right into words of k bases; what does not fill a word becomes single letters.
 
     `N` is always a token of its own and white space gives none; both end a word, so the frame starts anew behind them.
@@ -41,8 +37,7 @@ class KmerTokenizer(PreTrainedTokenizerFast):
     U and gaps stay unknown. (Without this class transformers cannot refuse a pair: it sets one behind the other.)
 
     Make one with `build_kmer_tokenizer` or `kmer_tokenizer_from_vocabulary`, or load a saved folder with
-    `from_pretrained`. It has no `__init__` on purpose: transformers hands a class that has one the vocabulary in place
-    of `tokenizer.json`.
+    `from_pretrained`.
 
     >>> tokenizer = build_kmer_tokenizer(3, layout="nucleotide_transformer_v2", model_max_length=2048)
     >>> encoding = tokenizer("ACGTANTTT", return_offsets_mapping=True)
@@ -59,11 +54,6 @@ class KmerTokenizer(PreTrainedTokenizerFast):
         """Length of the long words in bp."""
         words = self.backend_tokenizer.get_vocab(with_added_tokens=False)
         return max(len(word) for word in words if set(word) <= set(BASES))
-
-    @property
-    def genome_mode(self) -> bool:
-        """Whether lower case is read as upper case and IUPAC ambiguity codes as N."""
-        return self.backend_tokenizer.normalizer is not None
 
     def encode_array(self, sequence: str | bytes) -> np.ndarray:
         """Exactly `self(sequence).input_ids`, by arithmetic on arrays: made for whole chromosomes.
@@ -130,12 +120,6 @@ class KmerTokenizer(PreTrainedTokenizerFast):
         _check_texts(text, is_split_into_words=kwargs.get("is_split_into_words", False))
         return super()._encode_plus(text, **kwargs)
 
-    def _add_tokens(self, new_tokens: Any, special_tokens: bool = False) -> int:
-        """Add tokens, then forget what the array path had worked out for the old ones."""
-        n_added = super()._add_tokens(new_tokens, special_tokens=special_tokens)
-        _forget_arrays(self)
-        return n_added
-
     @functools.cached_property
     def _bases_of_id(self) -> np.ndarray:
         """bp of each id, (vocabulary,) int64."""
@@ -195,7 +179,7 @@ def kmer_tokenizer_from_vocabulary(
     backend.post_processor = TemplateProcessing(
         single="<cls> $A", pair="<cls> $A $B", special_tokens=[("<cls>", vocabulary.index("<cls>"))]
     )
-    backend.normalizer = _genome_normalizer() if genome_mode else None
+    backend.normalizer = genome_normalizer() if genome_mode else None
     return KmerTokenizer(
         tokenizer_object=backend,
         unk_token="<unk>",
@@ -207,25 +191,6 @@ def kmer_tokenizer_from_vocabulary(
     )
 
 
-def with_genome_mode(tokenizer: T, on: bool = True) -> T:
-    """A copy of the tokenizer, of k-mers or of byte pairs, with genome mode on or off.
-
-    >>> tokenizer = build_kmer_tokenizer(3, layout="nucleotide_transformer_v2", model_max_length=2048)
-    >>> tokenizer.tokenize("acgR"), with_genome_mode(tokenizer).tokenize("acgR")
-    (['<unk>'], ['ACG', 'N'])
-    """
-    changed = copy.deepcopy(tokenizer)
-    changed.backend_tokenizer.normalizer = _genome_normalizer() if on else None
-    _forget_arrays(changed)
-    return changed
-
-
-def _genome_normalizer() -> Normalizer:
-    """Letter for letter, so offsets stay those of the text."""
-    upper = [Replace(base.lower(), base) for base in BASES]
-    return Normalizers([*upper, Replace(Regex(f"[n{AMBIGUITY_CODES}{AMBIGUITY_CODES.lower()}]"), "N")])
-
-
 def _as_text(sequence: str | bytes) -> str:
     if isinstance(sequence, str):
         return sequence
@@ -235,11 +200,6 @@ def _as_text(sequence: str | bytes) -> str:
         raise ValueError(
             f"byte {error.start + 1} of the sequence (1-based) is {sequence[error.start]:#04x}, which is not UTF-8."
         ) from None
-
-
-def _forget_arrays(tokenizer: PreTrainedTokenizerFast) -> None:
-    for name in ("_array_encoder", "_bases_of_id"):
-        tokenizer.__dict__.pop(name, None)
 
 
 def _check_texts(text: Any, *, is_split_into_words: bool) -> None:

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 _TITLES = {
     "AutoModel": "encoder without a head",
     "AutoModelForMaskedLM": "masked language model",
+    "AutoModelForCausalLM": "causal language model",
     "AutoModelForSequenceClassification": "sequence head",
     "AutoModelForTokenClassification": "token head",
 }
 _HEADS = {
     "AutoModelForMaskedLM": "masked language model",
+    "AutoModelForCausalLM": "causal language model",
     "AutoModelForSequenceClassification": "classifier",
     "AutoModelForTokenClassification": "classifier",
 }

@@ -16,6 +16,7 @@ from hf_dnalm.checkpoints import PASSPORTS, Checkpoint, Passport, find_checkpoin
 PIPELINES = {
     "AutoModel": "feature-extraction",
     "AutoModelForMaskedLM": "fill-mask",
+    "AutoModelForCausalLM": "text-generation",
     "AutoModelForSequenceClassification": "text-classification",
     "AutoModelForTokenClassification": "token-classification",
 }
@@ -130,6 +131,7 @@ def write_checkpoint_cards(folder: str | os.PathLike[str]) -> list[Path]:
 _HEAD_WORDS = {
     "AutoModel": "no head: hidden states for every token",
     "AutoModelForMaskedLM": "a masked-language-model head",
+    "AutoModelForCausalLM": "a causal-language-model head",
     "AutoModelForSequenceClassification": "a head for whole sequences",
     "AutoModelForTokenClassification": "a head for every token or nucleotide",
 }
@@ -159,7 +161,7 @@ def _fill(
         model_name=None if results is None else title,
         eval_results=None if results is None else _eval_results(auto_class, results),
     )
-    last = "logits = outputs.logits  # (2, tokens, vocabulary)\n" if auto_class == "AutoModelForMaskedLM" else ""
+    last = "logits = outputs.logits  # (2, tokens, vocabulary)\n" if auto_class.endswith("LM") else ""
     example = _PREDICT if auto_class in passport.new_heads else _EMBED
     template = files("hf_dnalm.hub_cards").joinpath("template.md").read_text(encoding="utf-8")
     return Template(template).substitute(
@@ -187,6 +189,8 @@ def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
     )
     if checkpoint.auto_class == "AutoModelForMaskedLM":
         summary += f"A {passport.title} is a masked language model of DNA."
+    elif checkpoint.auto_class == "AutoModelForCausalLM":
+        summary += f"A {passport.title} is a causal language model of DNA: each letter is told from those before it."
     else:
         head = _HEAD_WORDS[checkpoint.auto_class]
         summary += f"It is an encoder of DNA on the architecture of {passport.title}, with {head}."

@@ -136,7 +136,7 @@ def _what(place: Source, family: str | None) -> tuple[Recognised, str]:
     if adapter is not None and place.weight_names() is None:
         base = auto.base_of(place, adapter)
         found = base.recognise(family)
-        auto_class = _ADAPTER_TASKS.get(str(adapter.get("task_type")), "AutoModelForMaskedLM")
+        auto_class = "" if found is None else _ADAPTER_TASKS.get(str(adapter.get("task_type")), found.auto_class(None))
     else:
         found = place.recognise(family)
         auto_class = "" if found is None else found.auto_class(place.weight_names())

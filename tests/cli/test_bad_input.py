@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from hf_dnalm.cli.app import main
-from tests.toy import toy_model, toy_tokenizer
+from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hf_dnalm.data import read_file
 from hf_dnalm.evaluation import compute_metrics
 from hf_dnalm.inference import predict
 from hf_dnalm.tasks import Task
-from tests.toy import toy_model, toy_tokenizer
+from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
 LABELS = {0: "no", 1: "yes"}
 

@@ -13,7 +13,7 @@ import transformers
 from hf_dnalm.checkpoints import PASSPORTS
 from hf_dnalm.cli.app import main
 from hf_dnalm.cli.info import describe, run
-from tests.toy import toy_model, toy_tokenizer
+from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
 IDS = [checkpoint.hub_id for passport in PASSPORTS for checkpoint in passport.checkpoints if checkpoint.k]
 

@@ -12,7 +12,7 @@ import torch
 
 from hf_dnalm.cli import app
 from hf_dnalm.inference import predict
-from tests.toy import toy_model, toy_tokenizer
+from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
 SEQUENCES = {"b": "ACGTACGTAA", "a": "acgnR", "c": "GGG" * 20}
 

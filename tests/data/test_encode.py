@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 
 from hf_dnalm.data import encode_dataset, encode_sequences
 from hf_dnalm.sequence import reverse_complement
-from tests.toy import toy_tokenizer
+from tests.toys.nucleotide_transformer import toy_tokenizer
 
 KMERS = toy_tokenizer()  # 3-mers, <cls> first; ids: <cls> 3, ACG 17, T 71, N 74
 

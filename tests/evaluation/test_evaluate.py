@@ -12,7 +12,7 @@ from datasets import Dataset
 from hf_dnalm.evaluation import Evaluation, Interval, compute_metrics, evaluate
 from hf_dnalm.inference import predict
 from tests.evaluation.test_outputs import BASES, BINARY, EXPRESSION, SPLICE, TRACKS
-from tests.toy import toy_model, toy_tokenizer
+from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
 LOGITS = np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 2.0], [0.5, 0.0]])
 LABELS = np.array([1, 0, 0, 1])

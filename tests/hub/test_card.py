@@ -11,7 +11,7 @@ from huggingface_hub import ModelCard
 from hf_dnalm.checkpoints import PASSPORTS, passport_of_family
 from hf_dnalm.hub import render_card, render_checkpoint_card, write_checkpoint_cards
 from hf_dnalm.hub.card import PIPELINES
-from tests.toy import toy_config, toy_model, toy_tokenizer
+from tests.toys.nucleotide_transformer import toy_config, toy_model, toy_tokenizer
 
 CARDS = Path(__file__).resolve().parents[2] / "hub_cards"
 PASSPORT = passport_of_family("nucleotide_transformer")

@@ -18,7 +18,7 @@ from transformers import Trainer, TrainingArguments
 from hf_dnalm import AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer
 from hf_dnalm.hub import export
 from hf_dnalm.modeling.configuration_nucleotide_transformer import AUTO_MAP
-from tests.toy import toy_model, toy_tokenizer
+from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
 SEQUENCE = "ACGTTTNACGA"
 MODELING = Path(__file__).resolve().parents[2] / "modeling"

@@ -16,7 +16,7 @@ from hf_dnalm.cli.info import describe
 from hf_dnalm.cli.info import run as info
 from hf_dnalm.cli.list import checkpoint_rows
 from hf_dnalm.hub import export
-from tests.toy_dnabert2 import write_upstream
+from tests.toys.dnabert2 import write_upstream
 
 SEQUENCE = "AAAAGCTANNTTACGCG"
 STRANGER = """

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hf_dnalm.inference import embed
 from hf_dnalm.inference.embed import pool
-from tests.toy import toy_model, toy_tokenizer
+from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
 TOKENIZER = toy_tokenizer(model_max_length=64)
 MODEL = toy_model("masked_lm")

@@ -8,7 +8,7 @@ from torch import nn
 
 from hf_dnalm.inference import Predictions, predict
 from hf_dnalm.tasks import Task
-from tests.toy import toy_model, toy_tokenizer
+from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
 SINGLE = Task("splice", "single_label_classification", ("neither", "donor", "acceptor"), metric="mcc")
 MULTI = Task("tracks", "multi_label_classification", ("liver", "brain"), metric="auroc")

@@ -7,7 +7,7 @@ import torch
 
 from hf_dnalm.modeling.configuration_dnabert2 import DnaBert2Config
 from hf_dnalm.modeling.modeling_dnabert2 import DnaBert2Model
-from tests.toy_dnabert2 import CLASSES, SHAPE, toy_model
+from tests.toys.dnabert2 import CLASSES, SHAPE, toy_model
 
 CLS, SEP, PAD = 1, 2, 3
 LENGTHS = (9, 6, 3)

@@ -8,8 +8,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers.modeling_outputs import BaseModelOutput
 
-from hf_dnalm.modeling.task_heads import logits_per_nucleotide, sequence_loss, token_loss
+from hf_dnalm.modeling.task_heads import causal_lm_output, logits_per_nucleotide, sequence_loss, token_loss
 
 LOGITS = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
 NATS = torch.tensor([math.log(1 + math.exp(-2)), math.log(1 + math.exp(1)), math.log(2)])  # of class 0 in each row
@@ -105,3 +106,13 @@ def test_labels_that_do_not_fit_the_problem_are_refused(labels, problem_type):
 def test_an_unknown_problem_is_refused():
     with pytest.raises(ValueError, match="problem_type is 'ranking'; choose from 'single_label_classification'"):
         sequence_loss(LOGITS, torch.zeros(3), "ranking")
+
+
+def test_a_causal_model_is_asked_for_the_next_token():
+    logits = torch.tensor([[[0.0, 3.0], [2.0, 0.0], [9.0, 9.0]]])  # says 1, then 0; the last position is not asked
+    output = causal_lm_output(BaseModelOutput(), logits, torch.tensor([[0, 1, 0]]))
+    expected = (math.log1p(math.exp(-3)) + math.log1p(math.exp(-2))) / 2
+    assert output.loss.item() == pytest.approx(expected)
+    assert output.logits is logits
+    assert output.hidden_states is None
+    assert causal_lm_output(BaseModelOutput(), logits, None).loss is None

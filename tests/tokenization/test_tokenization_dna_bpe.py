@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hf_dnalm.auto import AutoTokenizer
 from hf_dnalm.data import encode_sequences
 from hf_dnalm.tokenization import DnaBpeTokenizer, is_dna_bpe
-from tests.toy_dnabert2 import toy_backend, write_upstream
+from tests.toys.dnabert2 import toy_backend, write_upstream
 
 
 @pytest.fixture(scope="module", params=["DNABERT-2", "DNABERT-S"])

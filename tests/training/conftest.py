@@ -9,7 +9,7 @@ import pytest
 from datasets import Dataset, DatasetDict
 
 from hf_dnalm.tasks import Task
-from tests.toy import toy_model, toy_tokenizer
+from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
 TASKS = {
     "single": Task("single", "single_label_classification", ("a", "b"), metric="mcc"),

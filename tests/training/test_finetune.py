@@ -15,7 +15,7 @@ from torch.testing import assert_close
 from hf_dnalm.auto import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 from hf_dnalm.inference import predict
 from hf_dnalm.training import finetune, load_for_task
-from tests.toy import toy_model, toy_tokenizer
+from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 from tests.training.conftest import TASKS, splits_of
 
 

@@ -16,7 +16,7 @@ from hf_dnalm.inference import embed, predict
 from hf_dnalm.training import finetune
 from hf_dnalm.training.adapters import freeze_encoder
 from hf_dnalm.training.arguments import ModelArguments
-from tests.toy_dnabert2 import toy_model, write_upstream
+from tests.toys.dnabert2 import toy_model, write_upstream
 from tests.training.conftest import TASKS, labelled, splits_of
 
 QUICK = {"bootstrap": 20, "disable_tqdm": True, "num_train_epochs": 1, "learning_rate": 1e-2}

@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from hf_dnalm.tasks import Task
 from hf_dnalm.training.losses import TaskLoss, balanced_class_weights
-from tests.toy import toy_model
+from tests.toys.nucleotide_transformer import toy_model
 
 SINGLE = Task("single", "single_label_classification", ("a", "b", "c"), metric="mcc")
 MULTI = Task("multi", "multi_label_classification", ("a", "b", "c"), metric="auroc")

@@ -42,12 +42,13 @@ def toy_tokenizer(*, model_max_length: int = 2048, genome_mode: bool = False) ->
 
 def toy_model(head: Literal["base", "masked_lm", "sequence", "token"] = "masked_lm", *, seed: int = 0, **changes):
     """A model in evaluation mode whose weights are a function of the seed; the caller's random state is left alone."""
+    implementation = changes.pop("attn_implementation", "sdpa")
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return CLASSES[head](toy_config(**changes)).eval()
+        return CLASSES[head]._from_config(toy_config(**changes), attn_implementation=implementation).eval()
 
 
-def write_upstream_v2(folder: Path, *, seed: int = 0) -> Path:
+def write_upstream(folder: Path, *, seed: int = 0) -> Path:
     """A folder as the Hub holds version 2: config without a model type, vocab.txt, tensors that nobody reads."""
     model = toy_model("masked_lm", seed=seed)
     config = model.config

@@ -20,6 +20,7 @@ from hf_dnalm.modeling.modeling_dnabert2 import (
     DnaBert2ForTokenClassification,
     DnaBert2Model,
 )
+from hf_dnalm.tokenization import DnaBpeTokenizer
 
 CLASSES = {
     "base": DnaBert2Model,
@@ -50,13 +51,23 @@ def toy_backend() -> Tokenizer:
     return backend
 
 
+def toy_config(**changes) -> DnaBert2Config:
+    """Two layers of 24 numbers per token; initial weights large enough to tell."""
+    return DnaBert2Config(**(SHAPE | {"initializer_range": 0.3, "num_labels": 3} | changes))
+
+
+def toy_tokenizer() -> DnaBpeTokenizer:
+    """The tokenizer of the toy's folder."""
+    names = dict(zip(("unk_token", "cls_token", "sep_token", "pad_token", "mask_token"), SPECIAL, strict=True))
+    return DnaBpeTokenizer(tokenizer_object=toy_backend(), model_max_length=512, **names)
+
+
 def toy_model(head: Literal["base", "masked_lm", "sequence", "token"] = "masked_lm", *, seed: int = 0, **changes):
     """A model in evaluation mode whose weights are large enough to tell, biases too."""
     implementation = changes.pop("attn_implementation", "sdpa")
-    config = DnaBert2Config(**(SHAPE | {"initializer_range": 0.3, "num_labels": 3} | changes))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = CLASSES[head]._from_config(config, attn_implementation=implementation)
+        model = CLASSES[head]._from_config(toy_config(**changes), attn_implementation=implementation)
         for name, parameter in model.named_parameters():
             if name.endswith("bias"):
                 torch.nn.init.normal_(parameter, std=0.1)

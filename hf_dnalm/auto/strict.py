@@ -1,0 +1,95 @@
+"""Loading weights strictly: what is missing, left over or of another shape is an error that names it."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from safetensors import SafetensorError
+
+from hf_dnalm.checkpoints import Passport
+from hf_dnalm.source import Source
+
+
+def load_strictly(
+    door: str, load: Any, passport: Passport, source: Source, *args: Any, **kwargs: Any
+) -> tuple[Any, dict[str, Any], set[str]]:
+    """The model, transformers' loading info less what the passport declares, and the weights that start untrained.
+
+    Raises:
+        ValueError: weights are missing, left over, of another shape or unreadable.
+    """
+    ignore_mismatched = kwargs.pop("ignore_mismatched_sizes", False)
+    try:
+        with no_load_report():
+            model, info = load(source.name, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs)
+    except (SafetensorError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{source.name}: the weights cannot be read, cut short or damaged ({error}).") from error
+    model._weight_conversions = []  # else save_pretrained would undo a key_mapping and write the names it was read from
+
+    prefix = passport.heads.get(door, "")
+    head = {name for name in model.state_dict() if prefix and name.startswith(prefix)}
+    claims_head = type(model).__name__ in (model.config.architectures or [])  # its own file must hold it
+    no_head = bool(head) and head <= set(info["missing_keys"]) and not claims_head
+    poolers = {key for key in info["missing_keys"] if key.startswith(tuple(f"{name}." for name in passport.poolers))}
+    new = head | poolers if no_head and door in passport.new_heads else set()
+
+    others = tuple(other for other in passport.heads.values() if other != prefix or new)
+    unused = "|".join(f"(?:{pattern})" for pattern in passport.unused_keys(model.config))
+    info["unexpected_keys"] = {
+        key for key in info["unexpected_keys"] if not key.startswith(others) and not re.fullmatch(unused, key)
+    }
+    _refuse(type(model).__name__, source, set(info["missing_keys"]) - new, info, head, ignore_mismatched)
+    return model, info, new | {key for key, *_ in info["mismatched_keys"]}
+
+
+def _refuse(
+    name: str, source: Source, missing: set[str], info: dict[str, Any], head: set[str], ignore_mismatched: bool
+) -> None:
+    """Raise for what a loaded model lacks or left over."""
+    if missing and missing == head:
+        raise ValueError(
+            f"{source.name}: the weights hold no head for {name} ({listed(missing)} missing). Load them with the "
+            "class they were saved from, or with AutoModel."
+        )
+    if missing:
+        raise ValueError(f"{source.name}: the weights are incomplete, {name} misses {listed(missing)}.")
+    if info["unexpected_keys"]:
+        raise ValueError(
+            f"{source.name}: the weights hold {listed(info['unexpected_keys'])}, for which {name} has no place: they "
+            "are of another model than config.json says."
+        )
+    if info["mismatched_keys"] and not ignore_mismatched:
+        (key, stored, wanted), *more = sorted(info["mismatched_keys"])
+        raise ValueError(
+            f"{source.name}: {key} has shape {tuple(stored)} in the weights and {tuple(wanted)} in {name}"
+            f"{f' ({len(more)} more such)' if more else ''}. To start such weights anew, as for another number of "
+            "labels, pass ignore_mismatched_sizes=True."
+        )
+
+
+def listed(keys: Collection[str]) -> str:
+    """The names, or the first four of many."""
+    first = ", ".join(sorted(keys)[:4])
+    return first if len(keys) <= 4 else f"{first} and {len(keys) - 4} more"
+
+
+@contextmanager
+def no_load_report() -> Iterator[None]:
+    """Withhold transformers' table of missing and unexpected keys: the doors refuse these, or report them by name."""
+
+    def keep(record: logging.LogRecord) -> bool:
+        return "LOAD REPORT" not in record.getMessage()
+
+    reporters = [logging.getLogger(f"transformers.{name}") for name in ("modeling_utils", "integrations.peft")]
+    for reporter in reporters:
+        reporter.addFilter(keep)
+    try:
+        yield
+    finally:
+        for reporter in reporters:
+            reporter.removeFilter(keep)

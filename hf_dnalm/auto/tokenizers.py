@@ -1,0 +1,116 @@
+"""The drop-in AutoTokenizer: upstream's vocabularies of DNA, told by their content, as fast tokenizers."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import transformers
+from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
+
+from hf_dnalm.auto.adapters import base_of
+from hf_dnalm.source import HUB_ARGUMENTS, REMOTE_CODE, Source, without
+from hf_dnalm.tokenization.dna_tokenizer import DnaTokenizer, with_genome_mode
+from hf_dnalm.tokenization.tokenization_dna_bpe import DnaBpeTokenizer, is_dna_bpe, without_limits
+from hf_dnalm.tokenization.tokenization_kmer import KmerTokenizer, kmer_tokenizer_from_vocabulary
+from hf_dnalm.tokenization.vocabulary import kmer_vocabulary_k, read_vocabulary
+
+T = TypeVar("T", bound=DnaTokenizer)
+
+
+class AutoTokenizer(transformers.AutoTokenizer):
+    """transformers' AutoTokenizer, which reads upstream's DNA vocabularies as our fast tokenizers."""
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        *args: Any,
+        genome_mode: bool | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """As in transformers; the vocabulary's content decides, never a name.
+
+        Args:
+            genome_mode: of our tokenizers, whether lower case is read as upper case and IUPAC codes as N; None leaves
+                it as it was saved (upstream: off).
+
+        Raises:
+            ValueError: genome_mode for a tokenizer that has none, or a damaged vocabulary.
+        """
+        source = _with_tokenizer(Source.of(pretrained_model_name_or_path, kwargs))
+        kwargs = without(kwargs, *HUB_ARGUMENTS) | source.hub
+        options = without(kwargs, "config", "use_fast", "tokenizer_type", *REMOTE_CODE, *HUB_ARGUMENTS)
+        read = (reader(source, options) for reader in READERS)
+        tokenizer = next((each for each in read if each is not None), None)
+        if tokenizer is None:
+            tokenizer = super().from_pretrained(source.name, *args, **kwargs)
+        if genome_mode is None:
+            return tokenizer
+        if not isinstance(tokenizer, DnaTokenizer):
+            raise ValueError(
+                f"{source.name}: genome_mode is of tokenizers of DNA, and this one is a {type(tokenizer).__name__}."
+            )
+        return with_genome_mode(tokenizer, genome_mode)
+
+
+def _with_tokenizer(source: Source) -> Source:
+    """The source, or the base model of an adapter that was saved without a tokenizer."""
+    adapter = source.json("adapter_config.json")
+    if adapter is None or any(source.path(name) for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt")):
+        return source
+    return base_of(source, adapter)
+
+
+def read_kmers(source: Source, options: dict[str, Any]) -> KmerTokenizer | None:
+    """The tokenizer over an upstream vocab.txt of k-mers; None where there is no such file, or tokenizer.json too.
+
+    Raises:
+        ValueError: the vocabulary is damaged, or a token is asked for that the scheme does not have.
+    """
+    path = None if source.path("tokenizer.json") else source.path("vocab.txt")
+    words = [] if path is None else read_vocabulary(path)
+    if not words or kmer_vocabulary_k(words) is None:
+        return None
+    settings = source.json("tokenizer_config.json") or {}
+    if settings.get("eos_token") is not None:
+        raise ValueError(
+            f"{source.name}: tokenizer_config.json asks for eos_token {settings['eos_token']!r} after every sequence, "
+            "which k-mer tokenizers have not; set it to null."
+        )
+    limit = settings.get("model_max_length", VERY_LARGE_INTEGER)
+    return reloaded(kmer_tokenizer_from_vocabulary(words, model_max_length=limit), source, options)
+
+
+def read_dna_bpe(source: Source, options: dict[str, Any]) -> DnaBpeTokenizer | None:
+    """The tokenizer over upstream's byte pairs, with its settings, but for a length it would cut and pad to."""
+    tokenizer_json = source.text("tokenizer.json")
+    if tokenizer_json is None or not is_dna_bpe(tokenizer_json):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        written = {"tokenizer.json": without_limits(tokenizer_json)}
+        for name in ("tokenizer_config.json", "special_tokens_map.json"):
+            if (text := source.text(name)) is not None:
+                written[name] = text
+        for name, text in written.items():
+            Path(folder, name).write_text(text, encoding="utf-8")
+        options = {"model_input_names": DnaBpeTokenizer.model_input_names} | options
+        tokenizer = DnaBpeTokenizer.from_pretrained(folder, **options)
+    tokenizer.name_or_path = source.name
+    return tokenizer
+
+
+def reloaded(built: T, source: Source, options: dict[str, Any]) -> T:
+    """A tokenizer built from upstream's files, with every option that transformers' own loading takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        built.save_pretrained(folder)
+        tokenizer = type(built).from_pretrained(folder, **options)
+    tokenizer.name_or_path = source.name
+    return tokenizer
+
+
+# Each reads one kind of vocabulary by its content, and gives None for any other.
+READERS: tuple[Callable[[Source, dict[str, Any]], DnaTokenizer | None], ...] = (read_dna_bpe, read_kmers)
