@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from .reverse_complement import ReverseComplementEmbedding, from_strands, reverse_complement, to_strands
+from .reverse_complement import ReverseComplementEmbedding, from_strands, to_strands
 from .state_space import causal_convolution, selective_scan
 from .token_order import TokenOrder, token_orders
 
@@ -208,12 +208,3 @@ class CaduceusBackbone(nn.Module):
         masks = (attention_mask, attention_mask.flip(1)) if self.rcps else (attention_mask,)
         return tuple(token_orders(mask) for mask in masks)
 
-
-__all__ = [
-    "CaduceusBackbone",
-    "CaduceusBiMamba",
-    "CaduceusLayer",
-    "CaduceusMamba",
-    "CaduceusRMSNorm",
-    "reverse_complement",
-]

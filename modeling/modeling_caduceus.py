@@ -50,6 +50,8 @@ class CaduceusPreTrainedModel(PreTrainedModel):
     accepts_loss_kwargs = False
     _no_split_modules = ["CaduceusLayer", "CaduceusEmbeddings"]  # noqa: RUF012
     _can_record_outputs = {"hidden_states": CaduceusLayer}  # noqa: RUF012
+    # Where a file holds no such table (it does, as published), the config's is taken.
+    _keys_to_ignore_on_load_missing = [r"complement_map$"]  # noqa: RUF012
 
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)

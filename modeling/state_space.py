@@ -227,7 +227,7 @@ def _scan(x, dt, A, B, C, chunk, keep_states):
 
 
 @_scan.register_fake
-def _(x, dt, A, B, C, chunk, keep_states):
+def _scan_shapes(x, dt, A, B, C, chunk, keep_states):
     n_chunks = -(-x.shape[2] // chunk) if keep_states else 0
     y = torch.empty_like(x, memory_format=torch.contiguous_format)
     return y, x.new_empty(n_chunks, *x.shape[:2], A.shape[2], x.shape[3])
@@ -273,7 +273,7 @@ def _scan_backward(grad, x, dt, A, B, C, kept, chunk):
 
 
 @_scan_backward.register_fake
-def _(grad, x, dt, A, B, C, kept, chunk):
+def _scan_backward_shapes(grad, x, dt, A, B, C, kept, chunk):
     return tuple(torch.empty_like(each, memory_format=torch.contiguous_format) for each in (x, dt, A, B, C))
 
 
