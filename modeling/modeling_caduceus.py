@@ -51,7 +51,10 @@ class CaduceusPreTrainedModel(PreTrainedModel):
     _no_split_modules = ["CaduceusLayer", "CaduceusEmbeddings"]  # noqa: RUF012
     _can_record_outputs = {"hidden_states": CaduceusLayer}  # noqa: RUF012
     # Where a file holds no such table (it does, as published), the config's is taken.
-    _keys_to_ignore_on_load_missing = [r"complement_map$"]  # noqa: RUF012
+    _keys_to_ignore_on_load_missing = [  # noqa: RUF012
+        "lm_head.complement_map",
+        "backbone.embeddings.word_embeddings.complement_map",
+    ]
 
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)

@@ -13,7 +13,7 @@ import pytest
 from tests.conformance.exemptions import EXEMPTIONS
 
 FOLDER = Path(__file__).parent
-FILES = [str(FOLDER / f"{family}.py") for family in ("nucleotide_transformer", "dnabert2")]
+FILES = [str(FOLDER / f"{family}.py") for family in ("nucleotide_transformer", "dnabert2", "caduceus")]
 # The tests come from transformers: its marks and its warnings are not ours to judge.
 SETTINGS = ["-o", "addopts=--import-mode=importlib", "-o", "filterwarnings=ignore", "-p", "no:cacheprovider", "-q"]
 
