@@ -207,4 +207,3 @@ class CaduceusBackbone(nn.Module):
             return (None,) * (1 + self.rcps)
         masks = (attention_mask, attention_mask.flip(1)) if self.rcps else (attention_mask,)
         return tuple(token_orders(mask) for mask in masks)
-

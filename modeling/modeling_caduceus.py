@@ -63,7 +63,7 @@ class CaduceusPreTrainedModel(PreTrainedModel):
         elif isinstance(module, CaduceusMamba):
             self._init_mamba(module)
         elif isinstance(module, ReverseComplementEmbedding | ReverseComplementHead):
-            ids = complements(self.config.complement_ids, self.config.vocab_size)
+            ids = complements(self.config.complement_ids or (), self.config.vocab_size)
             init.copy_(module.complement_map, torch.tensor(ids))
 
     def _init_mamba(self, module: CaduceusMamba) -> None:
@@ -74,7 +74,7 @@ class CaduceusPreTrainedModel(PreTrainedModel):
         low, high = (math.log(step) for step in _STEPS)
         steps = torch.exp(torch.rand(channels) * (high - low) + low).clamp(min=_SMALLEST_STEP)
         init.copy_(module.dt_proj.bias, steps + torch.log(-torch.expm1(-steps)))  # softplus of it is the step
-        bound = self.config.dt_rank**-0.5
+        bound = module.dt_proj.in_features**-0.5
         init.uniform_(module.dt_proj.weight, -bound, bound)
         for name in ("conv1d", "x_proj", "in_proj", "out_proj"):
             if hasattr(module, name):
@@ -82,20 +82,20 @@ class CaduceusPreTrainedModel(PreTrainedModel):
         if hasattr(module, "out_proj"):  # so that the sum of all layers starts no larger than one of them
             init.copy_(module.out_proj.weight, module.out_proj.weight / math.sqrt(self.config.n_layer))
 
-    def resize_token_embeddings(self, *args, **kwargs) -> nn.Module:
+    def resize_token_embeddings(self, *args, **kwargs) -> nn.Embedding:
         """As in transformers; tokens that are added are their own complement."""
         embeddings = super().resize_token_embeddings(*args, **kwargs)
         if self.config.complement_ids is not None:
             self.config.complement_ids = complements(self.config.complement_ids, self.config.vocab_size)
         for module in self.modules():
             if isinstance(module, ReverseComplementEmbedding | ReverseComplementHead):
-                device = module.complement_map.device
-                module.complement_map = torch.tensor(self.config.complement_ids, device=device)
+                ids = torch.tensor(self.config.complement_ids, device=module.complement_map.device)
+                module.complement_map = ids
         return embeddings
 
 
 class CaduceusModel(CaduceusPreTrainedModel):
-    """Hidden states of every token: d wide for Ph, 2d for Ps, the second half being the other strand's, turned round."""
+    """Hidden states of every token: d wide for Ph, 2d for Ps, whose second half is the other strand's, turned round."""
 
     def __init__(self, config):
         super().__init__(config)
@@ -104,11 +104,12 @@ class CaduceusModel(CaduceusPreTrainedModel):
 
     def get_input_embeddings(self) -> nn.Module:
         embeddings = self.backbone.embeddings.word_embeddings
-        return embeddings.embedding if self.config.rcps else embeddings
+        return embeddings.embedding if isinstance(embeddings, ReverseComplementEmbedding) else embeddings
 
     def set_input_embeddings(self, value: nn.Module) -> None:
-        if self.config.rcps:
-            self.backbone.embeddings.word_embeddings.embedding = value
+        embeddings = self.backbone.embeddings.word_embeddings
+        if isinstance(embeddings, ReverseComplementEmbedding):
+            embeddings.embedding = value
         else:
             self.backbone.embeddings.word_embeddings = value
 
@@ -131,12 +132,18 @@ class CaduceusModel(CaduceusPreTrainedModel):
             inputs_embeds: (b, n, hidden), vectors in place of ids.
 
         Raises:
-            ValueError: both or neither of `input_ids` and `inputs_embeds`, or a mask of another shape.
+            ValueError: both or neither of `input_ids` and `inputs_embeds`, vectors of another width, or a mask of
+                another shape.
         """
         del kwargs  # what all models of transformers are handed and this one has not, such as output_attentions
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("pass exactly one of input_ids and inputs_embeds.")
-        shape = (input_ids if inputs_embeds is None else inputs_embeds).shape[:2]
+        if inputs_embeds is not None and inputs_embeds.shape[-1] != self.config.hidden_size:
+            raise ValueError(
+                f"inputs_embeds are {inputs_embeds.shape[-1]} wide, and this model reads {self.config.hidden_size}: of "
+                "each token the vectors on both strands, as its backbone.embeddings(input_ids) gives them."
+            )
+        shape = next(each.shape[:2] for each in (input_ids, inputs_embeds) if each is not None)
         return BaseModelOutput(self.backbone(input_ids, _real_tokens(attention_mask, shape), inputs_embeds))
 
 
@@ -172,10 +179,10 @@ class CaduceusForMaskedLM(CaduceusPreTrainedModel):
         self.post_init()
 
     def get_output_embeddings(self) -> nn.Module:
-        return self.lm_head.lm_head if self.config.rcps else self.lm_head
+        return self.lm_head.lm_head if isinstance(self.lm_head, ReverseComplementHead) else self.lm_head
 
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
-        if self.config.rcps:
+        if isinstance(self.lm_head, ReverseComplementHead):
             self.lm_head.lm_head = new_embeddings
         else:
             self.lm_head = new_embeddings

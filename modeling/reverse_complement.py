@@ -46,6 +46,8 @@ def complements(complement_ids: Sequence[int], vocab_size: int) -> list[int]:
 class ReverseComplementEmbedding(nn.Module):
     """Vectors of tokens and of what stands opposite to them: (b, n) ids → (b, n, 2d)."""
 
+    complement_map: torch.Tensor  # (v,) ids, stored with the weights
+
     def __init__(self, vocab_size: int, size: int, complement_ids: Sequence[int]):
         super().__init__()
         self.embedding: nn.Module = nn.Embedding(vocab_size, size)
@@ -57,6 +59,8 @@ class ReverseComplementEmbedding(nn.Module):
 
 class ReverseComplementHead(nn.Module):
     """Scores of every token: (b, n, 2d) → (b, n, v), the second strand's scores counted for the complements."""
+
+    complement_map: torch.Tensor  # (v,) ids, stored with the weights
 
     def __init__(self, vocab_size: int, size: int, complement_ids: Sequence[int]):
         super().__init__()

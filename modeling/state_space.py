@@ -149,7 +149,7 @@ def _accumulate(decay: torch.Tensor, inputs: torch.Tensor, before: torch.Tensor,
 def _accumulate_in_lanes(
     decay: torch.Tensor, inputs: torch.Tensor, before: torch.Tensor, lanes: int, *, reverse: bool
 ) -> None:
-    """`_accumulate` in about lanes + tokens / lanes calls: all lanes start at zero, then what precedes each is added."""
+    """`_accumulate` in lanes + tokens / lanes steps: all lanes start at zero, then what precedes each is added."""
     tokens = len(inputs)
     lost = -tokens % lanes  # the last lane is filled up with tokens that change nothing
     order = (lambda each: each.flip(0)) if reverse else (lambda each: each)
@@ -184,7 +184,7 @@ class _Chunks:
 
     def run(self, start: int, before: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]:
         """The inputs, decays and states of the chunk from token `start` on; the last two hold until the next call."""
-        x, dt, B, C = inputs = [each[start : start + self.chunk].contiguous() for each in self.inputs]
+        x, dt, B, _ = inputs = [each[start : start + self.chunk].contiguous() for each in self.inputs]
         decay, states = self.decay[: len(x)], self.states[: len(x)]
         torch.mul(dt[..., None, :], self.A, out=decay).exp_()
         torch.mul((dt * x)[..., None, :], B[..., None], out=states)

@@ -77,7 +77,9 @@ def test_projections_that_came_apart_are_refused_and_equal_ones_read(tmp_path):
     key = "caduceus.backbone.layers.1.mixer.submodule.mamba_rev.in_proj.weight"
     torch.save(state | {key: state[key] + 1e-3}, folder / "pytorch_model.bin")
     for door in (AutoModel, AutoModelForMaskedLM):
-        with pytest.raises(ValueError, match=r"1\.mixer.*rev\.in_proj\.weight and .*mamba_fwd\.in_proj\.weight are one"):
+        with pytest.raises(
+            ValueError, match=r"1\.mixer.*rev\.in_proj\.weight and .*mamba_fwd\.in_proj\.weight are one"
+        ):
             door.from_pretrained(folder)
 
 
@@ -161,7 +163,7 @@ def test_the_path_of_the_official_code_that_leaves_the_strands_in_place_is_refus
         if works:
             assert PASSPORT.translate(config)["rcps"] is rcps
         else:
-            with pytest.raises(ValueError, match="fused_add_norm = False: that path .* It is another model"):
+            with pytest.raises(ValueError, match=r"fused_add_norm = False: that path .* It is another model"):
                 PASSPORT.translate(config)
 
 

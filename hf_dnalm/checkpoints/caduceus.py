@@ -259,20 +259,20 @@ CADUCEUS = Passport(
     differences=(
         "It runs in plain torch, on CPUs too; the official code needs the CUDA package mamba_ssm. Its scan is used on "
         "a GPU where it is installed (`scan` in the config: `auto`, `torch`, `mamba_ssm`).",
-        "The projections in and out of the two directions are one tensor each. In the official code they are tied after "
-        "loading, which transformers 5 no longer does: half of the model is then random.",
+        "The projections in and out of the two directions are one tensor each. The official code ties them after "
+        "loading, which transformers 5 undoes: half of the model is then random.",
         "An attention mask is read: padding on either side, or anywhere, changes no result. The official code has no "
         "masks, and padding takes part.",
         "Labels of a masked language model are -100 where nothing is asked; the official code fails on labels.",
         "Complements are looked up by token id, also where saving has sorted their table as text.",
-        "Outputs are transformers' own. `hidden_states` holds, as in the official code, the embeddings, what each layer "
-        "but the last adds, and the normalised sum.",
-        "Ps in one process: the strands change places in every layer, as in the official code's fused path, which is "
+        "Outputs are transformers' own. `hidden_states` holds, as in the official code, the embeddings, what each "
+        "layer but the last adds, and the normalised sum.",
+        "In a Ps the strands change places in every layer, as in the official code's fused path, which is "
         "how the published weights were trained. Its other path (`fused_add_norm = false`) is refused.",
         "A sequence head pools by the mean, the maximum or the first token (`classifier_pooling`); with `conjoin` a Ph "
         "reads the reverse complement of its input itself.",
-        "There is a head for tokens and nucleotides, gradient checkpointing, and a scan whose memory does not grow with "
-        "the length.",
+        "There is a head for tokens and nucleotides, gradient checkpointing, and a scan that never holds the states of "
+        "all tokens at once.",
     ),
     reading=(
         "Every nucleotide is one token. Vectors of a Ps, PlantCaduceus included, are twice as wide as those of one "

@@ -104,7 +104,7 @@ class Passport:
     overlapping: bool = False
 
     def bp_of(self, tokens: int | None, k: int | None) -> int | None:
-        """The most bp that so many tokens cover, special tokens counted: every other one full. None without tokens or k."""
+        """The most bp that so many tokens cover, special tokens counted: every other one full. None where either is."""
         if tokens is None or k is None:
             return None
         full = tokens - self.special_tokens

@@ -196,7 +196,8 @@ def text(facts: dict[str, Any]) -> str:
     line("trained on", facts.get("trained_on"))
     if "context_tokens" in facts:
         bp = facts["context_bp"]
-        kmers = "" if facts["k"] is None else f"{facts['k']}-mers, "
+        words = {None: "", 1: "single nucleotides, "}
+        kmers = words.get(facts["k"], f"{facts['k']}-mers, ")
         if facts["context_tokens"] is None:
             line("reads", f"{kmers}any length")
         else:

@@ -6,4 +6,9 @@ passes is reported like a failure, so that the list cannot grow stale.
 
 from __future__ import annotations
 
-EXEMPTIONS: dict[str, str] = {}
+_BOTH_STRANDS = "a Caduceus Ps takes the vectors of both strands, twice as wide as its table of tokens"
+
+EXEMPTIONS: dict[str, str] = {
+    "TestBothStrands::test_inputs_embeds": _BOTH_STRANDS,
+    "TestBothStrands::test_inputs_embeds_matches_input_ids": _BOTH_STRANDS,
+}

@@ -161,9 +161,16 @@ def test_vectors_in_place_of_ids_and_neither_or_both(layout):
     ids = sequences(layout)
     vectors = model.backbone.embeddings(ids)
     assert torch.equal(run(model, inputs_embeds=vectors)[0], run(model, ids)[0])
-    for given in ({}, {"input_ids": ids, "inputs_embeds": vectors}):
+    for inputs in ({}, {"input_ids": ids, "inputs_embeds": vectors}):
         with pytest.raises(ValueError, match="exactly one of input_ids and inputs_embeds"):
-            model(**given)
+            model(**inputs)
+
+
+def test_vectors_of_one_strand_are_refused_where_two_are_read():
+    model = toy_model("masked_lm", "ps")
+    one_strand = model.get_input_embeddings()(sequences("ps"))
+    with pytest.raises(ValueError, match=r"inputs_embeds are 12 wide, and this model reads 24: of each token the vec"):
+        model(inputs_embeds=one_strand)
 
 
 def test_tokens_that_are_added_or_taken_away_keep_the_complements_of_the_others():

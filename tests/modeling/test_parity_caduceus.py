@@ -84,9 +84,7 @@ def test_pickled_weights_with_their_copies_are_the_same(folder, model, golden, t
     again = AutoModelForMaskedLM.from_pretrained(tmp_path).eval()
     assert torch.equal(run(again, golden["input_ids"]).logits, run(model, golden["input_ids"]).logits)
     body = AutoModel.from_pretrained(tmp_path).eval()
-    torch.testing.assert_close(
-        run(body, golden["input_ids"]).last_hidden_state, golden["last_hidden_state"], **HIDDEN
-    )
+    torch.testing.assert_close(run(body, golden["input_ids"]).last_hidden_state, golden["last_hidden_state"], **HIDDEN)
 
 
 def test_the_state_dict_goes_back_to_the_upstream_keys(folder, model, tmp_path):

@@ -1,4 +1,4 @@
-"""Tiny folders that stand in for Caduceus Ps and Ph and for PlantCaduceus: the published layouts, a few thousand numbers."""
+"""Tiny folders that stand in for Caduceus Ps and Ph and for PlantCaduceus, in the published layouts."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from hf_dnalm.modeling.modeling_caduceus import (
     CaduceusForTokenClassification,
     CaduceusModel,
 )
+from hf_dnalm.tokenization import NucleotideTokenizer, build_nucleotide_tokenizer
 
 Layout = Literal["ps", "ph", "plant"]
 
@@ -73,6 +74,11 @@ def toy_model(
             else:
                 parameter.data = 1 + 0.2 * torch.randn_like(parameter)
     return model.eval()
+
+
+def toy_tokenizer(layout: Layout = "ps") -> NucleotideTokenizer:
+    """The tokenizer of the toy's folder."""
+    return build_nucleotide_tokenizer("gpn" if layout == "plant" else "caduceus", model_max_length=1024)
 
 
 def stored(model: torch.nn.Module) -> dict[str, torch.Tensor]:
