@@ -17,6 +17,7 @@ from hf_dnalm import (
     AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
+    AutoTokenizer,
 )
 from hf_dnalm.checkpoints import find_checkpoint, find_passport, passport_of_family
 from hf_dnalm.modeling.configuration_caduceus import CaduceusConfig
@@ -243,3 +244,22 @@ def test_the_config_is_ours_with_the_tokenizers_padding(upstream, layout):
     config = AutoConfig.from_pretrained(upstream)
     assert type(config) is CaduceusConfig
     assert config.pad_token_id == (0 if layout == "plant" else 4)
+
+
+def test_the_tokenizers_come_with_the_folders(tmp_path):
+    caduceus = AutoTokenizer.from_pretrained(write_upstream(tmp_path / "ps", "ps"))
+    assert caduceus("ACgtnR").input_ids == [7, 8, 9, 10, 11, 6, 1]
+    assert (caduceus.pad_token_id, caduceus.mask_token_id) == (4, 3)
+    plant = AutoTokenizer.from_pretrained(write_upstream(tmp_path / "plant", "plant"))
+    assert plant("ACgtnR").input_ids == [3, 4, 5, 6, 2, 2]
+    assert (plant.pad_token_id, plant.mask_token_id) == (0, 1)
+
+
+@pytest.mark.parametrize("name", ["caduceus_ph", "caduceus_ps"])
+def test_the_tokenizer_gives_the_ids_that_the_reference_numbers_were_made_from(shared, name):
+    folder = shared / "goldens" / name
+    golden = load_file(folder / "golden.safetensors")
+    sequences = json.loads((folder / "sequences.json").read_text())
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert tokenizer(sequences).input_ids == golden["input_ids_special"].tolist()
+    assert tokenizer(sequences, add_special_tokens=False).input_ids == golden["input_ids"].tolist()

@@ -260,9 +260,10 @@ CADUCEUS = Passport(
         "It runs in plain torch, on CPUs too; the official code needs the CUDA package mamba_ssm. Its scan is used on "
         "a GPU where it is installed (`scan` in the config: `auto`, `torch`, `mamba_ssm`).",
         "The projections in and out of the two directions are one tensor each. The official code ties them after "
-        "loading, which transformers 5 undoes: half of the model is then random.",
+        "loading, which transformers 5 undoes: those of the second direction are then random.",
         "An attention mask is read: padding on either side, or anywhere, changes no result. The official code has no "
         "masks, and padding takes part.",
+        "The tokenizer pads on the right unless `padding_side` says otherwise; Caduceus' official one pads on the left.",
         "Labels of a masked language model are -100 where nothing is asked; the official code fails on labels.",
         "Complements are looked up by token id, also where saving has sorted their table as text.",
         "Outputs are transformers' own. `hidden_states` holds, as in the official code, the embeddings, what each "
@@ -275,7 +276,9 @@ CADUCEUS = Passport(
         "all tokens at once.",
     ),
     reading=(
-        "Every nucleotide is one token. Vectors of a Ps, PlantCaduceus included, are twice as wide as those of one "
+        "Every nucleotide is one token, in lower case or upper. Caduceus sets `[SEP]` behind a sequence unless "
+        "`add_special_tokens=False` is passed, which is how it was pre-trained; PlantCaduceus sets nothing, and has no "
+        "`N`: it is `[UNK]`. Vectors of a Ps, PlantCaduceus included, are twice as wide as those of one "
         "strand: the second half is the other strand's, with its channels in reverse order."
     ),
     added_tokens="no special tokens",
