@@ -263,7 +263,7 @@ CADUCEUS = Passport(
         "loading, which transformers 5 undoes: those of the second direction are then random.",
         "An attention mask is read: padding on either side, or anywhere, changes no result. The official code has no "
         "masks, and padding takes part.",
-        "The tokenizer pads on the right unless `padding_side` says otherwise; Caduceus' official one pads on the left.",
+        "The tokenizer pads on the right unless `padding_side` says otherwise; Caduceus' own one pads on the left.",
         "Labels of a masked language model are -100 where nothing is asked; the official code fails on labels.",
         "Complements are looked up by token id, also where saving has sorted their table as text.",
         "Outputs are transformers' own. `hidden_states` holds, as in the official code, the embeddings, what each "
