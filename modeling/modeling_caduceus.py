@@ -88,10 +88,18 @@ class CaduceusPreTrainedModel(PreTrainedModel):
         if self.config.complement_ids is not None:
             self.config.complement_ids = complements(self.config.complement_ids, self.config.vocab_size)
         for module in self.modules():
+            if isinstance(module, ReverseComplementEmbedding):
+                module.num_embeddings = self.config.vocab_size
             if isinstance(module, ReverseComplementEmbedding | ReverseComplementHead):
                 ids = torch.tensor(self.config.complement_ids, device=module.complement_map.device)
                 module.complement_map = ids
         return embeddings
+
+    def _get_resized_embeddings(self, old_embeddings: nn.Embedding, *args, **kwargs) -> nn.Embedding:
+        if not isinstance(old_embeddings, ReverseComplementEmbedding):
+            return super()._get_resized_embeddings(old_embeddings, *args, **kwargs)
+        old_embeddings.embedding = super()._get_resized_embeddings(old_embeddings.embedding, *args, **kwargs)
+        return old_embeddings
 
 
 class CaduceusModel(CaduceusPreTrainedModel):
@@ -103,15 +111,10 @@ class CaduceusModel(CaduceusPreTrainedModel):
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
-        embeddings = self.backbone.embeddings.word_embeddings
-        return embeddings.embedding if isinstance(embeddings, ReverseComplementEmbedding) else embeddings
+        return self.backbone.embeddings.word_embeddings
 
     def set_input_embeddings(self, value: nn.Module) -> None:
-        embeddings = self.backbone.embeddings.word_embeddings
-        if isinstance(embeddings, ReverseComplementEmbedding):
-            embeddings.embedding = value
-        else:
-            self.backbone.embeddings.word_embeddings = value
+        self.backbone.embeddings.word_embeddings = value
 
     @merge_with_config_defaults
     @capture_outputs
@@ -141,7 +144,7 @@ class CaduceusModel(CaduceusPreTrainedModel):
         if inputs_embeds is not None and inputs_embeds.shape[-1] != self.config.hidden_size:
             raise ValueError(
                 f"inputs_embeds are {inputs_embeds.shape[-1]} wide, and this model reads {self.config.hidden_size}: of "
-                "each token the vectors on both strands, as its backbone.embeddings(input_ids) gives them."
+                "each token the vectors on both strands, as get_input_embeddings()(input_ids) gives them."
             )
         shape = next(each.shape[:2] for each in (input_ids, inputs_embeds) if each is not None)
         return BaseModelOutput(self.backbone(input_ids, _real_tokens(attention_mask, shape), inputs_embeds))

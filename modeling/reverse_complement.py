@@ -43,15 +43,28 @@ def complements(complement_ids: Sequence[int], vocab_size: int) -> list[int]:
     return [known[i] if i in known and known[i] < vocab_size else i for i in range(vocab_size)]
 
 
-class ReverseComplementEmbedding(nn.Module):
-    """Vectors of tokens and of what stands opposite to them: (b, n) ids → (b, n, 2d)."""
+class ReverseComplementEmbedding(nn.Embedding):
+    """Vectors of tokens and of what stands opposite to them: (b, n) ids → (b, n, 2d).
+
+    To others it is the embedding that it holds under the name of the checkpoints, with vectors twice as wide.
+    """
 
     complement_map: torch.Tensor  # (v,) ids, stored with the weights
+    padding_idx = None
 
     def __init__(self, vocab_size: int, size: int, complement_ids: Sequence[int]):
-        super().__init__()
-        self.embedding: nn.Module = nn.Embedding(vocab_size, size)
+        nn.Module.__init__(self)  # no table of its own
+        self.embedding = nn.Embedding(vocab_size, size)
+        self.num_embeddings, self.embedding_dim = vocab_size, 2 * size
         self.register_buffer("complement_map", torch.tensor(complements(complement_ids, vocab_size)))
+
+    @property
+    def weight(self) -> torch.Tensor:  # type: ignore[override]
+        """(v, d), of one strand."""
+        return self.embedding.weight
+
+    def extra_repr(self) -> str:
+        return f"{self.num_embeddings}, {self.embedding_dim}"
 
     def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
         return from_strands(self.embedding(input_ids), self.embedding(self.complement_map[input_ids].flip(1)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 # Reads one small text file that lies beside config.json (a vocabulary, say); None where there is no such file.
@@ -26,6 +26,7 @@ class Checkpoint:
         trained_on: what the pre-training data were, in words.
         citation: BibTeX.
         auto_class: the Auto class that takes all its weights.
+        branches: revisions of the same repository with a trained task head, and what each predicts.
     """
 
     hub_id: str
@@ -38,6 +39,7 @@ class Checkpoint:
     trained_on: str
     citation: str
     auto_class: str = "AutoModelForMaskedLM"
+    branches: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -75,6 +77,9 @@ class Passport:
             be equal.
         poolers: modules of the body that only a sequence head reads. Where the weights hold none they start untrained
             together with that head; adapters train and save them with it.
+        upstream_classes: official class to the Auto class of ours that takes its weights, where `architectures` tells.
+        renamed_keys: from an upstream config.json, patterns of its tensors' names to ours, where one of its heads bears
+            the name of another.
     """
 
     family: str
@@ -102,6 +107,8 @@ class Passport:
     poolers: tuple[str, ...] = ()
     special_tokens: int = 2
     overlapping: bool = False
+    upstream_classes: Mapping[str, str] = field(default_factory=dict)
+    renamed_keys: Callable[[Mapping[str, Any]], dict[str, str]] = lambda config: {}
 
     def bp_of(self, tokens: int | None, k: int | None) -> int | None:
         """The most bp that so many tokens cover, special tokens counted: every other one full. None where either is."""

@@ -159,7 +159,7 @@ def test_labels_of_a_masked_language_model_are_read():
 def test_vectors_in_place_of_ids_and_neither_or_both(layout):
     model = toy_model("base", layout)
     ids = sequences(layout)
-    vectors = model.backbone.embeddings(ids)
+    vectors = model.get_input_embeddings()(ids)
     assert torch.equal(run(model, inputs_embeds=vectors)[0], run(model, ids)[0])
     for inputs in ({}, {"input_ids": ids, "inputs_embeds": vectors}):
         with pytest.raises(ValueError, match="exactly one of input_ids and inputs_embeds"):
@@ -168,7 +168,7 @@ def test_vectors_in_place_of_ids_and_neither_or_both(layout):
 
 def test_vectors_of_one_strand_are_refused_where_two_are_read():
     model = toy_model("masked_lm", "ps")
-    one_strand = model.get_input_embeddings()(sequences("ps"))
+    one_strand = torch.nn.functional.embedding(sequences("ps"), model.get_input_embeddings().weight)
     with pytest.raises(ValueError, match=r"inputs_embeds are 12 wide, and this model reads 24: of each token the vec"):
         model(inputs_embeds=one_strand)
 

@@ -33,6 +33,13 @@ CLASSES = {
     "token": CaduceusForTokenClassification,
 }
 SHAPE: dict[str, Any] = {"d_model": 12, "n_layer": 2}
+FLAVOURS: dict[str, dict[str, Any]] = {
+    "Ps": {},
+    "Ph": {"rcps": False},
+    "Conjoin": {"rcps": False, "conjoin": True},
+    "Plant": {"residual_in_fp32": True},
+}
+LAYOUTS = ("ps", "ph")
 _PUBLISHED = {
     "ps": "kuleshov-group/caduceus-ps_seqlen-131k_d_model-256_n_layer-16",
     "ph": "kuleshov-group/caduceus-ph_seqlen-1k_d_model-256_n_layer-4_lr-8e-3",
