@@ -196,9 +196,14 @@ def text(facts: dict[str, Any]) -> str:
     line("trained on", facts.get("trained_on"))
     if "context_tokens" in facts:
         bp = facts["context_bp"]
-        kmers = "" if facts["k"] is None else f"{facts['k']}-mers, "
-        tokens = f"{facts['context_tokens']:,} tokens" + ("" if bp is None else f" = {bp:,} bp")
-        line("reads", f"{kmers}up to {tokens}" if facts["limited"] else f"{kmers}any length; pre-trained on {tokens}")
+        words = {None: "", 1: "single nucleotides, "}
+        kmers = words.get(facts["k"], f"{facts['k']}-mers, ")
+        if facts["context_tokens"] is None:
+            line("reads", f"{kmers}any length")
+        else:
+            tokens = f"{facts['context_tokens']:,} tokens" + ("" if bp is None else f" = {bp:,} bp")
+            any_length = f"{kmers}any length; pre-trained on {tokens}"
+            line("reads", f"{kmers}up to {tokens}" if facts["limited"] else any_length)
     if "parameters" in facts:
         full, half = _size(facts["memory_float32"]), _size(facts["memory_bfloat16"])
         line("costs", f"{facts['parameters']:,} parameters: {full} in float32, {half} in bfloat16")

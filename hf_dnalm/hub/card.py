@@ -208,15 +208,17 @@ def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
     return summary
 
 
-def _facts(passport: Passport, parameters: int, k: int | None, vocabulary: int, tokens: int) -> list[tuple[str, str]]:
+def _facts(
+    passport: Passport, parameters: int, k: int | None, vocabulary: int, tokens: int | None
+) -> list[tuple[str, str]]:
     covered = passport.bp_of(tokens, k)
     bp = "" if covered is None else f" = {covered:,} bp"
-    longest = f"{tokens:,} tokens, {passport.added_tokens} included{bp}"
+    longest = "any" if tokens is None else f"{tokens:,} tokens, {passport.added_tokens} included{bp}"
     return [
         ("parameters", f"{parameters:,}"),
         ("memory of the weights", f"{_size(4 * parameters)} in float32, {_size(2 * parameters)} in bfloat16"),
         ("tokens", f"{vocabulary:,}" + ("" if k is None else f", {_words(passport, k)}")),
-        ("longest input", longest if passport.limited else f"any; in pre-training {longest}"),
+        ("longest input", longest if passport.limited or tokens is None else f"any; in pre-training {longest}"),
     ]
 
 
