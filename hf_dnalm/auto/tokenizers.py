@@ -12,7 +12,8 @@ import transformers
 from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
 from hf_dnalm.auto.adapters import base_of
-from hf_dnalm.source import HUB_ARGUMENTS, REMOTE_CODE, Source, without
+from hf_dnalm.checkpoints import find_passport
+from hf_dnalm.source import HUB_ARGUMENTS, REMOTE_CODE, Recognised, Source, without
 from hf_dnalm.tokenization.dna_tokenizer import DnaTokenizer, with_genome_mode
 from hf_dnalm.tokenization.tokenization_dna_bpe import DnaBpeTokenizer, is_dna_bpe, without_limits
 from hf_dnalm.tokenization.tokenization_kmer import KmerTokenizer, kmer_tokenizer_from_vocabulary
@@ -103,7 +104,8 @@ def read_dna_bpe(source: Source, options: dict[str, Any]) -> DnaBpeTokenizer | N
 def read_nucleotides(source: Source, options: dict[str, Any]) -> NucleotideTokenizer | None:
     """The tokenizer over single letters: from a tokenizer.json of them, or by the class that upstream's settings name.
 
-    HyenaDNA's and Caduceus' repositories hold no vocabulary: it stands in the code of their remote tokenizer class.
+    HyenaDNA's and Caduceus' repositories hold no vocabulary: it stands in the code of their remote tokenizer class. The
+    first ones of HyenaDNA hold no file of a tokenizer at all: the model's config says what it reads.
 
     Raises:
         ValueError: upstream's settings list other characters than A, C, G, T, N.
@@ -113,19 +115,31 @@ def read_nucleotides(source: Source, options: dict[str, Any]) -> NucleotideToken
         if not is_nucleotide(tokenizer_json):
             return None
         return _read_backend(NucleotideTokenizer, tokenizer_json, source, options)
-    settings = source.json("tokenizer_config.json") or {}
+    settings = source.json("tokenizer_config.json")
+    scheme, edges = _scheme_of_model(source) if settings is None else _scheme_of_settings(source, settings)
+    if scheme is None:
+        return None
+    limit = (settings or {}).get("model_max_length") or model_limit(source) or VERY_LARGE_INTEGER
+    return reloaded(build_nucleotide_tokenizer(scheme, edges=edges, model_max_length=limit), source, options)
+
+
+def _scheme_of_settings(source: Source, settings: dict[str, Any]) -> tuple[Scheme | None, Edges | None]:
     name = settings.get("tokenizer_class")
     characters = settings.get("characters", [chr(code) for code in settings.get("char_ords", ())])
     if name not in _CHARACTER_TOKENIZERS and not characters:
-        return None
+        return None, None
     if characters and "".join(characters) != "ACGTN":
         raise ValueError(
             f"{source.name}: tokenizer_config.json lists the characters {''.join(characters)!r}; single letters are "
             "read with 'ACGTN' only, in this order."
         )
-    scheme, edges = _CHARACTER_TOKENIZERS.get(name, _LISTED_CHARACTERS)
-    limit = settings.get("model_max_length", VERY_LARGE_INTEGER)
-    return reloaded(build_nucleotide_tokenizer(scheme, edges=edges, model_max_length=limit), source, options)
+    return _CHARACTER_TOKENIZERS.get(name, _LISTED_CHARACTERS)
+
+
+def _scheme_of_model(source: Source) -> tuple[Scheme | None, Edges | None]:
+    contents = None if source.path("vocab.txt") else source.json("config.json")
+    passport = None if contents is None else find_passport(contents, source.text)
+    return ("hyenadna", "sep") if passport is not None and passport.family == "hyenadna" else (None, None)
 
 
 def _read_backend(tokenizer_class: type[T], tokenizer_json: str, source: Source, options: dict[str, Any]) -> T:
@@ -141,6 +155,15 @@ def _read_backend(tokenizer_class: type[T], tokenizer_json: str, source: Source,
         tokenizer = tokenizer_class.from_pretrained(folder, **options)
     tokenizer.name_or_path = source.name
     return tokenizer
+
+
+def model_limit(source: Source) -> int | None:
+    """The longest input in tokens of the model that a tokenizer lies beside; None without one, or without a limit."""
+    contents = source.json("config.json")
+    passport = None if contents is None else find_passport(contents, source.text)
+    if contents is None or passport is None or not passport.limited:
+        return None
+    return passport.context_tokens(Recognised(passport, contents).config(source.name))
 
 
 def reloaded(built: T, source: Source, options: dict[str, Any]) -> T:

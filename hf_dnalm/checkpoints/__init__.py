@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_dnalm.checkpoints.dnabert2 import DNABERT2
+from hf_dnalm.checkpoints.hyenadna import HYENADNA
 from hf_dnalm.checkpoints.nucleotide_transformer import NUCLEOTIDE_TRANSFORMER
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
 
-PASSPORTS: tuple[Passport, ...] = (NUCLEOTIDE_TRANSFORMER, DNABERT2)
+PASSPORTS: tuple[Passport, ...] = (NUCLEOTIDE_TRANSFORMER, DNABERT2, HYENADNA)
 
 __all__ = [
     "PASSPORTS",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 # Reads one small text file that lies beside config.json (a vocabulary, say); None where there is no such file.
@@ -67,6 +67,10 @@ class Passport:
         differences: where our classes differ from the official code, for the model cards.
         reading: what the tokenizer makes of letters, for the model cards; {words} stands for "6-mers".
         added_tokens: the special tokens around a sequence, for the model cards.
+        renamed_keys: patterns of upstream's tensor names to ours, where one of its heads bears the name of another.
+        lightning_file: a file of weights that transformers does not read, where upstream published one: a checkpoint of
+            PyTorch Lightning.
+        lightning_keys: patterns of the tensor names in it to ours, as in `re.sub`, one after another.
         limited: whether the context is a limit; False where longer sequences are read too.
         special_tokens: how many the tokenizer sets around a sequence.
         overlapping: whether a token starts at every base; else each starts where the one before ends.
@@ -96,6 +100,9 @@ class Passport:
     checkpoints: tuple[Checkpoint, ...]
     limited: bool = True
     poolers: tuple[str, ...] = ()
+    renamed_keys: Mapping[str, str] = field(default_factory=dict)
+    lightning_file: str | None = None
+    lightning_keys: Mapping[str, str] = field(default_factory=dict)
     special_tokens: int = 2
     overlapping: bool = False
 
