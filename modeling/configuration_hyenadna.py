@@ -63,8 +63,6 @@ class HyenaDnaConfig(PreTrainedConfig):
     hidden_dropout_prob: float | int = 0.1
     mixer_dropout: float | int = 0.0
     initializer_range: float | int = 0.02
-    bos_token_id: int = 2
-    eos_token_id: int = 1
     pad_token_id: int = 4
     tie_word_embeddings: bool = False
     use_cache: bool = False
@@ -91,9 +89,8 @@ class HyenaDnaConfig(PreTrainedConfig):
                 f"filter_embedding_size is {self.filter_embedding_size}; it must be odd and at least 3: the time, and "
                 "cosines and sines in pairs."
             )
-        for field in ("bos_token_id", "eos_token_id", "pad_token_id"):
-            if not 0 <= getattr(self, field) < self.vocab_size:
-                raise ValueError(f"{field} {getattr(self, field)} is outside of the {self.vocab_size} token ids.")
+        if not 0 <= self.pad_token_id < self.vocab_size:
+            raise ValueError(f"pad_token_id {self.pad_token_id} is outside of the {self.vocab_size} token ids.")
         if self.use_cache:
             raise ValueError("use_cache is True; a HyenaDNA computes each token from the whole sequence, set it False.")
 

@@ -110,6 +110,10 @@ class HyenaDnaFilter(nn.Module):
         return super()._apply(moved, recurse)
 
 
+class HyenaDnaReturn(nn.Linear):
+    """The projection back into the residual stream; a class of its own, as its weights start smaller than others."""
+
+
 class HyenaDnaMixer(nn.Module):
     """Carries information along the sequence, in place of attention: a gated long convolution."""
 
@@ -122,7 +126,7 @@ class HyenaDnaMixer(nn.Module):
         )
         self.filter_fn = HyenaDnaFilter(config)
         self.dropout = nn.Dropout(config.mixer_dropout)
-        self.out_proj = nn.Linear(d, d)
+        self.out_proj = HyenaDnaReturn(d, d)
 
     def forward(self, hidden_states: torch.Tensor, order: TokenOrder | None) -> torch.Tensor:
         """(b, n, d) → (b, n, d); every token hears itself and those that are read before it."""
@@ -167,7 +171,7 @@ class HyenaDnaFeedForward(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.fc1 = nn.Linear(config.hidden_size, config.intermediate_size)
-        self.fc2 = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.fc2 = HyenaDnaReturn(config.intermediate_size, config.hidden_size)
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
         tokens_at_a_time = max(1, _NUMBERS_AT_A_TIME // (len(hidden_states) * self.fc1.out_features))

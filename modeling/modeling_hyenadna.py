@@ -28,11 +28,10 @@ from .configuration_hyenadna import HyenaDnaConfig
 from .layers_hyenadna import (
     HyenaDnaBackbone,
     HyenaDnaDecay,
-    HyenaDnaFeedForward,
     HyenaDnaFilter,
     HyenaDnaFinalNorm,
     HyenaDnaLayer,
-    HyenaDnaMixer,
+    HyenaDnaReturn,
     HyenaDnaSine,
     HyenaDnaTime,
 )
@@ -70,10 +69,9 @@ class HyenaDnaPreTrainedModel(PreTrainedModel):
             init.constant_(module.freq, self.config.filter_frequency)
         elif isinstance(module, HyenaDnaFilter):
             init.normal_(module.bias)
-        elif isinstance(module, HyenaDnaMixer | HyenaDnaFeedForward):
-            last = module.out_proj if isinstance(module, HyenaDnaMixer) else module.fc2
-            # As in GPT-2: so that the sum of all layers starts no larger than one of them.
-            init.normal_(last.weight, std=self.config.initializer_range * (2 * self.config.num_hidden_layers) ** -0.5)
+        elif isinstance(module, HyenaDnaReturn):
+            # As in GPT-2: so that the sum of all layers, two branches each, starts no larger than one of them.
+            init.normal_(module.weight, std=self.config.initializer_range * (2 * self.config.num_hidden_layers) ** -0.5)
 
 
 class HyenaDnaModel(HyenaDnaPreTrainedModel):

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -20,12 +20,17 @@ from hf_dnalm.checkpoints import Passport
 from hf_dnalm.source import Source
 
 _MODEL = "model."  # what Lightning's module calls the model that it trains
+# What unpickling raises on damaged bytes, by Python's documentation of it and by trial.
+_DAMAGE = (pickle.UnpicklingError, AttributeError, EOFError, IndexError, KeyError, TypeError, ValueError)
 _STANDARD = ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json", "pytorch_model.bin.index.json")
 
 
 @contextmanager
-def readable_weights(source: Source, passport: Passport) -> Iterator[str]:
+def readable_weights(source: Source, passport: Passport, config: Any) -> Iterator[str]:
     """What transformers can load the weights from: the source, or a folder with those of its Lightning checkpoint.
+
+    Args:
+        config: of the model, which goes into that folder too.
 
     Raises:
         ValueError: the checkpoint is damaged, or holds no model.
@@ -40,6 +45,7 @@ def readable_weights(source: Source, passport: Passport) -> Iterator[str]:
             key = re.sub(pattern, name, key)
         weights[key] = tensor.contiguous().clone()  # one tensor may stand there under several names
     with tempfile.TemporaryDirectory() as folder:
+        config.save_pretrained(folder)
         save_file(weights, Path(folder, "model.safetensors"), {"format": "pt"})
         yield folder
 
@@ -58,7 +64,7 @@ def lightning_weights(path: str) -> dict[str, torch.Tensor]:
     try:
         # weights_only=True would refuse the whole file for such objects; the unpickler below lets no other name in.
         contents = torch.load(path, map_location="cpu", weights_only=False, pickle_module=_TENSORS_ALONE)
-    except (pickle.UnpicklingError, EOFError, KeyError, RuntimeError, AttributeError, TypeError) as error:
+    except (*_DAMAGE, RuntimeError) as error:
         raise ValueError(f"{path}: the weights cannot be read, cut short or damaged ({error}).") from error
     state = contents.get("state_dict") if isinstance(contents, dict) else None
     state = state if isinstance(state, dict) else {}
@@ -108,4 +114,6 @@ class _Unpickler(pickle.Unpickler):
         return _ALLOWED.get((module, name), _Inert)
 
 
-_TENSORS_ALONE = SimpleNamespace(Unpickler=_Unpickler)  # what torch.load asks of a pickle module
+# What torch.load asks of a pickle module.
+_TENSORS_ALONE = ModuleType("tensors_alone")
+_TENSORS_ALONE.Unpickler = _Unpickler  # type: ignore[attr-defined]

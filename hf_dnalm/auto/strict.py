@@ -26,7 +26,7 @@ def load_strictly(
     """
     ignore_mismatched = kwargs.pop("ignore_mismatched_sizes", False)
     try:
-        with no_load_report(), readable_weights(source, passport) as weights:
+        with no_load_report(), readable_weights(source, passport, kwargs["config"]) as weights:
             if weights != source.name:
                 kwargs = without(kwargs, *HUB_ARGUMENTS)
             model, info = load(weights, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs)
