@@ -64,7 +64,7 @@ class Recognised(NamedTuple):
     def renamed_keys(self) -> dict[str, str]:
         """Patterns of the stored tensors' names to the names that our models give them; empty for what we wrote."""
         own = self.contents.get("model_type") == self.passport.model_type
-        return {} if own else dict(self.passport.renamed_keys)
+        return {} if own else self.passport.renamed_keys(self.contents)
 
     def renamed(self, weight_names: Collection[str]) -> list[str]:
         """The names that our models give to stored tensors."""
@@ -82,6 +82,9 @@ class Recognised(NamedTuple):
         architectures = self.contents.get("architectures") or ()
         for auto_class, reference in auto_map(self.passport).items():
             if reference.rpartition(".")[2] in architectures:
+                return auto_class
+        for upstream, auto_class in self.passport.upstream_classes.items():
+            if upstream in architectures:
                 return auto_class
         if weight_names is None:
             return next((name for name in auto_map(self.passport) if name.endswith("LM")), "AutoModel")

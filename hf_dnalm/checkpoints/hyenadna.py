@@ -217,6 +217,8 @@ def _checkpoint(
     )
 
 
+_ONE_FREQUENCY = {r"implicit_filter\.\d+\.freq": "implicit_filter.1.freq"}
+
 HYENADNA = Passport(
     family="hyenadna",
     title=_TITLE,
@@ -228,12 +230,17 @@ HYENADNA = Passport(
     context_tokens=context_tokens,
     unused_keys=unused_keys,
     # The sines of a filter share their frequencies; files hold them under one name of three, or under all.
-    renamed_keys={r"implicit_filter\.\d+\.freq": "implicit_filter.1.freq"},
+    renamed_keys=lambda config: dict(_ONE_FREQUENCY),
     lightning_file="weights.ckpt",
     lightning_keys={
         r"^backbone\.": "hyena.backbone.",
         r"\.(mixer|mlp)\.layer\.": r".\1.",  # where it was trained with gradient checkpointing
-        r"implicit_filter\.\d+\.freq": "implicit_filter.1.freq",
+        **_ONE_FREQUENCY,
+    },
+    upstream_classes={
+        "HyenaDNAModel": "AutoModel",
+        "HyenaDNAForCausalLM": "AutoModelForCausalLM",
+        "HyenaDNAForSequenceClassification": "AutoModelForSequenceClassification",
     },
     heads={
         "AutoModelForCausalLM": "lm_head.",

@@ -26,6 +26,7 @@ class Checkpoint:
         trained_on: what the pre-training data were, in words.
         citation: BibTeX.
         auto_class: the Auto class that takes all its weights.
+        branches: revisions of the same repository with a trained task head, and what each predicts.
     """
 
     hub_id: str
@@ -38,6 +39,7 @@ class Checkpoint:
     trained_on: str
     citation: str
     auto_class: str = "AutoModelForMaskedLM"
+    branches: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -67,15 +69,17 @@ class Passport:
         differences: where our classes differ from the official code, for the model cards.
         reading: what the tokenizer makes of letters, for the model cards; {words} stands for "6-mers".
         added_tokens: the special tokens around a sequence, for the model cards.
-        renamed_keys: patterns of upstream's tensor names to ours, where one of its heads bears the name of another.
-        lightning_file: a file of weights that transformers does not read, where upstream published one: a checkpoint of
-            PyTorch Lightning.
-        lightning_keys: patterns of the tensor names in it to ours, as in `re.sub`, one after another.
         limited: whether the context is a limit; False where longer sequences are read too.
         special_tokens: how many the tokenizer sets around a sequence.
         overlapping: whether a token starts at every base; else each starts where the one before ends.
         poolers: modules of the body that only a sequence head reads. Where the weights hold none they start untrained
             together with that head; adapters train and save them with it.
+        upstream_classes: official class to the Auto class of ours that takes its weights, where `architectures` tells.
+        renamed_keys: from an upstream config.json, patterns of its tensors' names to ours, where one of its heads bears
+            the name of another.
+        lightning_file: a file of weights that transformers does not read, where upstream published one: a checkpoint of
+            PyTorch Lightning.
+        lightning_keys: patterns of the tensor names in it to ours, as in `re.sub`, one after another.
     """
 
     family: str
@@ -100,11 +104,12 @@ class Passport:
     checkpoints: tuple[Checkpoint, ...]
     limited: bool = True
     poolers: tuple[str, ...] = ()
-    renamed_keys: Mapping[str, str] = field(default_factory=dict)
-    lightning_file: str | None = None
-    lightning_keys: Mapping[str, str] = field(default_factory=dict)
     special_tokens: int = 2
     overlapping: bool = False
+    upstream_classes: Mapping[str, str] = field(default_factory=dict)
+    renamed_keys: Callable[[Mapping[str, Any]], dict[str, str]] = lambda config: {}
+    lightning_file: str | None = None
+    lightning_keys: Mapping[str, str] = field(default_factory=dict)
 
     def bp_of(self, tokens: int, k: int | None) -> int | None:
         """The most bp that so many tokens cover, special tokens counted: every other one full. None without a k."""
