@@ -89,7 +89,9 @@ class HyenaDnaFilter(nn.Module):
     def forward(self, n: int) -> torch.Tensor:
         """The filters before they decay, (n, d) float32."""
         with torch.autocast(self.bias.device.type, enabled=False):
-            hidden = self.pos_emb.z[0, :n].float()
+            # A copy, as products depend in their last digit on where a file has put a tensor in memory, and three sines
+            # of ten times their input make a thousand of it.
+            hidden = self.pos_emb.z[0, :n].float().clone()
             *inner, last = [self.implicit_filter[name] for name in sorted(self.implicit_filter, key=int) if name != "1"]
             for layer in inner:
                 hidden = self.implicit_filter["1"](layer(hidden))

@@ -217,7 +217,7 @@ def _checkpoint(
     )
 
 
-_ONE_FREQUENCY = {r"implicit_filter\.\d+\.freq": "implicit_filter.1.freq"}
+_ONE_FREQUENCY = {r"implicit_filter\.(?!1\.)\d+\.freq": "implicit_filter.1.freq"}
 
 HYENADNA = Passport(
     family="hyenadna",
