@@ -60,9 +60,8 @@ class HyenaDnaPreTrainedModel(PreTrainedModel):
             init.ones_(module.weight)
             init.zeros_(module.bias)
         elif isinstance(module, HyenaDnaTime):
-            z, t = module.initial_values()
-            init.copy_(module.z, z)
-            init.copy_(module.t, t)
+            init.copy_(module.z, module.initial_z())
+            init.copy_(module.t, module.initial_t())
         elif isinstance(module, HyenaDnaDecay):
             init.copy_(module.deltas, module.initial_deltas())
         elif isinstance(module, HyenaDnaSine):
@@ -161,6 +160,7 @@ class HyenaDnaForCausalLM(HyenaDnaPreTrainedModel, GenerationMixin):
         attention_mask: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
+        shift_labels: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
         logits_to_keep: int | torch.Tensor = 0,
         **kwargs,
@@ -169,6 +169,7 @@ class HyenaDnaForCausalLM(HyenaDnaPreTrainedModel, GenerationMixin):
 
         Args:
             labels: (b, n), the input ids themselves: they are shifted here. -100 where nothing is asked.
+            shift_labels: (b, n), the next token of each in place of `labels`, where a sequence is spread over devices.
             logits_to_keep: only of so many last tokens, or of these positions; 0 for all.
         """
         outputs = self.hyena(input_ids, attention_mask, inputs_embeds, **kwargs)
@@ -177,7 +178,7 @@ class HyenaDnaForCausalLM(HyenaDnaPreTrainedModel, GenerationMixin):
             hidden_states = hidden_states[:, logits_to_keep]
         elif logits_to_keep:
             hidden_states = hidden_states[:, -logits_to_keep:]
-        return causal_lm_output(outputs, self.lm_head(hidden_states), labels, num_items_in_batch)
+        return causal_lm_output(outputs, self.lm_head(hidden_states), labels, num_items_in_batch, shift_labels)
 
     def prepare_inputs_for_generation(self, input_ids, attention_mask=None, **kwargs) -> dict:  # type: ignore[override]
         """The whole sequence at every step: there is no cache of what was read before."""

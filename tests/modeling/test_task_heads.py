@@ -116,3 +116,5 @@ def test_a_causal_model_is_asked_for_the_next_token():
     assert output.logits is logits
     assert output.hidden_states is None
     assert causal_lm_output(BaseModelOutput(), logits, None).loss is None
+    shifted = causal_lm_output(BaseModelOutput(), logits, torch.tensor([[0, 0, 0]]), None, torch.tensor([[1, 0, -100]]))
+    assert shifted.loss.item() == pytest.approx(expected)
