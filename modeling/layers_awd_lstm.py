@@ -1,0 +1,190 @@
+"""What an AWD-LSTM is built of: a layer whose recurrent weights are dropped in training, and dropout that is locked.
+
+The parameters bear upstream's names. Source: Merity et al. 2018, https://arxiv.org/abs/1708.02182.
+
+Legend: b sequences, n tokens.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+
+class Order(NamedTuple):
+    """In which order a layer reads the tokens of each sequence: the real ones as they stand, all others behind them.
+
+    So padding, on either side or in between, does not change the state that a real token finds.
+
+    Attributes:
+        real: (b, n), True for real tokens, in the order of the input.
+        reading: (b, n), at each place the number of the token to read there.
+        places: (b, n), for each token the place at which it is read.
+    """
+
+    real: torch.Tensor
+    reading: torch.Tensor
+    places: torch.Tensor
+
+    @classmethod
+    def of(cls, real: torch.Tensor) -> Order:
+        """The order for a mask (b, n) that is True for real tokens.
+
+        Example:
+            >>> Order.of(torch.tensor([[False, True, False, True]])).reading
+            tensor([[1, 3, 0, 2]])
+        """
+        reading = real.int().argsort(dim=1, descending=True, stable=True)
+        return cls(real, reading, reading.argsort(dim=1))
+
+
+def reset_places(is_reset: torch.Tensor, order: Order | None, *, after_first: bool) -> torch.Tensor:
+    """(b, n) in reading order, True for tokens after which the state starts anew.
+
+    Args:
+        is_reset: (b, n), True for reset tokens, in the order of the input.
+        after_first: whether the first token may be one. Upstream looks back from the third token on only.
+    """
+    follows = torch.ones_like(is_reset) if order is None else order.real.gather(1, order.reading)
+    if order is not None:
+        is_reset = is_reset.gather(1, order.reading)
+    # a reset is carried out when the next token is read, so the last token of a sequence keeps its vector
+    places = is_reset & functional.pad(follows[:, 1:], (0, 1))
+    if not after_first:
+        places = functional.pad(places[:, 1:], (1, 0))
+    return places
+
+
+class LockedDropout(nn.Module):
+    """Dropout of the same numbers at every token of a sequence."""
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """(b, n, hidden) → (b, n, hidden)."""
+        if not self.training or not self.p:
+            return hidden_states
+        kept = functional.dropout(torch.ones_like(hidden_states[:, :1]), self.p)
+        return hidden_states * kept
+
+
+class Bias(nn.Module):
+    """The biases of a linear map whose weights stand elsewhere."""
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(size))
+
+
+class AwdLstmLayer(GradientCheckpointingLayer):
+    """One LSTM over the tokens of a sequence, which starts from a state of zeros."""
+
+    def __init__(self, size_in: int, size_out: int, weight_dropout: float):
+        super().__init__()
+        self.size_out = size_out
+        self.weight_dropout = weight_dropout
+        self.weight_raw = nn.Parameter(torch.zeros(4 * size_out, size_out))
+        self.module = nn.ModuleDict({"i2h": nn.Linear(size_in, 4 * size_out), "h2h": Bias(4 * size_out)})
+
+    def forward(
+        self, hidden_states: torch.Tensor, order: Order | None = None, resets: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """(b, n, size_in) → (b, n, size_out), zero for tokens that are not real.
+
+        Args:
+            order: of the real tokens and the others; None where all are real.
+            resets: (b, n), in reading order, True for tokens after which the state starts anew; None where none does.
+        """
+        if order is not None:
+            hidden_states = _gather(hidden_states, order.reading)
+        outputs = self._run(hidden_states, resets)
+        if order is not None:
+            outputs = _gather(outputs, order.places).masked_fill(~order.real[..., None], 0.0)
+        return outputs
+
+    @torch.compiler.disable  # inductor unrolls an LSTM token by token, and has no code for it with gradients
+    def _run(self, hidden_states: torch.Tensor, resets: torch.Tensor | None) -> torch.Tensor:
+        """The LSTM over tokens in reading order, in float32: rounding would pile up in a state of many tokens."""
+        dtype = torch.promote_types(hidden_states.dtype, torch.float32)
+        with torch.autocast(hidden_states.device.type, enabled=False):
+            hidden_states, weights = self._weights(hidden_states, dtype)
+            zeros = hidden_states.new_zeros(1, len(hidden_states), self.size_out)
+            if resets is None:
+                outputs, *_ = _lstm(hidden_states, (zeros, zeros), weights)
+            else:
+                outputs = _run_with_resets(hidden_states, (zeros, zeros), weights, resets)
+        return outputs.to(self.weight_raw.dtype)
+
+    def _weights(self, hidden_states: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """The input and the weights as torch's LSTM takes them, which has the gates in another order."""
+        recurrent = functional.dropout(self.weight_raw, self.weight_dropout, training=self.training)
+        i2h, h2h = self.module["i2h"], self.module["h2h"]
+        if type(i2h) is nn.Linear:
+            weights = [i2h.weight, recurrent, i2h.bias, h2h.bias]
+        else:  # an adapter stands in its place: what it computes goes in as it is
+            hidden_states = i2h(hidden_states)
+            width = len(recurrent)
+            same = torch.eye(width, device=recurrent.device, dtype=recurrent.dtype)
+            weights = [same, recurrent, torch.zeros_like(h2h.bias), h2h.bias]
+        # one piece of memory, as cuDNN wants it
+        flat = torch.cat([_torch_gates(each).to(dtype).flatten() for each in weights])
+        pieces = flat.split([each.numel() for each in weights])
+        return hidden_states.to(dtype), [piece.view_as(each) for piece, each in zip(pieces, weights, strict=True)]
+
+
+State = tuple[torch.Tensor, torch.Tensor]
+
+
+def _lstm(inputs: torch.Tensor, state: State, weights: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    """Outputs (b, n, size_out), and what is left of the state."""
+    return torch.lstm(inputs, state, weights, True, 1, 0.0, False, False, True)
+
+
+def _run_with_resets(
+    inputs: torch.Tensor, state: State, weights: list[torch.Tensor], resets: torch.Tensor
+) -> torch.Tensor:
+    """The LSTM in pieces that end where the state of some sequence starts anew.
+
+    Upstream zeroes the state in place, and so the output of the reset token too.
+    """
+    ends = (resets.any(dim=0).nonzero().flatten() + 1).tolist()
+    pieces = []
+    for start, end in zip([0, *ends], [*ends, inputs.shape[1]], strict=True):
+        output, hidden, cell = _lstm(inputs[:, start:end], state, weights)
+        anew = resets[None, :, end - 1, None]
+        state = (hidden.masked_fill(anew, 0.0), cell.masked_fill(anew, 0.0))
+        pieces.append(output)
+    return torch.cat(pieces, dim=1).masked_fill(resets[..., None], 0.0)
+
+
+def _torch_gates(rows: torch.Tensor) -> torch.Tensor:
+    """Rows in the order input, forget, output, cell → input, forget, cell, output."""
+    input_gate, forget_gate, output_gate, cell_gate = rows.chunk(4)
+    return torch.cat([input_gate, forget_gate, cell_gate, output_gate])
+
+
+def _gather(hidden_states: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+    return hidden_states.gather(1, numbers[..., None].expand(-1, -1, hidden_states.shape[-1]))
+
+
+class AwdLstmStack(nn.Module):
+    """The layers, under the name that the checkpoints give them."""
+
+    def __init__(self, config):
+        super().__init__()
+        dropout = config.weight_dropout_prob
+        self.lstm = nn.ModuleList([AwdLstmLayer(*sizes, dropout) for sizes in config.layer_sizes])
+        self.hidden_dropout = LockedDropout(config.hidden_dropout_prob)
+
+    def forward(self, hidden_states: torch.Tensor, order: Order | None, resets: torch.Tensor | None) -> torch.Tensor:
+        for index, layer in enumerate(self.lstm):
+            if index:
+                hidden_states = self.hidden_dropout(hidden_states)
+            hidden_states = layer(hidden_states, order, resets)
+        return hidden_states
