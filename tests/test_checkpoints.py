@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
@@ -80,7 +81,7 @@ def test_published_counts_are_ours_and_what_upstream_never_uses(name, published)
 )
 def test_context_is_stated_in_tokens_and_bp(name, tokens, bp):
     checkpoint = CHECKPOINTS[name]
-    assert (checkpoint.context_tokens, checkpoint.context_bp) == (tokens, bp)
+    assert (checkpoint.context_tokens, PASSPORT.bp_of(checkpoint.context_tokens, checkpoint.k)) == (tokens, bp)
     assert PASSPORT.context_tokens(on_meta(checkpoint).config) == tokens
 
 
@@ -197,3 +198,12 @@ def test_unused_tensors_are_declared_by_the_kind_of_positions():
     assert not unused("esm.embeddings.position_embeddings.weight", **v1)
     assert not unused("esm.encoder.layer.11.attention.self.rotary_embeddings.inv_freq", **v1)
     assert not unused("esm.encoder.layer.11.attention.self.query.weight", **v2)
+
+
+@pytest.mark.parametrize(
+    ("special_tokens", "overlapping", "tokens", "k", "bp"),
+    [(1, False, 1000, 6, 5994), (2, True, 512, 3, 512), (2, False, 12, 1, 10), (2, False, 512, None, None)],
+)
+def test_tokens_cover_bp_without_the_special_ones(special_tokens, overlapping, tokens, k, bp):
+    passport = dataclasses.replace(PASSPORT, special_tokens=special_tokens, overlapping=overlapping)
+    assert passport.bp_of(tokens, k) == bp

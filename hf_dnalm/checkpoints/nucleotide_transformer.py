@@ -248,6 +248,7 @@ NUCLEOTIDE_TRANSFORMER = Passport(
         "`genome_mode=True` to hf_dnalm's `AutoTokenizer.from_pretrained` to read lower case as upper case and IUPAC "
         "codes as `N`."
     ),
+    special_tokens=1,
     added_tokens="`<cls>`",
     differences=(
         "The official files also store a contact head (and v2 a table of learned positions and the rotary frequencies) "

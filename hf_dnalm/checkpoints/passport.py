@@ -40,11 +40,6 @@ class Checkpoint:
     auto_class: str = "AutoModelForMaskedLM"
 
     @property
-    def context_bp(self) -> int | None:
-        """The longest input in bp: every token a full k-mer, but for the leading <cls>. None without a k."""
-        return None if self.k is None else (self.context_tokens - 1) * self.k
-
-    @property
     def name(self) -> str:
         """The Hub id without its owner."""
         return self.hub_id.rpartition("/")[2]
@@ -73,6 +68,8 @@ class Passport:
         reading: what the tokenizer makes of letters, for the model cards; {words} stands for "6-mers".
         added_tokens: the special tokens around a sequence, for the model cards.
         limited: whether the context is a limit; False where longer sequences are read too.
+        special_tokens: how many the tokenizer sets around a sequence.
+        overlapping: whether a token starts at every base; else each starts where the one before ends.
         poolers: modules of the body that only a sequence head reads. Where the weights hold none they start untrained
             together with that head; adapters train and save them with it.
     """
@@ -99,3 +96,12 @@ class Passport:
     checkpoints: tuple[Checkpoint, ...]
     limited: bool = True
     poolers: tuple[str, ...] = ()
+    special_tokens: int = 2
+    overlapping: bool = False
+
+    def bp_of(self, tokens: int, k: int | None) -> int | None:
+        """The most bp that so many tokens cover, special tokens counted: every other one full. None without a k."""
+        if k is None:
+            return None
+        full = tokens - self.special_tokens
+        return full + k - 1 if self.overlapping else full * k

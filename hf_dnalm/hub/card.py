@@ -200,14 +200,22 @@ def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
 
 
 def _facts(passport: Passport, parameters: int, k: int | None, vocabulary: int, tokens: int) -> list[tuple[str, str]]:
-    bp = "" if k is None else f" = {(tokens - 1) * k:,} bp"
+    covered = passport.bp_of(tokens, k)
+    bp = "" if covered is None else f" = {covered:,} bp"
     longest = f"{tokens:,} tokens, {passport.added_tokens} included{bp}"
     return [
         ("parameters", f"{parameters:,}"),
         ("memory of the weights", f"{_size(4 * parameters)} in float32, {_size(2 * parameters)} in bfloat16"),
-        ("tokens", f"{vocabulary:,}" + ("" if k is None else f", non-overlapping {k}-mers")),
+        ("tokens", f"{vocabulary:,}" + ("" if k is None else f", {_words(passport, k)}")),
         ("longest input", longest if passport.limited else f"any; in pre-training {longest}"),
     ]
+
+
+def _words(passport: Passport, k: int) -> str:
+    """What the words of a vocabulary with a fixed length are."""
+    if k == 1:
+        return "single nucleotides"
+    return f"{'overlapping' if passport.overlapping else 'non-overlapping'} {k}-mers"
 
 
 def _size(n_bytes: int) -> str:

@@ -11,11 +11,13 @@ from huggingface_hub import ModelCard
 from hf_dnalm.checkpoints import PASSPORTS, passport_of_family
 from hf_dnalm.hub import render_card, render_checkpoint_card, write_checkpoint_cards
 from hf_dnalm.hub.card import PIPELINES
+from hf_dnalm.modeling.configuration_nucleotide_transformer import AUTO_MAP
 from tests.toys.nucleotide_transformer import toy_config, toy_model, toy_tokenizer
 
 CARDS = Path(__file__).resolve().parents[2] / "hub_cards"
 PASSPORT = passport_of_family("nucleotide_transformer")
 CHECKPOINTS = [(passport, checkpoint) for passport in PASSPORTS for checkpoint in passport.checkpoints]
+WORDS = {"nucleotide_transformer": "non-overlapping {}-mers"}
 REWRITE = "make cards"
 
 
@@ -41,7 +43,8 @@ def test_cards_hold_valid_metadata_and_the_facts(passport, checkpoint):
     assert data["license"] == passport.licence
     assert data["base_model"] == checkpoint.hub_id
     assert (data["library_name"], data["pipeline_tag"]) == ("transformers", PIPELINES[checkpoint.auto_class])
-    of_kmers = [] if checkpoint.k is None else [f"{checkpoint.context_bp:,} bp", f"non-overlapping {checkpoint.k}-mers"]
+    bp = passport.bp_of(checkpoint.context_tokens, checkpoint.k)
+    of_kmers = [] if checkpoint.k is None else [f"{bp:,} bp", WORDS[passport.family].format(checkpoint.k)]
     for fact in [
         checkpoint.citation,
         f"{checkpoint.parameters:,}",
@@ -70,7 +73,7 @@ def test_the_examples_on_the_cards_run(passport, checkpoint, tmp_path):
 
 @pytest.mark.parametrize("head", ["base", "masked_lm", "sequence", "token"])
 def test_cards_of_exports_fit_their_head_and_run(head, tmp_path):
-    auto_class = dict(zip(["base", "masked_lm", "sequence", "token"], PIPELINES, strict=True))[head]
+    auto_class = list(AUTO_MAP)[1 + ["base", "masked_lm", "sequence", "token"].index(head)]
     model = toy_model(head, num_labels=3, problem_type="single_label_classification")
     model.save_pretrained(tmp_path)
     toy_tokenizer().save_pretrained(tmp_path)
