@@ -34,7 +34,6 @@ class AwdLstmConfig(PreTrainedConfig):
         reset_after_first_token: whether that holds for the first token of a sequence too, which upstream passes over.
         classifier_pooling: what a sequence head reads: "mean" or "max" over all real tokens, or the "last" of them, the
             only one whose vector depends on all others.
-        max_position_embeddings: tokens of the sequences that the family is listed with. It limits nothing.
 
     Raises:
         ValueError: a shape that cannot be built, or a pooling that does not exist.
@@ -57,7 +56,6 @@ class AwdLstmConfig(PreTrainedConfig):
     reset_token_id: int | None = None
     reset_after_first_token: bool = False
     initializer_range: float | int = 0.02
-    max_position_embeddings: int = 512
     pad_token_id: int = 0
     mask_token_id: int = 1
     tie_word_embeddings: bool = True

@@ -43,7 +43,6 @@ class GpnConfig(PreTrainedConfig):
         mlm_head_transform: whether that head has a hidden layer.
         classifier_pooling: what a sequence head reads: "mean" (as upstream) or "max" over all real tokens.
         regression_softplus: whether the outputs of a sequence head are made positive.
-        max_position_embeddings: tokens of the sequences of pre-training. It limits nothing: there are no positions.
 
     Raises:
         ValueError: a shape that cannot be built, or a choice that does not exist.
@@ -75,7 +74,6 @@ class GpnConfig(PreTrainedConfig):
     dilation_max: int = 32
     hidden_dropout_prob: float | int = 0.1
     initializer_range: float | int = 0.02
-    max_position_embeddings: int = 512
     pad_token_id: int = 0
     mask_token_id: int = 1
     tie_word_embeddings: bool = False

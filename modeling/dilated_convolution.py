@@ -24,7 +24,7 @@ def dilations(n_layers: int, *, base: int, double_every: int, cycle: int, larges
     return [min(largest, base ** ((layer % cycle) // double_every)) for layer in range(n_layers)]
 
 
-def convolve(convolution: nn.Conv1d, hidden_states: torch.Tensor, real: torch.Tensor | None) -> torch.Tensor:
+def convolve(convolution: nn.Module, hidden_states: torch.Tensor, real: torch.Tensor | None) -> torch.Tensor:
     """The convolution of (b, n, channels), which is zero wherever `real` (b, n) is False, as past a sequence's ends.
 
     So what stands in the padding, on either side of a sequence or inside it, never reaches a real token, and a padded

@@ -7,56 +7,32 @@ Legend: b sequences, n tokens.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-
-class Order(NamedTuple):
-    """In which order a layer reads the tokens of each sequence: the real ones as they stand, all others behind them.
-
-    So padding, on either side or in between, does not change the state that a real token finds.
-
-    Attributes:
-        real: (b, n), True for real tokens, in the order of the input.
-        reading: (b, n), at each place the number of the token to read there.
-        places: (b, n), for each token the place at which it is read.
-    """
-
-    real: torch.Tensor
-    reading: torch.Tensor
-    places: torch.Tensor
-
-    @classmethod
-    def of(cls, real: torch.Tensor) -> Order:
-        """The order for a mask (b, n) that is True for real tokens.
-
-        Example:
-            >>> Order.of(torch.tensor([[False, True, False, True]])).reading
-            tensor([[1, 3, 0, 2]])
-        """
-        reading = real.int().argsort(dim=1, descending=True, stable=True)
-        return cls(real, reading, reading.argsort(dim=1))
+from .token_order import TokenOrder
 
 
-def reset_places(is_reset: torch.Tensor, order: Order | None, *, after_first: bool) -> torch.Tensor:
-    """(b, n) in reading order, True for tokens after which the state starts anew.
+def reset_places(
+    is_reset: torch.Tensor, real: torch.Tensor | None, order: TokenOrder | None, *, after_first: bool
+) -> torch.Tensor:
+    """(b, n) as the tokens are read, True for those after which the state starts anew.
 
     Args:
-        is_reset: (b, n), True for reset tokens, in the order of the input.
+        is_reset: (b, n), True for reset tokens, by position.
+        real: (b, n), True for real tokens, by position; None, with `order`, where all are real.
         after_first: whether the first token may be one. Upstream looks back from the third token on only.
     """
-    follows = torch.ones_like(is_reset) if order is None else order.real.gather(1, order.reading)
-    if order is not None:
-        is_reset = is_reset.gather(1, order.reading)
+    follows = torch.ones_like(is_reset)
+    if order is not None and real is not None:
+        is_reset, follows = order.read(is_reset), order.read(real)
     # a reset is carried out when the next token is read, so the last token of a sequence keeps its vector
     places = is_reset & functional.pad(follows[:, 1:], (0, 1))
-    if not after_first:
-        places = functional.pad(places[:, 1:], (1, 0))
-    return places
+    return places if after_first else functional.pad(places[:, 1:], (1, 0))
 
 
 class LockedDropout(nn.Module):
@@ -93,24 +69,28 @@ class AwdLstmLayer(GradientCheckpointingLayer):
         self.module = nn.ModuleDict({"i2h": nn.Linear(size_in, 4 * size_out), "h2h": Bias(4 * size_out)})
 
     def forward(
-        self, hidden_states: torch.Tensor, order: Order | None = None, resets: torch.Tensor | None = None
+        self,
+        hidden_states: torch.Tensor,
+        real: torch.Tensor | None = None,
+        order: TokenOrder | None = None,
+        resets: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """(b, n, size_in) → (b, n, size_out), zero for tokens that are not real.
 
         Args:
-            order: of the real tokens and the others; None where all are real.
-            resets: (b, n), in reading order, True for tokens after which the state starts anew; None where none does.
+            real: (b, n), True for real tokens; None, with `order`, where all are real.
+            order: the real tokens as they stand, all others behind them: so padding, on either side or in between, does
+                not change the state that a real token finds.
+            resets: (b, n), as the tokens are read, True for those after which the state starts anew; None: none does.
         """
-        if order is not None:
-            hidden_states = _gather(hidden_states, order.reading)
-        outputs = self._run(hidden_states, resets)
-        if order is not None:
-            outputs = _gather(outputs, order.places).masked_fill(~order.real[..., None], 0.0)
-        return outputs
+        if order is None or real is None:
+            return self._run(hidden_states, resets)
+        outputs = order.restore(self._run(order.read(hidden_states), resets))
+        return outputs.masked_fill(~real[..., None], 0.0)
 
     @torch.compiler.disable  # inductor unrolls an LSTM token by token, and has no code for it with gradients
     def _run(self, hidden_states: torch.Tensor, resets: torch.Tensor | None) -> torch.Tensor:
-        """The LSTM over tokens in reading order, in float32: rounding would pile up in a state of many tokens."""
+        """The LSTM over tokens as they are read, in float32: rounding would pile up in a state of many tokens."""
         dtype = torch.promote_types(hidden_states.dtype, torch.float32)
         with torch.autocast(hidden_states.device.type, enabled=False):
             hidden_states, weights = self._weights(hidden_states, dtype)
@@ -124,11 +104,12 @@ class AwdLstmLayer(GradientCheckpointingLayer):
     def _weights(self, hidden_states: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """The input and the weights as torch's LSTM takes them, which has the gates in another order."""
         recurrent = functional.dropout(self.weight_raw, self.weight_dropout, training=self.training)
-        i2h, h2h = self.module["i2h"], self.module["h2h"]
+        i2h: Any = self.module["i2h"]
+        h2h: Any = self.module["h2h"]
         if type(i2h) is nn.Linear:
             weights = [i2h.weight, recurrent, i2h.bias, h2h.bias]
         else:  # an adapter stands in its place: what it computes goes in as it is
-            hidden_states = i2h(hidden_states)
+            hidden_states = i2h(hidden_states.to(recurrent.dtype))
             width = len(recurrent)
             same = torch.eye(width, device=recurrent.device, dtype=recurrent.dtype)
             weights = [same, recurrent, torch.zeros_like(h2h.bias), h2h.bias]
@@ -169,22 +150,24 @@ def _torch_gates(rows: torch.Tensor) -> torch.Tensor:
     return torch.cat([input_gate, forget_gate, cell_gate, output_gate])
 
 
-def _gather(hidden_states: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
-    return hidden_states.gather(1, numbers[..., None].expand(-1, -1, hidden_states.shape[-1]))
-
-
 class AwdLstmStack(nn.Module):
     """The layers, under the name that the checkpoints give them."""
 
     def __init__(self, config):
         super().__init__()
         dropout = config.weight_dropout_prob
-        self.lstm = nn.ModuleList([AwdLstmLayer(*sizes, dropout) for sizes in config.layer_sizes])
+        self.lstm = nn.ModuleList([AwdLstmLayer(*sizes, weight_dropout=dropout) for sizes in config.layer_sizes])
         self.hidden_dropout = LockedDropout(config.hidden_dropout_prob)
 
-    def forward(self, hidden_states: torch.Tensor, order: Order | None, resets: torch.Tensor | None) -> torch.Tensor:
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        real: torch.Tensor | None,
+        order: TokenOrder | None,
+        resets: torch.Tensor | None,
+    ) -> torch.Tensor:
         for index, layer in enumerate(self.lstm):
             if index:
                 hidden_states = self.hidden_dropout(hidden_states)
-            hidden_states = layer(hidden_states, order, resets)
+            hidden_states = layer(hidden_states, real, order, resets)
         return hidden_states

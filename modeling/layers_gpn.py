@@ -94,7 +94,7 @@ class PostNormLayer(GpnLayer):
 
 
 class PreNormLayer(GpnLayer):
-    """A convolution with a linear map behind it, then a feed-forward map; each reads normalised states, and is added."""
+    """A convolution with a linear map behind it, then a feed-forward map; each reads normalised states and is added."""
 
     def __init__(self, config, index: int):
         super().__init__()

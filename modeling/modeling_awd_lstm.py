@@ -23,10 +23,11 @@ from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
 from .configuration_awd_lstm import AwdLstmConfig
-from .layers_awd_lstm import AwdLstmLayer, AwdLstmStack, Bias, LockedDropout, Order, reset_places
+from .layers_awd_lstm import AwdLstmLayer, AwdLstmStack, Bias, LockedDropout, reset_places
 from .pooling import pool
 from .task_heads import causal_lm_output, classifier_dropout, sequence_output, token_output
 from .token_mask import real_tokens
+from .token_order import TokenOrder, token_orders
 
 
 class AwdLstmPreTrainedModel(PreTrainedModel):
@@ -92,13 +93,15 @@ class AwdLstmModel(AwdLstmPreTrainedModel):
             raise ValueError("pass exactly one of input_ids and inputs_embeds.")
         embeddings = self.embedding(input_ids) if inputs_embeds is None else inputs_embeds
         real = real_tokens(attention_mask, embeddings)
-        order = None if real is None else Order.of(real)
+        order = None if real is None else token_orders(real)[0]
         hidden_states = self.input_dropout(embeddings)
-        hidden_states = self.encoder(hidden_states, order, self._resets(input_ids, order))
+        hidden_states = self.encoder(hidden_states, real, order, self._resets(input_ids, real, order))
         return BaseModelOutput(last_hidden_state=self.output_dropout(hidden_states))
 
-    def _resets(self, input_ids: torch.Tensor | None, order: Order | None) -> torch.Tensor | None:
-        """(b, n) in reading order, True for tokens after which the state starts anew; None without a reset token."""
+    def _resets(
+        self, input_ids: torch.Tensor | None, real: torch.Tensor | None, order: TokenOrder | None
+    ) -> torch.Tensor | None:
+        """(b, n) as the tokens are read, True for those after which the state starts anew; None: no token resets."""
         if self.config.reset_token_id is None:
             return None
         if input_ids is None:
@@ -107,7 +110,7 @@ class AwdLstmModel(AwdLstmPreTrainedModel):
                 "pass input_ids, or set it to None."
             )
         is_reset = input_ids == self.config.reset_token_id
-        return reset_places(is_reset, order, after_first=self.config.reset_after_first_token)
+        return reset_places(is_reset, real, order, after_first=self.config.reset_after_first_token)
 
 
 class AwdLstmForCausalLM(AwdLstmPreTrainedModel, GenerationMixin):
@@ -128,7 +131,9 @@ class AwdLstmForCausalLM(AwdLstmPreTrainedModel, GenerationMixin):
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
         self.decoder = new_embeddings
 
-    def prepare_inputs_for_generation(self, input_ids: torch.Tensor, attention_mask=None, **kwargs) -> dict:
+    def prepare_inputs_for_generation(  # type: ignore[override]  # vectors in place of ids are refused by generate
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **kwargs
+    ) -> dict[str, torch.Tensor | None]:
         """The whole sequence so far: no state is kept between calls."""
         return {"input_ids": input_ids, "attention_mask": attention_mask}
 

@@ -9,6 +9,7 @@ Legend: b sequences, n tokens, v tokens of the vocabulary.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -63,13 +64,9 @@ class GpnModel(GpnPreTrainedModel):
     def __init__(self, config):
         super().__init__(config)
         self.embeddings = GpnEmbeddings(config)
-        layers = gpn_layers(config)
-        if config.block == "post_norm":
-            self.encoder: nn.Module = layers
-            self.ln_f: nn.Module = nn.Identity()
-        else:
-            self.encoder = nn.ModuleDict({"layer": layers})
-            self.ln_f = nn.LayerNorm(config.hidden_size, bias=config.bias)
+        first = config.block == "post_norm"  # the first GPN keeps its layers right in the encoder
+        self.encoder: Any = gpn_layers(config) if first else nn.ModuleDict({"layer": gpn_layers(config)})
+        self.ln_f = nn.Identity() if first else nn.LayerNorm(config.hidden_size, bias=config.bias)
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -103,7 +100,7 @@ class GpnModel(GpnPreTrainedModel):
         real = real_tokens(attention_mask, hidden_states)
         if real is not None:
             hidden_states = hidden_states.masked_fill(~real[..., None], 0.0)
-        for layer in self.encoder if self.config.block == "post_norm" else self.encoder["layer"]:
+        for layer in self.encoder if isinstance(self.encoder, nn.ModuleList) else self.encoder["layer"]:
             hidden_states = layer(hidden_states, real)
         hidden_states = self.ln_f(hidden_states)
         if real is not None:

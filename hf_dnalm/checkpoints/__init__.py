@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hf_dnalm.checkpoints.awd_lstm import AWD_LSTM
 from hf_dnalm.checkpoints.dnabert2 import DNABERT2
+from hf_dnalm.checkpoints.gpn import GPN
 from hf_dnalm.checkpoints.nucleotide_transformer import NUCLEOTIDE_TRANSFORMER
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
 
-PASSPORTS: tuple[Passport, ...] = (NUCLEOTIDE_TRANSFORMER, DNABERT2)
+PASSPORTS: tuple[Passport, ...] = (NUCLEOTIDE_TRANSFORMER, DNABERT2, GPN, AWD_LSTM)
 
 __all__ = [
     "PASSPORTS",

@@ -76,6 +76,7 @@ def _published(passport: Passport, checkpoint: Checkpoint) -> dict[str, Any]:
         "source": checkpoint.hub_id,
         "kind": "published checkpoint",
         "family": passport.family,
+        "download": checkpoint.download,
         "trained_on": checkpoint.trained_on,
         "k": checkpoint.k,
         "vocabulary": checkpoint.config["vocab_size"],
@@ -84,7 +85,7 @@ def _published(passport: Passport, checkpoint: Checkpoint) -> dict[str, Any]:
         "limited": passport.limited,
         **_cost(checkpoint.parameters),
         "heads": [_HEADS[checkpoint.auto_class]] if checkpoint.auto_class in passport.heads else [],
-        "licence": passport.licence,
+        "licence": passport.licence_of(checkpoint),
         "revision": checkpoint.revision,
         "config_checked": checkpoint.config_checked,
         "architecture": {key: checkpoint.config[key] for key in _SIZES if key in checkpoint.config},
@@ -183,6 +184,16 @@ def _size(n_bytes: int) -> str:
     return f"{n_bytes / 2**30:,.2f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:,.1f} MiB"
 
 
+def _reads(facts: dict[str, Any]) -> str:
+    """Which words, and how many of them."""
+    k, tokens, bp = facts["k"], facts["context_tokens"], facts["context_bp"]
+    words = "" if k is None else "single nucleotides, " if k == 1 else f"{k}-mers, "
+    if tokens is None:
+        return f"{words}any length"
+    context = f"{tokens:,} tokens" + ("" if bp is None else f" = {bp:,} bp")
+    return f"{words}up to {context}" if facts["limited"] else f"{words}any length; pre-trained on {context}"
+
+
 def text(facts: dict[str, Any]) -> str:
     """The facts, a line each."""
     lines = [facts["source"], f"  {facts['kind']}"]
@@ -193,12 +204,10 @@ def text(facts: dict[str, Any]) -> str:
 
     line("base model", facts.get("base_model"))
     line("family", facts.get("family"))
+    line("lies at", facts.get("download"))
     line("trained on", facts.get("trained_on"))
     if "context_tokens" in facts:
-        bp = facts["context_bp"]
-        kmers = "" if facts["k"] is None else f"{facts['k']}-mers, "
-        tokens = f"{facts['context_tokens']:,} tokens" + ("" if bp is None else f" = {bp:,} bp")
-        line("reads", f"{kmers}up to {tokens}" if facts["limited"] else f"{kmers}any length; pre-trained on {tokens}")
+        line("reads", _reads(facts))
     if "parameters" in facts:
         full, half = _size(facts["memory_float32"]), _size(facts["memory_bfloat16"])
         line("costs", f"{facts['parameters']:,} parameters: {full} in float32, {half} in bfloat16")
@@ -211,7 +220,8 @@ def text(facts: dict[str, Any]) -> str:
     if "licence_of_published" in facts:
         line("licence", f"{facts['licence_of_published']} where it comes from the family's published weights")
     if facts["kind"] == "published checkpoint":
-        line("revision", facts["revision"] or "main (none is pinned)")
+        if not facts["download"]:
+            line("revision", facts["revision"] or "main (none is pinned)")
         if not facts["config_checked"]:
             lines.append("  Its sizes follow the authors' code; its config.json was not compared with them.")
     else:

@@ -37,7 +37,8 @@ TASK_COLUMNS = ("task", "type", "labels", "metric", "length", "licence")
 def checkpoint_rows() -> list[dict[str, Any]]:
     """One row a checkpoint: plain numbers; `context_tokens` in tokens, special ones counted, `context_bp` in bp.
 
-    `k` and `context_bp` are None where tokens differ in length. `limited` says whether the context is a limit.
+    `k` and `context_bp` are None where tokens differ in length; the context is None where nothing limits it and that of
+    pre-training is not known. `limited` says whether the context is a limit.
     """
     return [
         {
@@ -48,7 +49,7 @@ def checkpoint_rows() -> list[dict[str, Any]]:
             "context_tokens": checkpoint.context_tokens,
             "context_bp": passport.bp_of(checkpoint.context_tokens, checkpoint.k),
             "limited": passport.limited,
-            "licence": passport.licence,
+            "licence": passport.licence_of(checkpoint),
             "revision": checkpoint.revision,
         }
         for passport in PASSPORTS
@@ -89,6 +90,8 @@ def _cell(row: dict[str, Any], column: str) -> str:
     """What a table shows of a row's numbers."""
     if column == "parameters":
         return f"{row['parameters'] / 1e6:,.1f} M"
+    if column == "tokens" and row["context_tokens"] is None:
+        return "any"
     if column == "tokens":
         return f"{row['context_tokens']:,}" + ("" if row["limited"] else "+")
     if column == "context":

@@ -62,7 +62,9 @@ def render_checkpoint_card(passport: Passport, checkpoint: Checkpoint) -> str:
         facts=_facts(
             passport, checkpoint.parameters, checkpoint.k, checkpoint.config["vocab_size"], checkpoint.context_tokens
         ),
-        base_model=checkpoint.hub_id,
+        base_model=None if checkpoint.download else checkpoint.hub_id,
+        licence=passport.licence_of(checkpoint),
+        fetch=_fetch(passport, checkpoint),
         sections=f"## Training data\n\n{checkpoint.trained_on[:1].upper()}{checkpoint.trained_on[1:]}.\n\n",
         citation=checkpoint.citation,
         results=None,
@@ -97,7 +99,7 @@ def render_card(
         summary = _checkpoint_summary(passport, checkpoint)
     else:
         start = "" if base_model is None else f", fine-tuned from [{base_model}](https://huggingface.co/{base_model})"
-        summary = f"A {passport.title} with {_HEAD_WORDS[auto_class]}{start}."
+        summary = f"{_a(passport.title)} with {_HEAD_WORDS[auto_class]}{start}."
     sections = "" if not head else _labels(config)
     if checkpoint is not None:
         sections += f"## Pre-training data\n\n{checkpoint.trained_on[:1].upper()}{checkpoint.trained_on[1:]}.\n\n"
@@ -111,6 +113,7 @@ def render_card(
         k=k,
         facts=_facts(passport, parameters, k, config.vocab_size, passport.context_tokens(config)),
         base_model=base_model,
+        licence=passport.licence if checkpoint is None else passport.licence_of(checkpoint),
         sections=sections + ("" if report is None else _results(report)),
         citation=(passport.checkpoints[0] if checkpoint is None else checkpoint).citation,
         results=report,
@@ -148,12 +151,14 @@ def _fill(
     k: int | None,
     facts: list[tuple[str, str]],
     base_model: str | None,
+    licence: str,
     sections: str,
     citation: str,
     results: Mapping[str, Any] | None,
+    fetch: str = "",
 ) -> str:
     metadata = ModelCardData(
-        license=passport.licence,
+        license=licence,
         library_name="transformers",
         pipeline_tag=PIPELINES[auto_class],
         tags=["biology", "dna", "genomics", passport.family.replace("_", "-")],
@@ -168,29 +173,30 @@ def _fill(
         metadata=metadata.to_yaml(),
         title=title,
         summary=summary,
-        usage=example.format(auto_class=auto_class, name=source, last=last),
+        usage=fetch + example.format(auto_class=auto_class, name=source, last=last),
         auto_class=auto_class,
         repository=repository,
         facts="\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)]),
         reading=passport.reading.format(words="k-mers" if k is None else f"{k}-mers"),
         sections=sections,
         differences="\n".join(f"- {difference}" for difference in passport.differences),
-        licence=f"The published weights of this family, and what is derived from them, are under {passport.licence}.",
+        licence=f"The published weights, and what is derived from them, are under {licence}.",
         citation=citation,
     )
 
 
 def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
-    origin = f"[{checkpoint.hub_id}](https://huggingface.co/{checkpoint.hub_id})"
+    origin = f"[{checkpoint.hub_id}]({checkpoint.download or f'https://huggingface.co/{checkpoint.hub_id}'})"
     commit = " (no commit is pinned)" if checkpoint.revision is None else f" at commit {checkpoint.revision}"
+    commit = "" if checkpoint.download else commit
     summary = (
         f"The weights of {origin}{commit} in a form that today's transformers reads: the numbers of the official code, "
         "safetensors, and a fast tokenizer. "
     )
     if checkpoint.auto_class == "AutoModelForMaskedLM":
-        summary += f"A {passport.title} is a masked language model of DNA."
+        summary += f"{_a(passport.title)} is a masked language model of DNA."
     elif checkpoint.auto_class == "AutoModelForCausalLM":
-        summary += f"A {passport.title} is a causal language model of DNA: each letter is told from those before it."
+        summary += f"{_a(passport.title)} is a causal language model of DNA: each letter is told from those before it."
     else:
         head = _HEAD_WORDS[checkpoint.auto_class]
         summary += f"It is an encoder of DNA on the architecture of {passport.title}, with {head}."
@@ -199,15 +205,33 @@ def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
     return summary
 
 
-def _facts(passport: Passport, parameters: int, k: int | None, vocabulary: int, tokens: int) -> list[tuple[str, str]]:
-    covered = passport.bp_of(tokens, k)
-    bp = "" if covered is None else f" = {covered:,} bp"
-    longest = f"{tokens:,} tokens, {passport.added_tokens} included{bp}"
+def _a(title: str) -> str:
+    return f"{'An' if title.startswith('A') else 'A'} {title}"
+
+
+def _fetch(passport: Passport, checkpoint: Checkpoint) -> str:
+    """How to get files that are in no Hub repository."""
+    if checkpoint.download is None:
+        return ""
+    names = ",".join(("config.json", "pytorch_model.bin", *passport.tokenizer_files))
+    return f"Fetch the files:\n\n```bash\nwget -P {checkpoint.hub_id} {checkpoint.download}/{{{names}}}\n```\n\n"
+
+
+def _facts(
+    passport: Passport, parameters: int, k: int | None, vocabulary: int, tokens: int | None
+) -> list[tuple[str, str]]:
+    if tokens is None:
+        longest = "any"
+    else:
+        covered = passport.bp_of(tokens, k)
+        special = f", {passport.added_tokens} included" if passport.added_tokens else ""
+        longest = f"{tokens:,} tokens{special}" + ("" if covered is None else f" = {covered:,} bp")
+        longest = longest if passport.limited else f"any; in pre-training {longest}"
     return [
         ("parameters", f"{parameters:,}"),
         ("memory of the weights", f"{_size(4 * parameters)} in float32, {_size(2 * parameters)} in bfloat16"),
         ("tokens", f"{vocabulary:,}" + ("" if k is None else f", {_words(passport, k)}")),
-        ("longest input", longest if passport.limited else f"any; in pre-training {longest}"),
+        ("longest input", longest),
     ]
 
 

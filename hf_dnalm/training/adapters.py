@@ -116,12 +116,13 @@ def _adapter_config(
             modules_to_save=head,
         )
     passport = find_passport(model.config.to_dict())
+    targets = _LORA_TARGETS if passport is None else passport.lora_targets
     return LoraConfig(
         task_type=task_type,
         r=rank,
         lora_alpha=alpha,  # type: ignore[arg-type]  # scales by alpha / r, whole or not
         lora_dropout=dropout,
-        target_modules=list(_LORA_TARGETS if passport is None else passport.lora_targets),
+        target_modules=targets if isinstance(targets, str) else list(targets),
         modules_to_save=head,
     )
 

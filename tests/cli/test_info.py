@@ -10,12 +10,12 @@ import pytest
 import torch
 import transformers
 
-from hf_dnalm.checkpoints import PASSPORTS
+from hf_dnalm.checkpoints import passport_of_family
 from hf_dnalm.cli.app import main
 from hf_dnalm.cli.info import describe, run
 from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
-IDS = [checkpoint.hub_id for passport in PASSPORTS for checkpoint in passport.checkpoints if checkpoint.k]
+IDS = [checkpoint.hub_id for checkpoint in passport_of_family("nucleotide_transformer").checkpoints]
 
 
 @pytest.mark.parametrize("hub_id", IDS)
