@@ -7,19 +7,24 @@ from .tokenization_kmer import (
     build_kmer_tokenizer,
     kmer_tokenizer_from_vocabulary,
 )
+from .tokenization_nucleotide import NucleotideTokenizer, build_nucleotide_tokenizer, is_nucleotide, with_edges
 from .vocabulary import check_kmer_vocabulary, kmer_vocabulary, kmer_vocabulary_k, read_vocabulary
 
 __all__ = [
     "DnaBpeTokenizer",
     "DnaTokenizer",
     "KmerTokenizer",
+    "NucleotideTokenizer",
     "build_kmer_tokenizer",
+    "build_nucleotide_tokenizer",
     "check_kmer_vocabulary",
     "is_dna_bpe",
+    "is_nucleotide",
     "kmer_tokenizer_from_vocabulary",
     "kmer_vocabulary",
     "kmer_vocabulary_k",
     "read_vocabulary",
+    "with_edges",
     "with_genome_mode",
     "without_limits",
 ]

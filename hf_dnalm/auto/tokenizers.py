@@ -16,6 +16,13 @@ from hf_dnalm.source import HUB_ARGUMENTS, REMOTE_CODE, Source, without
 from hf_dnalm.tokenization.dna_tokenizer import DnaTokenizer, with_genome_mode
 from hf_dnalm.tokenization.tokenization_dna_bpe import DnaBpeTokenizer, is_dna_bpe, without_limits
 from hf_dnalm.tokenization.tokenization_kmer import KmerTokenizer, kmer_tokenizer_from_vocabulary
+from hf_dnalm.tokenization.tokenization_nucleotide import (
+    Edges,
+    NucleotideTokenizer,
+    Scheme,
+    build_nucleotide_tokenizer,
+    is_nucleotide,
+)
 from hf_dnalm.tokenization.vocabulary import kmer_vocabulary_k, read_vocabulary
 
 T = TypeVar("T", bound=DnaTokenizer)
@@ -90,15 +97,48 @@ def read_dna_bpe(source: Source, options: dict[str, Any]) -> DnaBpeTokenizer | N
     tokenizer_json = source.text("tokenizer.json")
     if tokenizer_json is None or not is_dna_bpe(tokenizer_json):
         return None
+    return _read_backend(DnaBpeTokenizer, without_limits(tokenizer_json), source, options)
+
+
+def read_nucleotides(source: Source, options: dict[str, Any]) -> NucleotideTokenizer | None:
+    """The tokenizer over single letters: from a tokenizer.json of them, or by the class that upstream's settings name.
+
+    HyenaDNA's and Caduceus' repositories hold no vocabulary: it stands in the code of their remote tokenizer class.
+
+    Raises:
+        ValueError: upstream's settings list other characters than A, C, G, T, N.
+    """
+    tokenizer_json = source.text("tokenizer.json")
+    if tokenizer_json is not None:
+        if not is_nucleotide(tokenizer_json):
+            return None
+        return _read_backend(NucleotideTokenizer, tokenizer_json, source, options)
+    settings = source.json("tokenizer_config.json") or {}
+    name = settings.get("tokenizer_class")
+    characters = settings.get("characters", [chr(code) for code in settings.get("char_ords", ())])
+    if name not in _CHARACTER_TOKENIZERS and not characters:
+        return None
+    if characters and "".join(characters) != "ACGTN":
+        raise ValueError(
+            f"{source.name}: tokenizer_config.json lists the characters {''.join(characters)!r}; single letters are "
+            "read with 'ACGTN' only, in this order."
+        )
+    scheme, edges = _CHARACTER_TOKENIZERS.get(name, _LISTED_CHARACTERS)
+    limit = settings.get("model_max_length", VERY_LARGE_INTEGER)
+    return reloaded(build_nucleotide_tokenizer(scheme, edges=edges, model_max_length=limit), source, options)
+
+
+def _read_backend(tokenizer_class: type[T], tokenizer_json: str, source: Source, options: dict[str, Any]) -> T:
+    """A tokenizer over upstream's tokenizer.json, with the settings that lie beside it."""
     with tempfile.TemporaryDirectory() as folder:
-        written = {"tokenizer.json": without_limits(tokenizer_json)}
+        written = {"tokenizer.json": tokenizer_json}
         for name in ("tokenizer_config.json", "special_tokens_map.json"):
             if (text := source.text(name)) is not None:
                 written[name] = text
         for name, text in written.items():
             Path(folder, name).write_text(text, encoding="utf-8")
-        options = {"model_input_names": DnaBpeTokenizer.model_input_names} | options
-        tokenizer = DnaBpeTokenizer.from_pretrained(folder, **options)
+        options = {"model_input_names": tokenizer_class.model_input_names} | options
+        tokenizer = tokenizer_class.from_pretrained(folder, **options)
     tokenizer.name_or_path = source.name
     return tokenizer
 
@@ -112,5 +152,17 @@ def reloaded(built: T, source: Source, options: dict[str, Any]) -> T:
     return tokenizer
 
 
+# The remote classes of upstream's repositories, by what their code does.
+_CHARACTER_TOKENIZERS: dict[str | None, tuple[Scheme, Edges]] = {
+    "HyenaDNATokenizer": ("hyenadna", "sep"),
+    "CaduceusTokenizer": ("caduceus", "sep"),
+}
+# HyenaDNA's first code, which BEND copied, lists its characters in the settings and sets [CLS] too.
+_LISTED_CHARACTERS: tuple[Scheme, Edges] = ("hyenadna", "cls_sep")
+
 # Each reads one kind of vocabulary by its content, and gives None for any other.
-READERS: tuple[Callable[[Source, dict[str, Any]], DnaTokenizer | None], ...] = (read_dna_bpe, read_kmers)
+READERS: tuple[Callable[[Source, dict[str, Any]], DnaTokenizer | None], ...] = (
+    read_nucleotides,
+    read_dna_bpe,
+    read_kmers,
+)
