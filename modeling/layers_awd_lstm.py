@@ -61,8 +61,9 @@ class Bias(nn.Module):
 class AwdLstmLayer(GradientCheckpointingLayer):
     """One LSTM over the tokens of a sequence, which starts from a state of zeros."""
 
-    def __init__(self, size_in: int, size_out: int, weight_dropout: float):
+    def __init__(self, sizes: tuple[int, int], weight_dropout: float):
         super().__init__()
+        size_in, size_out = sizes
         self.size_out = size_out
         self.weight_dropout = weight_dropout
         self.weight_raw = nn.Parameter(torch.zeros(4 * size_out, size_out))
@@ -156,7 +157,7 @@ class AwdLstmStack(nn.Module):
     def __init__(self, config):
         super().__init__()
         dropout = config.weight_dropout_prob
-        self.lstm = nn.ModuleList([AwdLstmLayer(*sizes, weight_dropout=dropout) for sizes in config.layer_sizes])
+        self.lstm = nn.ModuleList([AwdLstmLayer(sizes, dropout) for sizes in config.layer_sizes])
         self.hidden_dropout = LockedDropout(config.hidden_dropout_prob)
 
     def forward(

@@ -126,8 +126,8 @@ AWD_LSTM = Passport(
         "format of the weights.",
     ),
     reading=(
-        "Each of A, C, G and T, in lower or upper case, is one token. Every other character (`N`, IUPAC codes, U, "
-        "gaps) is `[UNK]`."
+        "Each of A, C, G and T, in lower or upper case, is one token. White space is none; every other character "
+        "(`N`, IUPAC codes, U, gaps) is `[UNK]`."
     ),
     added_tokens="",
     special_tokens=0,

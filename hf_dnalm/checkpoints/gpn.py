@@ -232,8 +232,8 @@ GPN = Passport(
         "Outputs hold the hidden states of every layer; gradient checkpointing and bfloat16 work.",
     ),
     reading=(
-        "Each of A, C, G and T, in lower or upper case, is one token. Every other character (`N`, IUPAC codes, U, "
-        "gaps) is `[UNK]`."
+        "Each of A, C, G and T, in lower or upper case, is one token. White space is none; every other character "
+        "(`N`, IUPAC codes, U, gaps) is `[UNK]`."
     ),
     added_tokens="",
     special_tokens=0,
