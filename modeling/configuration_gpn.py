@@ -38,7 +38,8 @@ class GpnConfig(PreTrainedConfig):
         first_kernel_size, rest_kernel_size: tokens that the convolution of the first layer, and of any other, reads.
         dilation_base, dilation_double_every, dilation_cycle, dilation_max: how far apart these tokens are, layer by
             layer: see `dilated_convolution.dilations`.
-        hidden_dropout_prob: dropout of "pre_norm" layers and, where `classifier_dropout` is None, of heads.
+        hidden_dropout_prob: dropout of what each layer adds; upstream has it in "pre_norm" alone.
+        classifier_dropout: dropout of the task heads; None takes `hidden_dropout_prob`.
         tie_word_embeddings: whether the language model's head shares the learned embedding.
         mlm_head_transform: whether that head has a hidden layer.
         classifier_pooling: what a sequence head reads: "mean" (as upstream) or "max" over all real tokens.
@@ -72,14 +73,14 @@ class GpnConfig(PreTrainedConfig):
     dilation_double_every: int = 1
     dilation_cycle: int = 6
     dilation_max: int = 32
-    hidden_dropout_prob: float | int = 0.1
+    hidden_dropout_prob: float | int = 0.0
     initializer_range: float | int = 0.02
     pad_token_id: int = 0
     mask_token_id: int = 1
     tie_word_embeddings: bool = False
     mlm_head_transform: bool = True
     classifier_pooling: str = "mean"
-    classifier_dropout: float | int | None = None
+    classifier_dropout: float | int | None = 0.1
     regression_softplus: bool = False
 
     def __post_init__(self, **kwargs):

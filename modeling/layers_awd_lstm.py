@@ -93,14 +93,16 @@ class AwdLstmLayer(GradientCheckpointingLayer):
     def _run(self, hidden_states: torch.Tensor, resets: torch.Tensor | None) -> torch.Tensor:
         """The LSTM over tokens as they are read, in float32: rounding would pile up in a state of many tokens."""
         dtype = torch.promote_types(hidden_states.dtype, torch.float32)
-        with torch.autocast(hidden_states.device.type, enabled=False):
+        device = hidden_states.device.type
+        written = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.weight_raw.dtype
+        with torch.autocast(device, enabled=False):
             hidden_states, weights = self._weights(hidden_states, dtype)
             zeros = hidden_states.new_zeros(1, len(hidden_states), self.size_out)
             if resets is None:
                 outputs, *_ = _lstm(hidden_states, (zeros, zeros), weights)
             else:
                 outputs = _run_with_resets(hidden_states, (zeros, zeros), weights, resets)
-        return outputs.to(self.weight_raw.dtype)
+        return outputs.to(written)
 
     def _weights(self, hidden_states: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """The input and the weights as torch's LSTM takes them, which has the gates in another order."""

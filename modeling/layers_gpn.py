@@ -50,6 +50,10 @@ class GpnEmbeddings(nn.Module):
 class GpnLayer(GradientCheckpointingLayer):
     """One layer: states (b, n, hidden) → (b, n, hidden), zero where `real` (b, n) is False."""
 
+    def __init__(self, config):
+        super().__init__()
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
     def forward(self, hidden_states: torch.Tensor, real: torch.Tensor | None = None) -> torch.Tensor:
         hidden_states = self.add_to(hidden_states, real)
         return hidden_states if real is None else hidden_states.masked_fill(~real[..., None], 0.0)
@@ -83,21 +87,22 @@ class PostNormLayer(GpnLayer):
     """A convolution, then a linear map; each passes through GELU, is normalised, and is added."""
 
     def __init__(self, config, index: int):
-        super().__init__()
+        super().__init__(config)
         size, bias = config.hidden_size, config.bias
         self.conv = nn.ModuleDict({"1": _convolution(config, index, size), "4": nn.LayerNorm(size, bias=bias)})
         self.ffn = nn.ModuleDict({"0": nn.Linear(size, size, bias=bias), "2": nn.LayerNorm(size, bias=bias)})
 
     def add_to(self, hidden_states: torch.Tensor, real: torch.Tensor | None) -> torch.Tensor:
-        hidden_states = hidden_states + self.conv["4"](gelu(convolve(self.conv["1"], hidden_states, real)))
-        return hidden_states + self.ffn["2"](gelu(self.ffn["0"](hidden_states)))
+        convolved = gelu(convolve(self.conv["1"], hidden_states, real))
+        hidden_states = hidden_states + self.dropout(self.conv["4"](convolved))
+        return hidden_states + self.dropout(self.ffn["2"](gelu(self.ffn["0"](hidden_states))))
 
 
 class PreNormLayer(GpnLayer):
     """A convolution with a linear map behind it, then a feed-forward map; each reads normalised states and is added."""
 
     def __init__(self, config, index: int):
-        super().__init__()
+        super().__init__(config)
         size, inner, bias = config.hidden_size, config.intermediate_size, config.bias
         self.conv = nn.ModuleDict(
             {
@@ -113,7 +118,6 @@ class PreNormLayer(GpnLayer):
                 "3": nn.Linear(inner, size, bias=bias),
             }
         )
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
     def add_to(self, hidden_states: torch.Tensor, real: torch.Tensor | None) -> torch.Tensor:
         convolved = gelu(convolve(self.conv["2"], self.conv["0"](hidden_states), real))
@@ -129,7 +133,7 @@ class ByteNetLayer(GpnLayer):
     """
 
     def __init__(self, config, index: int):
-        super().__init__()
+        super().__init__(config)
         size, bias = config.hidden_size, config.bias
         inner = size // 2 if config.slim else size
         self.layer = nn.ModuleDict(
@@ -146,10 +150,14 @@ class ByteNetLayer(GpnLayer):
     def add_to(self, hidden_states: torch.Tensor, real: torch.Tensor | None) -> torch.Tensor:
         inner = self.layer["2"](gelu(self.layer["0"](hidden_states)))
         inner = convolve(self.layer["6"], gelu(self.layer["3"](inner)), real)
-        return hidden_states + self.layer["10"](gelu(self.layer["8"](inner)))
+        return hidden_states + self.dropout(self.layer["10"](gelu(self.layer["8"](inner))))
 
 
-LAYERS: dict[str, type[GpnLayer]] = {"post_norm": PostNormLayer, "pre_norm": PreNormLayer, "bytenet": ByteNetLayer}
+LAYERS: dict[str, type[PostNormLayer] | type[PreNormLayer] | type[ByteNetLayer]] = {
+    "post_norm": PostNormLayer,
+    "pre_norm": PreNormLayer,
+    "bytenet": ByteNetLayer,
+}
 
 
 def gpn_layers(config) -> nn.ModuleList:

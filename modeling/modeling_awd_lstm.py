@@ -61,6 +61,10 @@ class AwdLstmModel(AwdLstmPreTrainedModel):
         self.output_dropout = LockedDropout(config.dropout_prob)
         self.post_init()
 
+    @property
+    def base_model(self) -> nn.Module:
+        return self  # `encoder`, the name of this model under a head, is here upstream's name of the layers
+
     def get_input_embeddings(self) -> nn.Module:
         return self.embedding
 

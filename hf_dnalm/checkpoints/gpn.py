@@ -147,7 +147,8 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
             needed=("vocab_size", "hidden_size", *_FIRST),
         )
         arguments = {_FIRST.get(key, key): value for key, value in arguments.items()}
-        return arguments | {"rest_kernel_size": arguments["first_kernel_size"], "block": "post_norm"}
+        arguments |= {"rest_kernel_size": arguments["first_kernel_size"], "block": "post_norm"}
+        return _with_dropout(arguments)
     arguments = translated(
         config,
         title="GPN",
@@ -160,7 +161,14 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     if arguments["encoder"] != "bytenet":
         arguments["slim"] = False  # upstream does not read it
     block, embedding = _BLOCKS[arguments.pop("encoder")], _EMBEDDINGS[arguments.pop("embedding")]
-    return arguments | {"block": block, "embedding": embedding}
+    return _with_dropout(arguments | {"block": block, "embedding": embedding})
+
+
+def _with_dropout(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Upstream's one rate is of the task heads, and of the layers in one kind of them alone."""
+    rate = arguments["hidden_dropout_prob"]
+    in_layers = rate if arguments["block"] == "pre_norm" else 0.0
+    return arguments | {"hidden_dropout_prob": in_layers, "classifier_dropout": rate}
 
 
 def context_tokens(config: Any) -> None:
@@ -246,8 +254,8 @@ GPN = Passport(
             config_checked=False,
             parameters=65_880_071,
             k=1,
-            context_tokens=512,
-            trained_on="genomes of Arabidopsis thaliana and seven other Brassicales",
+            context_tokens=None,
+            trained_on="genomes of Arabidopsis thaliana and seven other Brassicales, in windows of 512 bp",
             citation=GPN_CITATION,
         ),
         Checkpoint(
@@ -257,8 +265,8 @@ GPN = Passport(
             config_checked=False,
             parameters=79_002_631,
             k=1,
-            context_tokens=512,
-            trained_on="the genome of Arabidopsis thaliana",
+            context_tokens=None,
+            trained_on="the genome of Arabidopsis thaliana, in windows of 512 bp",
             citation=GPN_CITATION,
         ),
         Checkpoint(
@@ -279,8 +287,8 @@ GPN = Passport(
             config_checked=False,
             parameters=152_189_952,
             k=1,
-            context_tokens=512,
-            trained_on="promoters of animal genomes",
+            context_tokens=None,
+            trained_on="promoters of animal genomes, in windows of 512 bp",
             citation=TRAITGYM_CITATION,
         ),
         Checkpoint(

@@ -97,6 +97,15 @@ OF_EVERY_CONFIG = {
 }
 
 
+def with_article(title: str) -> str:
+    """A family's title as one of its kind.
+
+    >>> with_article("AWD-LSTM"), with_article("GPN")
+    ('an AWD-LSTM', 'a GPN')
+    """
+    return f"{'an' if title.startswith('A') else 'a'} {title}"
+
+
 def translated(
     config: Mapping[str, Any],
     *,
@@ -123,7 +132,7 @@ def translated(
     for key, value in config.items():
         if key in required and value not in required[key]:
             allowed = " or ".join(repr(choice) for choice in required[key])
-            raise ValueError(f"config.json has {key} = {value!r}; a {title} is read with {allowed} only.")
+            raise ValueError(f"config.json has {key} = {value!r}; {with_article(title)} is read with {allowed} only.")
         if key not in required and key not in kept and key not in ignored and not key.startswith("_"):
             raise ValueError(
                 f"config.json has the key {key!r} (= {value!r}), which no {title} has. "
@@ -131,7 +140,7 @@ def translated(
             )
     missing = [key for key in needed if key not in config]
     if missing:
-        raise ValueError(f"config.json states no {', '.join(missing)}; a {title} needs it.")
+        raise ValueError(f"config.json states no {', '.join(missing)}; {with_article(title)} needs it.")
     arguments = {**defaults, **{key: config[key] for key in kept if config.get(key) is not None}}
     dtype = config.get("dtype", config.get("torch_dtype"))
     return arguments | ({} if dtype is None else {"dtype": dtype})

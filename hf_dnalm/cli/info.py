@@ -220,8 +220,8 @@ def text(facts: dict[str, Any]) -> str:
     if "licence_of_published" in facts:
         line("licence", f"{facts['licence_of_published']} where it comes from the family's published weights")
     if facts["kind"] == "published checkpoint":
-        if not facts["download"]:
-            line("revision", facts["revision"] or "main (none is pinned)")
+        on_hub = facts["revision"] or "main (none is pinned)"
+        line("revision", "none: it is in no Hub repository" if facts["download"] else on_hub)
         if not facts["config_checked"]:
             lines.append("  Its sizes follow the authors' code; its config.json was not compared with them.")
     else:

@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> None:
     if not options.tasks:
         print()
         print("context: the longest input; + where longer ones than in pre-training are read too.")
-        print("revision: the commit that was checked and is read; main where none was.")
+        print("revision: the commit that was checked and is read; main where none was; - where it lies elsewhere.")
 
 
 CHECKPOINT_COLUMNS = ("checkpoint", "family", "parameters", "k", "tokens", "context", "licence", "revision")
@@ -51,6 +51,7 @@ def checkpoint_rows() -> list[dict[str, Any]]:
             "limited": passport.limited,
             "licence": passport.licence_of(checkpoint),
             "revision": checkpoint.revision,
+            "download": checkpoint.download,
         }
         for passport in PASSPORTS
         for checkpoint in passport.checkpoints
@@ -99,7 +100,7 @@ def _cell(row: dict[str, Any], column: str) -> str:
     if column == "k":
         return "" if row["k"] is None else str(row["k"])
     if column == "revision":
-        return row["revision"] or "main"
+        return row["revision"] or ("-" if row["download"] else "main")
     if column == "task" and "suite" in row:
         return f"{row['suite']}/{row['task']}"
     if column == "type":

@@ -12,6 +12,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from hf_dnalm.checkpoints import PASSPORTS, Checkpoint, Passport, find_checkpoint
+from hf_dnalm.checkpoints.translation import with_article
 
 PIPELINES = {
     "AutoModel": "feature-extraction",
@@ -65,7 +66,7 @@ def render_checkpoint_card(passport: Passport, checkpoint: Checkpoint) -> str:
         base_model=None if checkpoint.download else checkpoint.hub_id,
         licence=passport.licence_of(checkpoint),
         fetch=_fetch(passport, checkpoint),
-        sections=f"## Training data\n\n{checkpoint.trained_on[:1].upper()}{checkpoint.trained_on[1:]}.\n\n",
+        sections=f"## Training data\n\n{_capitalised(checkpoint.trained_on)}.\n\n",
         citation=checkpoint.citation,
         results=None,
     )
@@ -98,11 +99,12 @@ def render_card(
     if checkpoint is not None and not head:
         summary = _checkpoint_summary(passport, checkpoint)
     else:
+        one = _capitalised(with_article(passport.title))
         start = "" if base_model is None else f", fine-tuned from [{base_model}](https://huggingface.co/{base_model})"
-        summary = f"{_a(passport.title)} with {_HEAD_WORDS[auto_class]}{start}."
+        summary = f"{one} with {_HEAD_WORDS[auto_class]}{start}."
     sections = "" if not head else _labels(config)
     if checkpoint is not None:
-        sections += f"## Pre-training data\n\n{checkpoint.trained_on[:1].upper()}{checkpoint.trained_on[1:]}.\n\n"
+        sections += f"## Pre-training data\n\n{_capitalised(checkpoint.trained_on)}.\n\n"
     return _fill(
         passport,
         title=name,
@@ -167,6 +169,7 @@ def _fill(
         eval_results=None if results is None else _eval_results(auto_class, results),
     )
     last = "logits = outputs.logits  # (2, tokens, vocabulary)\n" if auto_class.endswith("LM") else ""
+    whose = "The published weights of this family" if licence == passport.licence else "These weights"
     example = _PREDICT if auto_class in passport.new_heads else _EMBED
     template = files("hf_dnalm.hub_cards").joinpath("template.md").read_text(encoding="utf-8")
     return Template(template).substitute(
@@ -180,7 +183,7 @@ def _fill(
         reading=passport.reading.format(words="k-mers" if k is None else f"{k}-mers"),
         sections=sections,
         differences="\n".join(f"- {difference}" for difference in passport.differences),
-        licence=f"The published weights, and what is derived from them, are under {licence}.",
+        licence=f"{whose}, and what is derived from them, are under {licence}.",
         citation=citation,
     )
 
@@ -193,10 +196,11 @@ def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
         f"The weights of {origin}{commit} in a form that today's transformers reads: the numbers of the official code, "
         "safetensors, and a fast tokenizer. "
     )
+    one = _capitalised(with_article(passport.title))
     if checkpoint.auto_class == "AutoModelForMaskedLM":
-        summary += f"{_a(passport.title)} is a masked language model of DNA."
+        summary += f"{one} is a masked language model of DNA."
     elif checkpoint.auto_class == "AutoModelForCausalLM":
-        summary += f"{_a(passport.title)} is a causal language model of DNA: each letter is told from those before it."
+        summary += f"{one} is a causal language model of DNA: each letter is told from those before it."
     else:
         head = _HEAD_WORDS[checkpoint.auto_class]
         summary += f"It is an encoder of DNA on the architecture of {passport.title}, with {head}."
@@ -205,8 +209,8 @@ def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
     return summary
 
 
-def _a(title: str) -> str:
-    return f"{'An' if title.startswith('A') else 'A'} {title}"
+def _capitalised(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _fetch(passport: Passport, checkpoint: Checkpoint) -> str:

@@ -35,10 +35,10 @@ def test_the_table_has_a_line_for_each_checkpoint(capsys):
 def test_json_holds_plain_numbers(capsys):
     run(["--json"])
     rows = json.loads(capsys.readouterr().out)
-    assert len(rows) == 12
+    assert len(rows) == 17
     assert rows[4]["revision"] == "81b29e57"
     assert rows[0]["revision"] is None
-    kmers = [row for row in rows if row["k"]]
+    kmers = [row for row in rows if row["family"] == "nucleotide_transformer"]
     assert len(kmers) == 10
     assert all(row["context_bp"] == (row["context_tokens"] - 1) * row["k"] for row in kmers)
 

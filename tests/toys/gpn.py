@@ -33,7 +33,6 @@ BYTENET: dict[str, Any] = {
     "bias": False,
     "mlm_head_transform": False,
     "rest_kernel_size": 3,
-    "hidden_dropout_prob": 0.0,
 }
 PRE_NORM: dict[str, Any] = {"block": "pre_norm", "intermediate_size": 20, "depthwise": True, "rest_kernel_size": 3}
 CONFORMANCE: dict[str, dict[str, Any]] = {"PostNorm": {}, "PreNorm": PRE_NORM, "ByteNet": BYTENET}
