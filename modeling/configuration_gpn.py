@@ -16,7 +16,6 @@ AUTO_MAP = {
 
 CHOICES = {
     "block": ("post_norm", "pre_norm", "bytenet"),
-    "embedding": ("one_hot", "learned"),
     "classifier_pooling": ("mean", "max"),
 }
 
@@ -29,8 +28,8 @@ class GpnConfig(PreTrainedConfig):
         block: what a layer is: "post_norm" (a convolution and a linear map, each normalised before it is added; the
             first GPN and BEND's ResNet-LM), "pre_norm" (both read normalised states) or "bytenet" (one convolution
             between two linear maps). The last two normalise once more after all layers.
-        embedding: how letters become vectors: "one_hot" (1 at the number of the token, in `hidden_size` channels, no
-            weights) or "learned".
+        learned_embedding: whether the vectors of letters are learned; else they are one-hot: 1 at the number of the
+            token, in `hidden_size` channels, without weights.
         intermediate_size: width inside the feed-forward map of "pre_norm".
         slim: of "bytenet", whether its convolution has half as many channels.
         depthwise: whether convolutions but for the first keep channels apart.
@@ -51,9 +50,9 @@ class GpnConfig(PreTrainedConfig):
     Example:
         >>> GpnConfig().receptive_field_bp
         2025
-        >>> GpnConfig(slim=True)
+        >>> GpnConfig(hidden_size=6)
         Traceback (most recent call last):
-        ValueError: slim is of block 'bytenet', not of 'post_norm'.
+        ValueError: hidden_size 6 has no room for 7 one-hot tokens: make it larger, or set learned_embedding=True.
     """
 
     model_type = "dnalm_gpn"
@@ -62,7 +61,7 @@ class GpnConfig(PreTrainedConfig):
     hidden_size: int = 512
     num_hidden_layers: int = 25
     block: str = "post_norm"
-    embedding: str = "one_hot"
+    learned_embedding: bool = False
     intermediate_size: int = 2048
     slim: bool = False
     depthwise: bool = False
@@ -99,20 +98,34 @@ class GpnConfig(PreTrainedConfig):
         ]
         return 1 + sum((kernel - 1) * step for kernel, step in zip(kernels, steps, strict=True))
 
+    def check_combination(self) -> None:
+        """Refuse fields that the others make idle; called by the models.
+
+        Not when the config is made: PEFT makes one of the config.json under an adapter, which is upstream's.
+
+        Raises:
+            ValueError: a field that asks for what this kind of layer or embedding does not have.
+
+        Example:
+            >>> GpnConfig(slim=True).check_combination()
+            Traceback (most recent call last):
+            ValueError: slim is of block 'bytenet', not of 'post_norm'.
+        """
+        if self.slim and self.block != "bytenet":
+            raise ValueError(f"slim is of block 'bytenet', not of {self.block!r}.")
+        if self.block == "post_norm" and not self.mlm_head_transform:
+            raise ValueError("mlm_head_transform=False is of blocks 'pre_norm' and 'bytenet', not of 'post_norm'.")
+        if self.tie_word_embeddings and (not self.learned_embedding or self.block == "post_norm"):
+            raise ValueError(
+                "tie_word_embeddings=True needs learned_embedding=True and block 'pre_norm' or 'bytenet': without "
+                "learned vectors there is nothing to share."
+            )
+
     def _check_choices(self) -> None:
         for field, choices in CHOICES.items():
             if getattr(self, field) not in choices:
                 listed = ", ".join(map(repr, choices))
                 raise ValueError(f"{field} is {getattr(self, field)!r}; choose from {listed}.")
-        if self.slim and self.block != "bytenet":
-            raise ValueError(f"slim is of block 'bytenet', not of {self.block!r}.")
-        if self.block == "post_norm" and not self.mlm_head_transform:
-            raise ValueError("mlm_head_transform=False is of blocks 'pre_norm' and 'bytenet', not of 'post_norm'.")
-        if self.tie_word_embeddings and (self.embedding != "learned" or self.block == "post_norm"):
-            raise ValueError(
-                "tie_word_embeddings=True needs embedding 'learned' and block 'pre_norm' or 'bytenet': without learned "
-                "vectors there is nothing to share."
-            )
 
     def _check_shape(self) -> None:
         sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "intermediate_size", "first_kernel_size")
@@ -120,10 +133,10 @@ class GpnConfig(PreTrainedConfig):
         for field in (*sizes, "rest_kernel_size", *dilation):
             if getattr(self, field) < 1:
                 raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
-        if self.embedding == "one_hot" and self.vocab_size > self.hidden_size:
+        if not self.learned_embedding and self.vocab_size > self.hidden_size:
             raise ValueError(
-                f"hidden_size {self.hidden_size} has no room for {self.vocab_size} one-hot tokens: make it at least "
-                "vocab_size, or set embedding='learned'."
+                f"hidden_size {self.hidden_size} has no room for {self.vocab_size} one-hot tokens: make it larger, or "
+                "set learned_embedding=True."
             )
         for field in ("pad_token_id", "mask_token_id"):
             if not 0 <= getattr(self, field) < self.vocab_size:

@@ -35,9 +35,9 @@ class GpnEmbeddings(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.word_embeddings: nn.Module = (
-            OneHot(config)
-            if config.embedding == "one_hot"
-            else nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
+            nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
+            if config.learned_embedding
+            else OneHot(config)
         )
 
     def forward(self, input_ids: torch.Tensor | None, inputs_embeds: torch.Tensor | None) -> torch.Tensor:

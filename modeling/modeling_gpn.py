@@ -63,6 +63,7 @@ class GpnModel(GpnPreTrainedModel):
 
     def __init__(self, config):
         super().__init__(config)
+        config.check_combination()
         self.embeddings = GpnEmbeddings(config)
         first = config.block == "post_norm"  # the first GPN keeps its layers right in the encoder
         self.encoder: Any = gpn_layers(config) if first else nn.ModuleDict({"layer": gpn_layers(config)})

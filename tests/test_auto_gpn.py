@@ -58,12 +58,12 @@ def test_every_door_reads_both_layouts(folder, door, new):
 
 
 @pytest.mark.parametrize(
-    ("layout", "block", "embedding", "rate"),
-    [("first", "post_norm", "one_hot", 0.1), ("later", "bytenet", "learned", 0)],
+    ("layout", "block", "learned", "rate"),
+    [("first", "post_norm", False, 0.1), ("later", "bytenet", True, 0)],
 )
-def test_the_config_is_ours_and_says_which_layers(layout, block, embedding, rate, tmp_path):
+def test_the_config_is_ours_and_says_which_layers(layout, block, learned, rate, tmp_path):
     config = AutoConfig.from_pretrained(write_upstream(tmp_path, layout))
-    assert (config.model_type, config.block, config.embedding) == ("dnalm_gpn", block, embedding)
+    assert (config.model_type, config.block, config.learned_embedding) == ("dnalm_gpn", block, learned)
     assert (config.hidden_dropout_prob, config.classifier_dropout) == (0.0, rate)
 
 
@@ -190,7 +190,8 @@ def test_what_config_json_leaves_out_is_read_as_upstream_reads_it():
     first = GpnConfig(**PASSPORT.translate(shape | {"model_type": "ConvNet", "n_layers": 9, "kernel_size": 7}))
     assert (first.dilation_max, first.dilation_cycle, first.first_kernel_size, first.rest_kernel_size) == (32, 6, 7, 7)
     later = GpnConfig(**PASSPORT.translate(shape | {"model_type": "GPN", "num_hidden_layers": 9}))
-    assert (later.block, later.embedding, later.bias, later.mlm_head_transform) == ("pre_norm", "one_hot", False, True)
+    assert (later.block, later.learned_embedding, later.bias) == ("pre_norm", False, False)
+    assert later.mlm_head_transform
     assert (later.dilation_max, later.dilation_cycle) == (9999, 8)
     assert (later.first_kernel_size, later.rest_kernel_size) == (9, 5)
     slim = PASSPORT.translate(shape | {"model_type": "GPN", "num_hidden_layers": 9, "slim": True})

@@ -74,7 +74,7 @@ _FIRST_DEFAULTS = {
 
 # The later one, model_type "GPN", whose config is also a RoFormer's: it keeps, and does not read, what that one has.
 _BLOCKS = {"convnet": "pre_norm", "bytenet": "bytenet"}
-_EMBEDDINGS = {"one_hot": "one_hot", "embedding": "learned"}
+_EMBEDDINGS = {"one_hot": False, "embedding": True}
 _LATER_KEPT = (
     *_KEPT,
     "num_hidden_layers",
@@ -160,8 +160,8 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     )
     if arguments["encoder"] != "bytenet":
         arguments["slim"] = False  # upstream does not read it
-    block, embedding = _BLOCKS[arguments.pop("encoder")], _EMBEDDINGS[arguments.pop("embedding")]
-    return _with_dropout(arguments | {"block": block, "embedding": embedding})
+    block, learned = _BLOCKS[arguments.pop("encoder")], _EMBEDDINGS[arguments.pop("embedding")]
+    return _with_dropout(arguments | {"block": block, "learned_embedding": learned})
 
 
 def _with_dropout(arguments: dict[str, Any]) -> dict[str, Any]:

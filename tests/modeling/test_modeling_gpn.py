@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hf_dnalm.modeling.configuration_gpn import GpnConfig
-from tests.toys.gpn import BYTENET, CONFORMANCE, SHAPE, toy_model
+from tests.toys.gpn import BYTENET, CLASSES, CONFORMANCE, PRE_NORM, SHAPE, toy_config, toy_model
 
 IDS = torch.tensor([[3, 4, 5, 6, 3, 1, 2, 4, 5, 6, 6, 3]])
 
@@ -83,11 +83,7 @@ def test_convolutions_start_as_upstreams_do():
     ("fields", "message"),
     [
         ({"block": "roformer"}, "block is 'roformer'; choose from 'post_norm', 'pre_norm', 'bytenet'"),
-        ({"embedding": "probabilities"}, "embedding is 'probabilities'; choose from 'one_hot', 'learned'"),
         ({"classifier_pooling": "cls"}, "classifier_pooling is 'cls'; choose from 'mean', 'max'"),
-        ({"slim": True}, "slim is of block 'bytenet', not of 'post_norm'"),
-        ({"mlm_head_transform": False}, "mlm_head_transform=False is of blocks 'pre_norm' and 'bytenet'"),
-        ({"tie_word_embeddings": True}, "tie_word_embeddings=True needs embedding 'learned'"),
         ({"dilation_cycle": 0}, "dilation_cycle is 0; it must be at least 1"),
         ({"rest_kernel_size": 0}, "rest_kernel_size is 0; it must be at least 1"),
         ({"hidden_size": 6}, "hidden_size 6 has no room for 7 one-hot tokens"),
@@ -97,3 +93,20 @@ def test_convolutions_start_as_upstreams_do():
 def test_a_shape_that_cannot_be_built_is_refused(fields, message):
     with pytest.raises(ValueError, match=message):
         GpnConfig(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"slim": True}, "slim is of block 'bytenet', not of 'post_norm'"),
+        ({"mlm_head_transform": False}, "mlm_head_transform=False is of blocks 'pre_norm' and 'bytenet'"),
+        ({"tie_word_embeddings": True}, "tie_word_embeddings=True needs learned_embedding=True"),
+        (PRE_NORM | {"slim": True}, "slim is of block 'bytenet', not of 'pre_norm'"),
+        (PRE_NORM | {"tie_word_embeddings": True}, "without learned vectors there is nothing to share"),
+    ],
+)
+def test_fields_that_would_be_idle_are_refused_when_a_model_is_made(fields, message):
+    config = toy_config(**fields)
+    for model_class in CLASSES.values():
+        with pytest.raises(ValueError, match=message):
+            model_class(config)

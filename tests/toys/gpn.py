@@ -28,7 +28,7 @@ SHAPE: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 3, "first_kerne
 # The fields of the published GPN-Animal-Promoter, and of its sibling with another kind of layer.
 BYTENET: dict[str, Any] = {
     "block": "bytenet",
-    "embedding": "learned",
+    "learned_embedding": True,
     "slim": True,
     "bias": False,
     "mlm_head_transform": False,
