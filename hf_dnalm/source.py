@@ -144,13 +144,17 @@ class Source(NamedTuple):
         except json.JSONDecodeError as error:
             raise ValueError(f"{self.name}: {file} is not JSON ({error}).") from error
 
-    def weight_names(self) -> list[str] | None:
-        """The names of the stored tensors; None without weights, and for one large file that only the Hub has."""
+    def weight_names(self, *, fetch: bool = False) -> list[str] | None:
+        """The names of the stored tensors; None without weights.
+
+        Args:
+            fetch: fetch one large file that only the Hub has; otherwise the names are None for it.
+        """
         for file in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
             index = self.json(file)
             if index is not None:
                 return list(index["weight_map"])
-        if not os.path.exists(self.name):
+        if not os.path.exists(self.name) and not fetch:
             return None
         path = self.path("model.safetensors")
         if path is not None:

@@ -15,17 +15,19 @@ class Checkpoint:
     """One published checkpoint.
 
     Attributes:
-        hub_id: its repository on the Hub.
+        hub_id: its repository on the Hub; of one that lies elsewhere, the name that this package gives it.
         revision: the commit that was checked (a short hash); None where none was: then the main branch is read.
         config: the fields of its config.json that matter, as upstream writes them.
         config_checked: whether `config` equals the published file's; False where it follows the authors' code alone.
         parameters: of our model of `auto_class`. Tensors that upstream stores and never uses are not counted.
         k: nucleotides in one full token; None where tokens differ in length.
         context_tokens: the longest input in tokens, special tokens counted; where nothing limits it, the longest of
-            pre-training.
+            pre-training, or None where that is not known.
         trained_on: what the pre-training data were, in words.
         citation: BibTeX.
         auto_class: the Auto class that takes all its weights.
+        download: the address under which its files lie, where that is not the Hub: they are loaded from a folder.
+        licence: of its weights, where that is not the family's.
     """
 
     hub_id: str
@@ -34,10 +36,12 @@ class Checkpoint:
     config_checked: bool
     parameters: int
     k: int | None
-    context_tokens: int
+    context_tokens: int | None
     trained_on: str
     citation: str
     auto_class: str = "AutoModelForMaskedLM"
+    download: str | None = None
+    licence: str | None = None
 
     @property
     def name(self) -> str:
@@ -56,13 +60,14 @@ class Passport:
         tokenizer_class: "module.Class" in `hf_dnalm.tokenization`.
         recognises: whether an upstream config.json (and the files beside it) is of this family.
         translate: upstream config.json to the arguments of our config class; raises ValueError for what it can't say.
-        context_tokens: the longest input in tokens (as in `Checkpoint`), from the fields of our own config.
+        context_tokens: the longest input in tokens (as in `Checkpoint`), from the fields of our own config; None where
+            they do not say.
         unused_keys: patterns (full match) of tensors that upstream stores and never uses, from our own config.
         heads: Auto class to the prefix of its head's parameters.
         new_heads: the Auto classes whose head may start untrained.
         head_fields: config fields that describe a task head, which an adapter brings along.
         label_weights: Auto class to the weight of its head whose first size is the number of labels.
-        lora_targets: the layers that low-rank adapters train by default.
+        lora_targets: the layers that low-rank adapters train by default: ends of names, or one pattern of whole names.
         tokenizer_files: the files in which upstream keeps its vocabulary.
         differences: where our classes differ from the official code, for the model cards.
         reading: what the tokenizer makes of letters, for the model cards; {words} stands for "6-mers".
@@ -70,6 +75,8 @@ class Passport:
         limited: whether the context is a limit; False where longer sequences are read too.
         special_tokens: how many the tokenizer sets around a sequence.
         overlapping: whether a token starts at every base; else each starts where the one before ends.
+        equivariant: whether the hidden states of the other strand are those of a sequence, turned around along the
+            sequence and along the hidden size (so that its two halves change places), from our own config.
         poolers: modules of the body that only a sequence head reads. Where the weights hold none they start untrained
             together with that head; adapters train and save them with it.
     """
@@ -81,13 +88,13 @@ class Passport:
     tokenizer_class: str
     recognises: Callable[[Mapping[str, Any], ReadFile], bool]
     translate: Callable[[Mapping[str, Any]], dict[str, Any]]
-    context_tokens: Callable[[Any], int]
+    context_tokens: Callable[[Any], int | None]
     unused_keys: Callable[[Any], tuple[str, ...]]
     heads: Mapping[str, str]
     new_heads: tuple[str, ...]
     head_fields: tuple[str, ...]
     label_weights: Mapping[str, str]
-    lora_targets: tuple[str, ...]
+    lora_targets: tuple[str, ...] | str
     tokenizer_files: tuple[str, ...]
     licence: str
     differences: tuple[str, ...]
@@ -98,10 +105,15 @@ class Passport:
     poolers: tuple[str, ...] = ()
     special_tokens: int = 2
     overlapping: bool = False
+    equivariant: Callable[[Any], bool] = lambda config: False
 
-    def bp_of(self, tokens: int, k: int | None) -> int | None:
+    def licence_of(self, checkpoint: Checkpoint) -> str:
+        """The licence of a checkpoint's weights."""
+        return checkpoint.licence or self.licence
+
+    def bp_of(self, tokens: int | None, k: int | None) -> int | None:
         """The most bp that so many tokens cover, special tokens counted: every other one full. None without a k."""
-        if k is None:
+        if tokens is None or k is None:
             return None
         full = tokens - self.special_tokens
         return full + k - 1 if self.overlapping else full * k

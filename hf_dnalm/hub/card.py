@@ -199,15 +199,21 @@ def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
     return summary
 
 
-def _facts(passport: Passport, parameters: int, k: int | None, vocabulary: int, tokens: int) -> list[tuple[str, str]]:
-    covered = passport.bp_of(tokens, k)
-    bp = "" if covered is None else f" = {covered:,} bp"
-    longest = f"{tokens:,} tokens, {passport.added_tokens} included{bp}"
+def _facts(
+    passport: Passport, parameters: int, k: int | None, vocabulary: int, tokens: int | None
+) -> list[tuple[str, str]]:
+    if tokens is None:
+        longest = "any"
+    else:
+        covered = passport.bp_of(tokens, k)
+        special = f", {passport.added_tokens} included" if passport.added_tokens else ""
+        longest = f"{tokens:,} tokens{special}" + ("" if covered is None else f" = {covered:,} bp")
+        longest = longest if passport.limited else f"any; in pre-training {longest}"
     return [
         ("parameters", f"{parameters:,}"),
         ("memory of the weights", f"{_size(4 * parameters)} in float32, {_size(2 * parameters)} in bfloat16"),
         ("tokens", f"{vocabulary:,}" + ("" if k is None else f", {_words(passport, k)}")),
-        ("longest input", longest if passport.limited else f"any; in pre-training {longest}"),
+        ("longest input", longest),
     ]
 
 
