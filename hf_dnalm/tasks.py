@@ -84,6 +84,16 @@ class Task:
         """Output index to label name, as a model's config stores it."""
         return dict(enumerate(self.label_names))
 
+    def with_note(self, note: str) -> Task:
+        """The task with one more sentence in its description, on the data at hand.
+
+        >>> Task("promoter", "regression", ("strength",), metric="r2").with_note("test is cut").description
+        'Here: test is cut.'
+        """
+        before, here, notes = self.description.partition("Here: ")
+        notes = f"{notes.removesuffix('.')}; {note}" if here else note
+        return dataclasses.replace(self, description=f"{before.strip()} Here: {notes}.".strip())
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; `from_dict` gives the same task back."""
         fields = dataclasses.asdict(self)

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,14 @@ MAY_IMPORT = {
     "modeling": set(),
     "tokenization": set(),
     "sequence": set(),
+    "genome": {"sequence"},
     "tasks": set(),
     "checkpoints": set(),
     "registry": {"checkpoints", "modeling", "tokenization"},
     "source": {"registry", "checkpoints"},
     "auto": {"source", "checkpoints", "modeling", "tokenization"},
     "data": {"sequence", "tasks", "tokenization"},
-    "inference": {"sequence", "tasks", "data", "tokenization"},
+    "inference": {"sequence", "genome", "tasks", "data", "tokenization"},
     "evaluation": {"sequence", "tasks", "data", "inference"},
     "training": {"auto", "checkpoints", "sequence", "tasks", "data", "evaluation", "inference"},
     "hub": {"auto", "source", "checkpoints", "tokenization", "evaluation"},
@@ -166,3 +168,11 @@ def test_every_public_name_can_be_imported():
         assert getattr(hf_dnalm, name) is not None
     with pytest.raises(AttributeError, match="module 'hf_dnalm' has no attribute 'AutoModelForDance'"):
         _ = hf_dnalm.AutoModelForDance
+
+
+def test_every_package_is_installed():
+    packages = set(tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    written = {
+        ".".join(path.parent.relative_to(REPOSITORY).parts) for path in (REPOSITORY / "hf_dnalm").rglob("__init__.py")
+    }
+    assert packages == written | {"hf_dnalm.modeling", "hf_dnalm.tokenization", "hf_dnalm.hub_cards"}

@@ -75,10 +75,10 @@ class Passport:
         limited: whether the context is a limit; False where longer sequences are read too.
         special_tokens: how many the tokenizer sets around a sequence.
         overlapping: whether a token starts at every base; else each starts where the one before ends.
-        equivariant: whether the hidden states of the other strand are those of a sequence, turned around along the
-            sequence and along the hidden size (so that its two halves change places), from our own config.
         poolers: modules of the body that only a sequence head reads. Where the weights hold none they start untrained
             together with that head; adapters train and save them with it.
+        equivariant: whether the hidden states of the other strand are those of a sequence, turned around along the
+            sequence and along the hidden size (so that its two halves change places), from our own config.
     """
 
     family: str

@@ -20,6 +20,7 @@ from transformers import HfArgumentParser
 from hf_dnalm.auto import AutoConfig, AutoTokenizer
 from hf_dnalm.checkpoints import PASSPORTS, find_passport
 from hf_dnalm.data import infer_task, load_benchmark, read_file
+from hf_dnalm.data.leakage import leaks_noted
 from hf_dnalm.evaluation import metrics_table, verdict
 from hf_dnalm.source import naming
 from hf_dnalm.tokenization import build_kmer_tokenizer
@@ -96,8 +97,14 @@ def read_data(about: DataArguments, *, seed: int) -> tuple[Mapping[str, Dataset]
         suite, slash, name = about.task.partition("/")
         if not slash:
             raise ValueError(f"--task is {about.task!r}; write SUITE/NAME, as `dnalm list --tasks` shows them")
-        benchmark = load_benchmark(suite, name, data_dir=about.data_dir, seed=seed, allow_subset=about.allow_subset)
-        return benchmark.splits, benchmark.task
+        return load_benchmark(
+            suite,
+            name,
+            data_dir=about.data_dir,
+            seed=seed,
+            allow_subset=about.allow_subset,
+            deduplicate=about.deduplicate,
+        )
     columns: dict[str, Any] = {
         "sequence_column": about.sequence_column,
         "labels_column": about.labels_column,
@@ -107,7 +114,7 @@ def read_data(about: DataArguments, *, seed: int) -> tuple[Mapping[str, Dataset]
     name = Path(about.train or "").name
     task = infer_task(about.train or "", name=name, problem_type=about.problem_type, metric=about.metric, **columns)
     splits = {split: read_file(path, task=task, labels="required", **columns) for split, path in files.items() if path}
-    return splits, task
+    return leaks_noted(splits, task, deduplicate=about.deduplicate)
 
 
 def start_model(about: ModelArguments, task: Task, *, seed: int) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -69,7 +69,7 @@ def read_file(
     if labels not in ("required", "optional", "none"):
         raise ValueError(f"labels must be 'required', 'optional' or 'none', not {labels!r}")
     labels_column = None if labels == "none" else labels_column
-    records = _records(path, task is not None, sequence_column, labels_column, name_column, labels == "required")
+    records = file_records(path, task is not None, sequence_column, labels_column, name_column, labels == "required")
     return dataset_from_records(
         records, source=str(path), task=task, labels_required=labels == "required", unique_names=unique_names
     )
@@ -113,7 +113,7 @@ def infer_task(
             label_names = label_names or list(feature.names)
     else:
         source = str(data)
-        records = _records(data, True, sequence_column, labels_column, name_column, True)
+        records = file_records(data, True, sequence_column, labels_column, name_column, True)
         raw = [r.label for r in checked_records(records, source=source, labels_required=True)]
         columns = [column.strip() for column in labels_column.split(",")]
         label_names = label_names or (columns if len(columns) > 1 else None)
@@ -204,15 +204,15 @@ def checked_records(
         yield record._replace(sequence=normalize(letters, source=record.where(source)))
 
 
-def _records(
+def file_records(
     path: str | Path,
     header_labels: bool,
-    sequence_column: str,
-    labels_column: str | None,
-    name_column: str,
-    labels_required: bool,
+    sequence_column: str = "sequence",
+    labels_column: str | None = "labels",
+    name_column: str = "name",
+    labels_required: bool = True,
 ) -> Iterator[Record]:
-    """The unchecked records of a file, by its extension."""
+    """The unchecked records of a file, by its extension; `header_labels` are those of FASTA headers."""
     kind = _kind(path)
     if kind in fasta.EXTENSIONS:
         labelled = labels_column is not None and (header_labels or labels_required)

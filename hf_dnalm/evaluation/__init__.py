@@ -1,7 +1,9 @@
 """How good a model is: metrics with intervals, baselines to compare with, and a report."""
 
 from hf_dnalm.evaluation.baseline import kmer_baseline, majority_baseline
+from hf_dnalm.evaluation.binning import Binning, bin_sequences, score_bins, similarity_threshold
 from hf_dnalm.evaluation.bootstrap import bootstrap_intervals
+from hf_dnalm.evaluation.clustering import Clustering, FewShot, cluster, few_shot, tetranucleotide_frequencies
 from hf_dnalm.evaluation.evaluate import Evaluation, Interval, evaluate
 from hf_dnalm.evaluation.metrics import METRICS
 from hf_dnalm.evaluation.report import ReportFiles, metrics_table, verdict, write_report
@@ -10,15 +12,24 @@ from hf_dnalm.evaluation.table import METRICS_OF, compute_metrics
 __all__ = [
     "METRICS",
     "METRICS_OF",
+    "Binning",
+    "Clustering",
     "Evaluation",
+    "FewShot",
     "Interval",
     "ReportFiles",
+    "bin_sequences",
     "bootstrap_intervals",
+    "cluster",
     "compute_metrics",
     "evaluate",
+    "few_shot",
     "kmer_baseline",
     "majority_baseline",
     "metrics_table",
+    "score_bins",
+    "similarity_threshold",
+    "tetranucleotide_frequencies",
     "verdict",
     "write_report",
 ]

@@ -52,6 +52,10 @@ class DataArguments:
     allow_subset: bool = field(
         default=False, metadata={"help": "Take files with fewer rows than were published; the report says so."}
     )
+    deduplicate: bool = field(
+        default=False,
+        metadata={"help": "Leave out training rows that stand in validation or test, on either strand."},
+    )
     train: str | None = field(default=None, metadata={"help": "Labelled sequences: FASTA, CSV, TSV, Parquet or JSONL."})
     validation: str | None = field(default=None, metadata={"help": "Chooses the best epoch; else 10 %% of --train."})
     test: str | None = field(

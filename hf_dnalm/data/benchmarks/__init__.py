@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hf_dnalm.data.benchmarks import plant_genomic_benchmark
+from hf_dnalm.data.benchmarks import (
+    genomic_benchmarks,
+    gue,
+    nt_downstream,
+    plant_genomic_benchmark,
+    plant_multi_species,
+)
 from hf_dnalm.data.benchmarks.definition import Benchmark, PublishedTask
 from hf_dnalm.tasks import Task
 
@@ -21,6 +27,12 @@ class _Suite(NamedTuple):
 
 _SUITES = {
     plant_genomic_benchmark.SUITE: _Suite(plant_genomic_benchmark.TASKS, plant_genomic_benchmark.ALIASES),
+    nt_downstream.SUITE: _Suite(nt_downstream.TASKS, nt_downstream.ALIASES),
+    nt_downstream.REVISED_SUITE: _Suite(nt_downstream.REVISED_TASKS, nt_downstream.ALIASES),
+    gue.SUITE: _Suite(gue.TASKS, gue.ALIASES),
+    gue.PLUS_SUITE: _Suite(gue.PLUS_TASKS, gue.PLUS_ALIASES),
+    genomic_benchmarks.SUITE: _Suite(genomic_benchmarks.TASKS, {}),
+    plant_multi_species.SUITE: _Suite(plant_multi_species.TASKS, {}),
 }
 _SUITE_ALIASES = {"pgb": plant_genomic_benchmark.SUITE}
 
@@ -42,6 +54,7 @@ def load_benchmark(
     revision: str | None = None,
     seed: int = 0,
     allow_subset: bool = False,
+    deduplicate: bool = False,
 ) -> Benchmark:
     """The splits of a published task, checked as `read_file` checks, and the task itself.
 
@@ -50,17 +63,22 @@ def load_benchmark(
     classes, equal sequences kept together), unless streaming; the task's description notes it.
 
     Args:
-        suite: "plant-genomic-benchmark" (or "pgb").
+        suite: "plant-genomic-benchmark" (or "pgb"), "nt-downstream" and "nt-downstream-revised" (two suites that share
+            names of tasks and no data), "gue", "gue-plus", "genomic-benchmarks" or "plant-multi-species".
         task: as in `benchmark_tasks`; common other spellings are understood.
-        data_dir: a local folder in the repo's layout, files plain or .gz, instead of the Hub. Splits whose file is
-            not there are left out.
-        streaming: iterable splits that are read record by record, from the Hub or from `data_dir`. Row counts are not
+        data_dir: a local folder in the repo's layout or that of the authors' archive, files plain or .gz, instead of
+            the Hub. Splits whose file is not there are left out.
+        streaming: iterable splits that are read record by record, from the Hub (tables are downloaded first) or from
+            `data_dir`. Row counts are not
             checked then. `Dataset.from_list(list(splits["train"].take(100_000)))` makes a part of one a Dataset.
         splits: only these, and a drawn validation where none was published. Files of several GB (chromatin training
             data) are downloaded only when named here.
-        revision: of the repo; None is the pinned commit that the row counts belong to.
+        revision: of the repo; None is the pinned commit, or the main branch where none is pinned; row counts belong
+            to that one.
         seed: of a drawn validation split.
         allow_subset: accept a file with another number of rows than was published, and note it in the task.
+        deduplicate: leave out training and validation rows whose sequence, or its reverse complement, stands in a split
+            that is scored later. Without it such rows are kept, counted in the task's description and logged.
 
     Raises:
         ValueError: unknown suite, task or split; a record that is refused; a number of rows that differs from the
@@ -81,6 +99,7 @@ def load_benchmark(
         revision=revision,
         seed=seed,
         allow_subset=allow_subset,
+        deduplicate=deduplicate,
     )
 
 

@@ -31,15 +31,20 @@ class PublishedTask:
     Attributes:
         task: what is predicted.
         repo: dataset repo on the Hub.
-        revision: the commit the facts here are about.
-        files: split to path in the repo.
+        revision: the commit the facts here are about; None where none is pinned: then the main branch is read.
+        files: split to path in the repo, FASTA, CSV or Parquet; `*` stands for letters that are not known.
+        layouts: the same splits as other copies of the data name them, for local folders; a path that ends in `/` is
+            a folder with one folder for each class, which holds one text file for each sequence.
+        sequence_column: of a table.
         rows: split to number of rows, for counts that were read in the repo's card or counted; others are absent.
         large: splits that are too big to download unasked, with their size in GB.
     """
 
     task: Task
     repo: str
-    revision: str
+    revision: str | None
     files: Mapping[str, str]
     rows: Mapping[str, int]
-    large: Mapping[str, float]
+    large: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    layouts: tuple[Mapping[str, str], ...] = ()
+    sequence_column: str = "sequence"

@@ -1,24 +1,25 @@
-"""A published task: labelled FASTA files in a dataset repo of the Hub, or the same files in a local folder."""
+"""A published task: labelled files in a dataset repo of the Hub, or the same files in a local folder."""
 
 from __future__ import annotations
 
-import dataclasses
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from datasets import Dataset, DatasetDict, Features, IterableDataset, IterableDatasetDict, List, Value
+from datasets import DatasetDict, Features, IterableDataset, IterableDatasetDict, List, Value
 from huggingface_hub import HfFileSystem, hf_hub_download
-from huggingface_hub.errors import LocalEntryNotFoundError
+from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from hf_dnalm.data.benchmarks.definition import Benchmark, PublishedTask
-from hf_dnalm.data.compression import open_bytes
+from hf_dnalm.data.fasta import EXTENSIONS as FASTA
 from hf_dnalm.data.fasta import fasta_records
-from hf_dnalm.data.files import checked_records, dataset_from_records
+from hf_dnalm.data.files import checked_records, dataset_from_records, file_records
 from hf_dnalm.data.labels import LabelParser
+from hf_dnalm.data.leakage import leaks_noted
+from hf_dnalm.data.records import Record
 from hf_dnalm.data.splits import split_validation
 from hf_dnalm.tasks import Task
 
@@ -34,6 +35,7 @@ def load_published(
     revision: str | None = None,
     seed: int = 0,
     allow_subset: bool = False,
+    deduplicate: bool = False,
 ) -> Benchmark:
     """Read a published task; see `load_benchmark` for the arguments."""
     name = published.task.name
@@ -56,15 +58,19 @@ def load_published(
                 f"splits={rest} to leave it out, splits={tuple(wanted)} to download it, or data_dir= with the files"
             )
         places = {split: published.files[split] for split in wanted}
-    revision = revision or published.revision
+    held_to_counts = revision in (None, published.revision)
+    revision = revision or published.revision or "main"
     if streaming:
         return Benchmark(_stream(published, places, None if data_dir is not None else revision), published.task)
     notes = []
     data = DatasetDict()
     for split, place in places.items():
         path = place if data_dir is not None else _download(published.repo, place, revision)
-        data[split] = _read(path, published.task)
-        expected = published.rows.get(split) if revision == published.revision else None
+        # Names may repeat: published files do that, and rows are matched by number.
+        data[split] = dataset_from_records(
+            _records(path, published), source=path, task=published.task, labels_required=True, unique_names=False
+        )
+        expected = published.rows.get(split) if held_to_counts else None
         if expected is not None and len(data[split]) != expected:
             if not allow_subset:
                 raise ValueError(
@@ -77,47 +83,87 @@ def load_published(
         drawn = split_validation(data["train"], fraction=VALIDATION_FRACTION, seed=seed, stratify=stratify)
         data = DatasetDict(drawn | {split: rows for split, rows in data.items() if split != "train"})
         notes.append(f"validation is {VALIDATION_FRACTION:.0%} of these train rows, drawn with seed {seed}")
-    task = published.task
-    if notes:
-        task = dataclasses.replace(task, description=f"{task.description} Here: {'; '.join(notes)}.")
-    return Benchmark(data, task)
+    task = published.task if not notes else published.task.with_note("; ".join(notes))
+    return Benchmark(*leaks_noted(data, task, deduplicate=deduplicate))
 
 
 def _local_files(
     published: PublishedTask, folder: Path, wanted: Sequence[str], *, must_have_all: bool
 ) -> dict[str, str]:
-    """Split to path of its file in `folder`, plain or .gz, in the repo's layout."""
+    """Split to path of its file in `folder`, plain or .gz, in the first layout that has one."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder")
-    found = {}
-    for split in wanted:
-        paths = (folder / published.files[split], folder / f"{published.files[split]}.gz")
-        match = next((path for path in paths if path.is_file()), None)
-        if match is not None:
-            found[split] = str(match)
-        elif must_have_all:
-            raise FileNotFoundError(f"{folder}: has neither {published.files[split]} nor {published.files[split]}.gz")
+    found: dict[str, str] = {}
+    for layout in (published.files, *published.layouts):
+        for split in wanted:
+            paths = [] if split not in layout else _matches(folder, layout[split])
+            if paths:
+                found[split] = str(paths[0])
+        if found:
+            break
+    missing = [split for split in wanted if split not in found]
+    if found and missing and must_have_all:
+        raise FileNotFoundError(f"{folder}: has neither {layout[missing[0]]} nor {layout[missing[0]]}.gz")
     if not found:
         expected = ", ".join(published.files[split] for split in wanted)
-        raise FileNotFoundError(f"{folder}: has no file of {published.task.name}; expected {expected} (or .gz)")
-    return found
+        others = "".join(f", or {next(iter(layout.values()))} and so on" for layout in published.layouts)
+        raise FileNotFoundError(f"{folder}: has no file of {published.task.name}; expected {expected} (or .gz){others}")
+    return {split: found[split] for split in wanted if split in found}
+
+
+def _matches(folder: Path, path: str) -> list[Path]:
+    """What lies at a layout's path, sorted: files, plain or .gz, or the folder that it names."""
+    if path.endswith("/"):
+        return [folder / path] if (folder / path).is_dir() else []
+    return sorted(match for pattern in (path, f"{path}.gz") for match in folder.glob(pattern) if match.is_file())
 
 
 def _download(repo: str, file: str, revision: str) -> str:
     try:
+        if "*" in file:
+            file = _only_match(repo, file, revision)
         return hf_hub_download(repo, file, repo_type="dataset", revision=revision)
-    except LocalEntryNotFoundError:
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled):
         raise FileNotFoundError(
             f"{repo}/{file}: not in the local cache, and the Hub cannot be reached; "
             f"go online, or pass data_dir= with a folder that holds {file}"
         ) from None
 
 
-def _read(path: str, task: Task) -> Dataset:
-    # Names may repeat: published files do that, and rows are matched by number.
-    with open_bytes(path) as lines:
-        records = fasta_records(lines, path, labelled=True)
-        return dataset_from_records(records, source=path, task=task, labels_required=True, unique_names=False)
+def _only_match(repo: str, pattern: str, revision: str) -> str:
+    """The one file of a repo whose path fits.
+
+    Raises:
+        ValueError: none or several do.
+    """
+    base = f"datasets/{repo}@{revision}/"
+    matches = sorted(HfFileSystem().glob(base + pattern))
+    if len(matches) != 1:
+        raise ValueError(f"{repo} @ {revision}: {len(matches)} files fit {pattern}, where one is expected")
+    return str(matches[0]).split("/", 3)[3]  # datasets/owner/name@revision/path
+
+
+def _records(path: str, published: PublishedTask) -> Iterator[Record]:
+    """The unchecked, labelled records of a file or a folder of classes."""
+    if Path(path).is_dir():
+        return class_folder_records(path, published.task)
+    return file_records(path, header_labels=True, sequence_column=published.sequence_column)
+
+
+def class_folder_records(path: str, task: Task) -> Iterator[Record]:
+    """One text file for each sequence, in a folder for each class; classes in the order of their label names.
+
+    Raises:
+        FileNotFoundError: a class has no folder.
+    """
+    number = 0
+    for label, name in enumerate(task.label_names):
+        folder = Path(path, name)
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder}: no such folder; {path} needs one for each of {task.label_names}")
+        for file in sorted(folder.glob("*.txt"), key=lambda file: (len(file.stem), file.stem)):  # 2 before 10
+            number += 1
+            yield Record(number, f"{name}/{file.stem}", file.read_text(encoding="utf-8"), str(label))
 
 
 def _stream(published: PublishedTask, places: Mapping[str, str], revision: str | None) -> IterableDatasetDict:
@@ -129,19 +175,27 @@ def _stream(published: PublishedTask, places: Mapping[str, str], revision: str |
     )
     splits = IterableDatasetDict()
     for split, place in places.items():
-        where = place if revision is None else f"datasets/{published.repo}@{revision}/{place}"
-        rows = partial(_stream_rows, where, revision is not None, published.task)
+        rows = partial(_stream_rows, place, revision, published)
         splits[split] = IterableDataset.from_generator(rows, features=features)
     return splits
 
 
-def _stream_rows(where: str, remote: bool, task: Task) -> Iterator[dict[str, object]]:
+def _stream_rows(place: str, revision: str | None, published: PublishedTask) -> Iterator[dict[str, object]]:
+    """The checked rows of a file in a folder, or at a revision on the Hub: FASTA as it comes, tables downloaded."""
+    if revision is None or not place.endswith(FASTA):
+        path = place if revision is None else _download(published.repo, place, revision)
+        yield from _rows(_records(path, published), path, published.task)
+        return
+    where = f"datasets/{published.repo}@{revision}/{place}"
+    with _open_remote(where) as lines:
+        yield from _rows(fasta_records(lines, where, labelled=True), where, published.task)
+
+
+def _rows(records: Iterable[Record], source: str, task: Task) -> Iterator[dict[str, object]]:
     parse = LabelParser(task)
-    with _open_remote(where) if remote else open_bytes(where) as lines:
-        records = fasta_records(lines, where, labelled=True)
-        for record in checked_records(records, source=where, labels_required=True, unique_names=False):
-            labels = parse(record.label, length_bp=len(record.sequence), where=record.where(where))
-            yield {"name": record.name, "sequence": record.sequence, "labels": labels}
+    for record in checked_records(records, source=source, labels_required=True, unique_names=False):
+        labels = parse(record.label, length_bp=len(record.sequence), where=record.where(source))
+        yield {"name": record.name, "sequence": record.sequence, "labels": labels}
 
 
 def _open_remote(where: str) -> AbstractContextManager[BinaryIO]:
