@@ -120,9 +120,10 @@ def check_tokenizer(tokenizer: Any, passport: Passport, config: Any) -> Check:
 
 
 def _ids_outside(tokenizer: Any, config: Any) -> list[str]:
-    # Special tokens that no sequence gets may lie outside: <eos> and <bos> of Nucleotide Transformer version 1 do.
-    special = set(tokenizer.all_special_ids)
-    highest = max((number for number in tokenizer.get_vocab().values() if number not in special), default=0)
+    # Words of another kind may lie outside where no sequence holds them: <eos> and <bos> of the first Nucleotide
+    # Transformers stand behind the last row of the embedding.
+    words = [number for word, number in tokenizer.get_vocab().items() if re.fullmatch("[ACGTN]+", word.upper())]
+    highest = max((*words, *tokenizer("ACGT")["input_ids"]))
     if highest >= config.vocab_size:
         return [f"ids go up to {highest:,}, the model's embedding ends at {config.vocab_size - 1:,}"]
     if 2 * len(tokenizer) <= config.vocab_size:  # published tables are filled up by a few rows, never by as many again

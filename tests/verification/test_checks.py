@@ -166,7 +166,7 @@ def test_a_tokenizer_that_drops_bases_fails():
         return toy_tokenizer()(text[:-3], **options)
 
     dropping = SimpleNamespace(
-        **{name: getattr(toy_tokenizer(), name) for name in ("all_special_ids", "get_vocab", "convert_ids_to_tokens")},
+        **{name: getattr(toy_tokenizer(), name) for name in ("get_vocab", "convert_ids_to_tokens")},
         **{f"{name}_token_id": None for name in ("pad", "mask", "cls", "sep", "unk", "bos", "eos")},
         is_fast=True,
     )
@@ -176,9 +176,17 @@ def test_a_tokenizer_that_drops_bases_fails():
     assert check_tokenizer(dropping, PASSPORT, toy_config()).details == ("of 97 bases only 94 come back",)
 
 
+def test_special_tokens_that_no_sequence_gets_may_lie_outside():
+    first = build_kmer_tokenizer(3, layout="nucleotide_transformer_v1", model_max_length=1000)
+    config = toy_config(vocab_size=4**3 + 9)
+    assert first.get_vocab()["<bos>"] > config.vocab_size
+    assert check_tokenizer(first, PASSPORT, config).outcome == "ok"
+
+
 def test_a_tokenizer_without_offsets_fails():
-    slow = SimpleNamespace(is_fast=False, all_special_ids=[], get_vocab=lambda: {"A": 0})
-    slow = type("SlowTokenizer", (SimpleNamespace,), {"__len__": lambda self: 75})(
+    slow = SimpleNamespace(is_fast=False, get_vocab=lambda: {"A": 0})
+    functions = {"__len__": lambda self: 75, "__call__": lambda self, text: {"input_ids": [0] * len(text)}}
+    slow = type("SlowTokenizer", (SimpleNamespace,), functions)(
         **vars(slow), **{f"{name}_token_id": None for name in ("pad", "mask", "cls", "sep", "unk", "bos", "eos")}
     )
     (problem,) = check_tokenizer(slow, PASSPORT, toy_config()).details

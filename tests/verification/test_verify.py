@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel
 
 from hf_dnalm import verify
-from hf_dnalm.checkpoints import PASSPORTS
+from hf_dnalm.checkpoints import PASSPORTS, find_passport
 from hf_dnalm.checkpoints.references import VectorReference
 from hf_dnalm.cli.app import main
 from tests.toys import dnabert2
@@ -165,3 +165,18 @@ def test_bad_input_is_one_line_and_exit_code_2(command, message, upstream_v2, ca
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_every_reference_folder_that_a_family_recognises_passes(shared):
+    seen = []
+    for folder in sorted(path.parent for path in (shared / "goldens").glob("*/config.json")):
+        config = json.loads((folder / "config.json").read_text())
+        if find_passport(config, lambda name, folder=folder: read(folder / name)) is not None:
+            result = verify(folder)
+            assert result.ok, result
+            seen.append(result.family)
+    assert {"nucleotide_transformer", "dnabert2"} <= set(seen)
+
+
+def read(path) -> str | None:
+    return path.read_text() if path.is_file() else None
