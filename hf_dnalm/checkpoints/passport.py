@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 # Reads one small text file that lies beside config.json (a vocabulary, say); None where there is no such file.
@@ -28,6 +28,7 @@ class Checkpoint:
         auto_class: the Auto class that takes all its weights.
         download: the address under which its files lie, where that is not the Hub: they are loaded from a folder.
         licence: of its weights, where that is not the family's.
+        branches: revisions of the same repository with a trained task head, and what each predicts.
     """
 
     hub_id: str
@@ -42,6 +43,7 @@ class Checkpoint:
     auto_class: str = "AutoModelForMaskedLM"
     download: str | None = None
     licence: str | None = None
+    branches: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -110,6 +112,18 @@ class Passport:
     def licence_of(self, checkpoint: Checkpoint) -> str:
         """The licence of a checkpoint's weights."""
         return checkpoint.licence or self.licence
+
+    def vocabulary_of(self, checkpoint: Checkpoint) -> int:
+        """How many tokens the embedding of a checkpoint has rows for."""
+        return self.translate(checkpoint.config)["vocab_size"]
+
+    def words(self, k: int | None) -> str:
+        """What one token of a checkpoint is, in a few words."""
+        if k is None:
+            return "byte pairs"
+        if k == 1:
+            return "single nucleotides"
+        return f"{'overlapping' if self.overlapping else 'non-overlapping'} {k}-mers"
 
     def bp_of(self, tokens: int | None, k: int | None) -> int | None:
         """The most bp that so many tokens cover, special tokens counted: every other one full. None without a k."""

@@ -212,16 +212,9 @@ def _facts(
     return [
         ("parameters", f"{parameters:,}"),
         ("memory of the weights", f"{_size(4 * parameters)} in float32, {_size(2 * parameters)} in bfloat16"),
-        ("tokens", f"{vocabulary:,}" + ("" if k is None else f", {_words(passport, k)}")),
+        ("tokens", f"{vocabulary:,}" + ("" if k is None else f", {passport.words(k)}")),
         ("longest input", longest),
     ]
-
-
-def _words(passport: Passport, k: int) -> str:
-    """What the words of a vocabulary with a fixed length are."""
-    if k == 1:
-        return "single nucleotides"
-    return f"{'overlapping' if passport.overlapping else 'non-overlapping'} {k}-mers"
 
 
 def _size(n_bytes: int) -> str:
