@@ -103,6 +103,12 @@ class Source(NamedTuple):
             FileNotFoundError: the name can only be a path, and nothing is there.
         """
         name = os.fspath(name)
+        known = None if os.path.exists(name) else find_checkpoint(name)
+        if known is not None and known[1].download is not None:
+            raise FileNotFoundError(
+                f"{name} is in no repository of the Hub: download its files from {known[1].download} and name their "
+                "folder."
+            )
         if not os.path.exists(name) and (os.path.isabs(name) or name.startswith((".", "~")) or name.count("/") > 1):
             raise FileNotFoundError(f"{name}: no such folder, and no Hub id either (that is owner/name).")
         hub = {key: arguments[key] for key in HUB_ARGUMENTS if arguments.get(key) is not None}
