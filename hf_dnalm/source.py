@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,19 @@ class Recognised(NamedTuple):
             fields = dict(self.contents) if own else self.passport.translate(self.contents)
             return config_class(self.passport).from_dict(fields, name_or_path=name, **arguments)
 
+    @property
+    def renamed_keys(self) -> dict[str, str]:
+        """Patterns of the stored tensors' names to the names that our models give them; empty for what we wrote."""
+        own = self.contents.get("model_type") == self.passport.model_type
+        return {} if own else self.passport.renamed_keys(self.contents)
+
+    def renamed(self, weight_names: Collection[str]) -> list[str]:
+        """The names that our models give to stored tensors."""
+        names = list(weight_names)
+        for pattern, name in self.renamed_keys.items():
+            names = [re.sub(pattern, name, each) for each in names]
+        return names
+
     def auto_class(self, weight_names: Collection[str] | None) -> str:
         """The Auto class that takes all the weights: the one they were saved from, or by the head they hold.
 
@@ -69,11 +83,15 @@ class Recognised(NamedTuple):
         for auto_class, reference in auto_map(self.passport).items():
             if reference.rpartition(".")[2] in architectures:
                 return auto_class
+        for upstream, auto_class in self.passport.upstream_classes.items():
+            if upstream in architectures:
+                return auto_class
         if weight_names is None:
             return next((name for name in auto_map(self.passport) if name.endswith("LM")), "AutoModel")
+        names = self.renamed(weight_names)
         for auto_class, prefix in self.passport.heads.items():
             marker = self.passport.label_weights.get(auto_class, prefix)
-            if any(name.startswith(marker) for name in weight_names):
+            if any(name.startswith(marker) for name in names):
                 return auto_class
         return "AutoModel"
 

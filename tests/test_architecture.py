@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "hub_cards": set(),
 }
 SHIPPED_MAY_IMPORT = {
-    "modeling": {"torch", "transformers", "huggingface_hub"} | set(sys.stdlib_module_names),
+    "modeling": {"torch", "transformers", "huggingface_hub", "numpy"} | set(sys.stdlib_module_names),
     "tokenization": {"tokenizers", "transformers", "numpy"} | set(sys.stdlib_module_names),
 }
 LIGHT_FILES = [

@@ -17,8 +17,8 @@ class Whole(NamedTuple):
     Attributes:
         found: its config.json and its passport; of an adapter those of the base model.
         auto_class: takes all its weights.
-        stored: the names of the stored tensors, of an adapter those of the base model; None where they lie in files
-            that are not looked into.
+        stored: the names of the stored tensors, as our model calls them, of an adapter those of the base model; None
+            where they lie in files that are not looked into.
     """
 
     found: Recognised
@@ -45,4 +45,4 @@ def whole_of(source: Source, family: str | None = None) -> Whole | None:
     auto_class = found.auto_class(stored)
     if adapter is not None:
         auto_class = _ADAPTER_TASKS.get(str(adapter.get("task_type")), auto_class)
-    return Whole(found, auto_class, stored)
+    return Whole(found, auto_class, None if stored is None else found.renamed(stored))

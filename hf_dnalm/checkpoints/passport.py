@@ -81,6 +81,9 @@ class Passport:
             together with that head; adapters train and save them with it.
         equivariant: whether the hidden states of the other strand are those of a sequence, turned around along the
             sequence and along the hidden size (so that its two halves change places), from our own config.
+        upstream_classes: official class to the Auto class of ours that takes its weights, where `architectures` tells.
+        renamed_keys: from an upstream config.json, patterns of its tensors' names to ours, where one of its heads bears
+            the name of another.
     """
 
     family: str
@@ -108,6 +111,8 @@ class Passport:
     special_tokens: int = 2
     overlapping: bool = False
     equivariant: Callable[[Any], bool] = lambda config: False
+    upstream_classes: Mapping[str, str] = field(default_factory=dict)
+    renamed_keys: Callable[[Mapping[str, Any]], dict[str, str]] = lambda config: {}
 
     def licence_of(self, checkpoint: Checkpoint) -> str:
         """The licence of a checkpoint's weights."""

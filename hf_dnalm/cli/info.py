@@ -130,7 +130,7 @@ def _local(source: Source, found: Recognised) -> dict[str, Any]:
         "context_bp": found.passport.bp_of(tokens, k),
         "limited": found.passport.limited,
         **_cost(_count(found.passport, auto_class, config)),
-        "heads": None if names is None else _heads(found.passport, names),
+        "heads": None if names is None else _heads(found.passport, found.renamed(names)),
         "licence_of_published": found.passport.licence,
         "revision": source.hub.get("revision"),
         "architecture": _architecture({key: getattr(config, key) for key in get_annotations(type(config))}),

@@ -60,10 +60,11 @@ def render_checkpoint_card(passport: Passport, checkpoint: Checkpoint) -> str:
         summary=_checkpoint_summary(passport, checkpoint),
         k=checkpoint.k,
         facts=_facts(
-            passport, checkpoint.parameters, checkpoint.k, checkpoint.config["vocab_size"], checkpoint.context_tokens
+            passport, checkpoint.parameters, checkpoint.k, passport.vocabulary_of(checkpoint), checkpoint.context_tokens
         ),
         base_model=checkpoint.hub_id,
-        sections=f"## Training data\n\n{checkpoint.trained_on[:1].upper()}{checkpoint.trained_on[1:]}.\n\n",
+        sections=f"## Training data\n\n{checkpoint.trained_on[:1].upper()}{checkpoint.trained_on[1:]}.\n\n"
+        + _branches(checkpoint),
         citation=checkpoint.citation,
         results=None,
     )
@@ -175,9 +176,17 @@ def _fill(
         reading=passport.reading.format(words="k-mers" if k is None else f"{k}-mers"),
         sections=sections,
         differences="\n".join(f"- {difference}" for difference in passport.differences),
-        licence=f"The published weights of this family, and what is derived from them, are under {passport.licence}.",
+        licence=_licence(passport),
         citation=citation,
     )
+
+
+def _licence(passport: Passport) -> str:
+    if passport.licence == "unknown":
+        return (
+            "No licence is stated with the published weights of this family: ask their authors before you pass them on."
+        )
+    return f"The published weights of this family, and what is derived from them, are under {passport.licence}."
 
 
 def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
@@ -219,6 +228,17 @@ def _facts(
 
 def _size(n_bytes: int) -> str:
     return f"{n_bytes / 2**30:,.2f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:,.1f} MiB"
+
+
+def _branches(checkpoint: Checkpoint) -> str:
+    """The revisions of the official repository that have a trained task head."""
+    if not checkpoint.branches:
+        return ""
+    rows = "\n".join(f"- `{name}`: {what}" for name, what in checkpoint.branches.items())
+    return (
+        "## Fine-tuned revisions\n\nThe official repository also holds trained task heads, which the Auto class in "
+        f'brackets reads with `revision="…"`:\n\n{rows}\n\n'
+    )
 
 
 def _labels(config: Any) -> str:

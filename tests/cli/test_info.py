@@ -11,7 +11,7 @@ import pytest
 import torch
 import transformers
 
-from hf_dnalm.checkpoints import passport_of_family
+from hf_dnalm.checkpoints import find_checkpoint, passport_of_family
 from hf_dnalm.cli.app import main
 from hf_dnalm.cli.info import describe, run, text
 from hf_dnalm.source import Source
@@ -30,7 +30,7 @@ def test_published_ids_are_answered_offline(hub_id, capsys):
         "bp",
         "parameters:",
         "GiB" if "2.5b" in hub_id else "iB",
-        "cc-by-nc-sa-4.0",
+        find_checkpoint(hub_id)[0].licence,
         "revision",
     ):
         assert word in out
