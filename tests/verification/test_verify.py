@@ -167,13 +167,18 @@ def test_bad_input_is_one_line_and_exit_code_2(command, message, upstream_v2, ca
     assert err.count("\n") == 1
 
 
+# Reference folders whose embedding was cut to fewer rows than their tokenizer has words, or that hold no tokenizer.
+CUT = {"gena_bigbird", "gena_sparse_rope"}
+
+
 def test_every_reference_folder_that_a_family_recognises_passes(shared):
     seen = []
     for folder in sorted(path.parent for path in (shared / "goldens").glob("*/config.json")):
         config = json.loads((folder / "config.json").read_text())
         if find_passport(config, lambda name, folder=folder: read(folder / name)) is not None:
             result = verify(folder)
-            assert result.ok, result
+            failed = [check.name for check in result.checks if check.outcome == "FAILED"]
+            assert failed == (["tokenizer"] if folder.name in CUT else []), result
             seen.append(result.family)
     assert {"nucleotide_transformer", "dnabert2"} <= set(seen)
 
