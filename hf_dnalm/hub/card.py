@@ -60,7 +60,7 @@ def render_checkpoint_card(passport: Passport, checkpoint: Checkpoint) -> str:
         summary=_checkpoint_summary(passport, checkpoint),
         k=checkpoint.k,
         facts=_facts(
-            passport, checkpoint.parameters, checkpoint.k, checkpoint.config["vocab_size"], checkpoint.context_tokens
+            passport, checkpoint.parameters, checkpoint.k, passport.vocabulary_of(checkpoint), checkpoint.context_tokens
         ),
         base_model=checkpoint.hub_id,
         sections=f"## Training data\n\n{checkpoint.trained_on[:1].upper()}{checkpoint.trained_on[1:]}.\n\n"
@@ -211,22 +211,19 @@ def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
 def _facts(
     passport: Passport, parameters: int, k: int | None, vocabulary: int, tokens: int | None
 ) -> list[tuple[str, str]]:
-    covered = passport.bp_of(tokens, k)
-    bp = "" if covered is None else f" = {covered:,} bp"
-    longest = "any" if tokens is None else f"{tokens:,} tokens, {passport.added_tokens} included{bp}"
+    if tokens is None:
+        longest = "any"
+    else:
+        covered = passport.bp_of(tokens, k)
+        special = f", {passport.added_tokens} included" if passport.added_tokens else ""
+        longest = f"{tokens:,} tokens{special}" + ("" if covered is None else f" = {covered:,} bp")
+        longest = longest if passport.limited else f"any; in pre-training {longest}"
     return [
         ("parameters", f"{parameters:,}"),
         ("memory of the weights", f"{_size(4 * parameters)} in float32, {_size(2 * parameters)} in bfloat16"),
-        ("tokens", f"{vocabulary:,}" + ("" if k is None else f", {_words(passport, k)}")),
-        ("longest input", longest if passport.limited or tokens is None else f"any; in pre-training {longest}"),
+        ("tokens", f"{vocabulary:,}" + ("" if k is None else f", {passport.words(k)}")),
+        ("longest input", longest),
     ]
-
-
-def _words(passport: Passport, k: int) -> str:
-    """What the words of a vocabulary with a fixed length are."""
-    if k == 1:
-        return "single nucleotides"
-    return f"{'overlapping' if passport.overlapping else 'non-overlapping'} {k}-mers"
 
 
 def _size(n_bytes: int) -> str:
