@@ -37,12 +37,17 @@ def bidirectional_mask(config, embeddings: torch.Tensor, attention_mask: torch.T
         return None
     if attention_mask.dim() == 4:
         return attention_mask if attention_mask.is_floating_point() else attention_mask.bool()
+    check_mask_of_tokens(attention_mask, embeddings)
+    return create_bidirectional_mask(config=config, inputs_embeds=embeddings, attention_mask=attention_mask)
+
+
+def check_mask_of_tokens(attention_mask: torch.Tensor, embeddings: torch.Tensor) -> None:
+    """Raise ValueError for a mask that has not one number for each token of `embeddings` (b, n, hidden)."""
     if attention_mask.shape != embeddings.shape[:2]:
         raise ValueError(
             f"attention_mask has shape {tuple(attention_mask.shape)}, the tokens {tuple(embeddings.shape[:2])}; "
             "pass one number per token, or a mask of pairs (batch, 1 or heads, tokens, tokens)."
         )
-    return create_bidirectional_mask(config=config, inputs_embeds=embeddings, attention_mask=attention_mask)
 
 
 def eager_attention_forward(

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from .attention import check_mask_of_tokens
+
 # Pre-training masked 15 % of the tokens and wrote <mask> over 80 % of these: the share of zeroed embeddings it saw.
 PRETRAINING_MASK_RATIO = 0.15 * 0.8
 
@@ -38,6 +40,8 @@ class NucleotideTransformerEmbeddings(nn.Module):
         """(b, n) ids, or (b, n, hidden) vectors in their place → (b, n, hidden), zero outside of the mask."""
         embeddings = self._look_up(input_ids, inputs_embeds)
         tokens_mask = attention_mask if attention_mask is not None and attention_mask.dim() == 2 else None
+        if tokens_mask is not None:
+            check_mask_of_tokens(tokens_mask, embeddings)
         if self.config.token_dropout:
             embeddings = self._drop_tokens(embeddings, input_ids, tokens_mask)
         if self.config.position_embedding_type == "absolute":

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any Hugging Face import: no test may reach for the network
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.stranger import Stranger
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -29,3 +34,13 @@ def upstream_v2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.toys.nucleotide_transformer import write_upstream
 
     return write_upstream(tmp_path_factory.mktemp("upstream") / "v2")
+
+
+@pytest.fixture(scope="session")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stranger]:
+    """A process that has torch and transformers and not this package."""
+    from tests.stranger import Stranger
+
+    one = Stranger(tmp_path_factory.mktemp("stranger"))
+    yield one
+    one.close()

@@ -23,7 +23,7 @@ from hf_dnalm.checkpoints import find_passport, passport_of_family
 from hf_dnalm.modeling.configuration_gpn import GpnConfig
 from hf_dnalm.registry import model_class
 from hf_dnalm.tokenization import NucleotideTokenizer
-from tests.toys.gpn import CONFORMANCE, toy_model, write_upstream
+from tests.toys.gpn import FLAVOURS, toy_model, write_upstream
 
 PASSPORT = passport_of_family("gpn")
 IDS = torch.tensor([[3, 4, 5, 6, 3, 3, 6], [4, 4, 5, 6, 6, 0, 0]])
@@ -199,7 +199,7 @@ def test_what_config_json_leaves_out_is_read_as_upstream_reads_it():
 
 
 def test_adapters_train_linear_maps_of_every_layout_and_nothing_else():
-    for changes in CONFORMANCE.values():
+    for changes in FLAVOURS.values():
         model = toy_model("sequence", **changes)
         hit = {name: part for name, part in model.named_modules() if re.fullmatch(PASSPORT.lora_targets, name)}
         linear = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 # Reads one small text file that lies beside config.json (a vocabulary, say); None where there is no such file.
@@ -28,6 +28,7 @@ class Checkpoint:
         auto_class: the Auto class that takes all its weights.
         download: the address under which its files lie, where that is not the Hub: they are loaded from a folder.
         licence: of its weights, where that is not the family's.
+        branches: revisions of the same repository with a trained task head, and what each predicts.
     """
 
     hub_id: str
@@ -42,6 +43,7 @@ class Checkpoint:
     auto_class: str = "AutoModelForMaskedLM"
     download: str | None = None
     licence: str | None = None
+    branches: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -75,8 +77,15 @@ class Passport:
         limited: whether the context is a limit; False where longer sequences are read too.
         special_tokens: how many the tokenizer sets around a sequence.
         overlapping: whether a token starts at every base; else each starts where the one before ends.
+        copies: (pattern, name of the first) of tensors that upstream may store a second time, as in `re.sub`; both must
+            be equal.
         poolers: modules of the body that only a sequence head reads. Where the weights hold none they start untrained
             together with that head; adapters train and save them with it.
+        equivariant: whether the hidden states of the other strand are those of a sequence, turned around along the
+            sequence and along the hidden size (so that its two halves change places), from our own config.
+        upstream_classes: official class to the Auto class of ours that takes its weights, where `architectures` tells.
+        renamed_keys: from an upstream config.json, patterns of its tensors' names to ours, where one of its heads bears
+            the name of another.
     """
 
     family: str
@@ -100,16 +109,32 @@ class Passport:
     added_tokens: str
     checkpoints: tuple[Checkpoint, ...]
     limited: bool = True
+    copies: tuple[tuple[str, str], ...] = ()
     poolers: tuple[str, ...] = ()
     special_tokens: int = 2
     overlapping: bool = False
+    equivariant: Callable[[Any], bool] = lambda config: False
+    upstream_classes: Mapping[str, str] = field(default_factory=dict)
+    renamed_keys: Callable[[Mapping[str, Any]], dict[str, str]] = lambda config: {}
 
     def licence_of(self, checkpoint: Checkpoint) -> str:
         """The licence of a checkpoint's weights."""
         return checkpoint.licence or self.licence
 
+    def vocabulary_of(self, checkpoint: Checkpoint) -> int:
+        """How many tokens the embedding of a checkpoint has rows for."""
+        return self.translate(checkpoint.config)["vocab_size"]
+
+    def words(self, k: int | None) -> str:
+        """What one token of a checkpoint is, in a few words."""
+        if k is None:
+            return "byte pairs"
+        if k == 1:
+            return "single nucleotides"
+        return f"{'overlapping' if self.overlapping else 'non-overlapping'} {k}-mers"
+
     def bp_of(self, tokens: int | None, k: int | None) -> int | None:
-        """The most bp that so many tokens cover, special tokens counted: every other one full. None without a k."""
+        """The most bp that so many tokens cover, special tokens counted: every other one full. None where either is."""
         if tokens is None or k is None:
             return None
         full = tokens - self.special_tokens

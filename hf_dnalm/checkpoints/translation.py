@@ -124,7 +124,7 @@ def translated(
         required: keys with the values that ask for nothing we do not have.
         ignored: keys that change no number.
         defaults: what upstream takes for a key that config.json leaves out.
-        needed: the keys without which there is no shape.
+        needed: the keys without which nothing can be built.
 
     Raises:
         ValueError: a key that is not known, a value that asks for a computation this family does not have, or no sizes.

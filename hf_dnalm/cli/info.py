@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from inspect import get_annotations
 from typing import TYPE_CHECKING, Any
 
 from hf_dnalm.checkpoints import Checkpoint, Passport, find_checkpoint
@@ -79,7 +81,7 @@ def _published(passport: Passport, checkpoint: Checkpoint) -> dict[str, Any]:
         "download": checkpoint.download,
         "trained_on": checkpoint.trained_on,
         "k": checkpoint.k,
-        "vocabulary": checkpoint.config["vocab_size"],
+        "vocabulary": passport.vocabulary_of(checkpoint),
         "context_tokens": checkpoint.context_tokens,
         "context_bp": passport.bp_of(checkpoint.context_tokens, checkpoint.k),
         "limited": passport.limited,
@@ -88,19 +90,23 @@ def _published(passport: Passport, checkpoint: Checkpoint) -> dict[str, Any]:
         "licence": passport.licence_of(checkpoint),
         "revision": checkpoint.revision,
         "config_checked": checkpoint.config_checked,
-        "architecture": {key: checkpoint.config[key] for key in _SIZES if key in checkpoint.config},
+        "architecture": _architecture(passport.translate(checkpoint.config)),
     }
 
 
-_SIZES = (
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-    "position_embedding_type",
-    "token_dropout",
+# Of a family's own config, what does not say how the network is built.
+_NO_ARCHITECTURE = re.compile(
+    r"model_type|vocab_size|dtype|problem_type|num_labels|classifier_.*|tie_.*|output_.*|.*(_id|_prob)"
 )
+
+
+def _architecture(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Sizes and choices of an architecture, under the names of the family's own config; rates and ranges are none."""
+    return {
+        key: value
+        for key, value in fields.items()
+        if isinstance(value, bool | int | str) and not _NO_ARCHITECTURE.fullmatch(key)
+    }
 
 
 def _cost(parameters: int) -> dict[str, Any]:
@@ -124,10 +130,10 @@ def _local(source: Source, found: Recognised) -> dict[str, Any]:
         "context_bp": found.passport.bp_of(tokens, k),
         "limited": found.passport.limited,
         **_cost(_count(found.passport, auto_class, config)),
-        "heads": None if names is None else _heads(found.passport, names),
+        "heads": None if names is None else _heads(found.passport, found.renamed(names)),
         "licence_of_published": found.passport.licence,
         "revision": source.hub.get("revision"),
-        "architecture": {key: getattr(config, key) for key in _SIZES if hasattr(config, key)},
+        "architecture": _architecture({key: getattr(config, key) for key in get_annotations(type(config))}),
     }
     if auto_class in found.passport.new_heads:
         facts |= {"problem_type": config.problem_type, "labels": list(config.id2label.values())}

@@ -63,9 +63,9 @@ def encode_sequences(
             if overflow == "error":
                 raise ValueError(
                     f"sequence {name!r} is {len(sequence):,} bp = {len(ids):,} tokens; the model reads "
-                    f"{max_tokens:,}. Pass overflow='truncate' or shorten it."
+                    f"{max_tokens:,}. Pass overflow='truncate' or shorten it. (embed takes overflow='windows' too.)"
                 )
-            ids = encoded[row] = _cut(ids, max_tokens, _closing_tokens(tokenizer, ids))
+            ids = encoded[row] = _cut(ids, max_tokens, edge_tokens(tokenizer, ids)[1])
         if vocab_size is not None and ids.max() >= vocab_size:
             raise ValueError(
                 f"sequence {name!r} has token id {ids.max()}, but the model's vocabulary ends at {vocab_size - 1}; "
@@ -137,7 +137,7 @@ def _strand(
     ids = encode_sequences(tokenizer, sequences, names=names, **options)
     columns: dict[str, Any] = {"input_ids": ids, "length": np.array([len(row) for row in ids])}
     if level == "nucleotide":
-        columns["bases_per_token"] = bases = _bases(tokenizer, sequences, ids)
+        columns["bases_per_token"] = bases = bases_of_tokens(tokenizer, sequences, ids)
         if labels is not None:
             for name, sequence, row in zip(names, sequences, labels, strict=True):
                 if len(row) != len(sequence):
@@ -162,10 +162,17 @@ def _token_ids(tokenizer: PreTrainedTokenizerBase, sequences: list[str]) -> list
     return [np.array(ids, dtype=np.int64) for ids in encoding["input_ids"]]
 
 
-def _bases(
+def bases_of_tokens(
     tokenizer: PreTrainedTokenizerBase, sequences: Sequence[str], token_ids: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
-    """bp that each token covers, for (possibly cut) ids of these sequences."""
+    """bp that each token covers, for the (possibly cut) ids that `encode_sequences` gives for these sequences.
+
+    Raises:
+        ValueError: the tokenizer cannot say it, or leaves bases out.
+    """
+    if hasattr(tokenizer, "bases_in"):
+        normal = (dna.normalize(sequence) for sequence in sequences)
+        return [tokenizer.bases_in(ids, sequence) for ids, sequence in zip(token_ids, normal, strict=True)]
     if hasattr(tokenizer, "bases_per_token"):
         return [tokenizer.bases_per_token(ids) for ids in token_ids]
     if not tokenizer.is_fast:
@@ -182,21 +189,21 @@ def _bases(
                 f"{type(tokenizer).__name__} gives tokens to {counts.sum():,} of {len(sequence):,} bases; "
                 f"nucleotide-level work needs every base in one token"
             )
-        bases.append(_cut(counts, len(ids), _closing_tokens(tokenizer, ids)))
+        bases.append(_cut(counts, len(ids), edge_tokens(tokenizer, ids)[1]))
     return bases
 
 
 def _kept(tokenizer: PreTrainedTokenizerBase, sequences: Sequence[str], token_ids: Sequence[np.ndarray]) -> list[str]:
     """The bases of each sequence that its (possibly cut) ids cover."""
-    bases = _bases(tokenizer, sequences, token_ids)
+    bases = bases_of_tokens(tokenizer, sequences, token_ids)
     return [sequence[: count.sum()] for sequence, count in zip(sequences, bases, strict=True)]
 
 
-def _closing_tokens(tokenizer: PreTrainedTokenizerBase, ids: np.ndarray) -> int:
-    """How many special tokens (separator, end) stand behind the DNA; `<unk>` is DNA."""
+def edge_tokens(tokenizer: PreTrainedTokenizerBase, ids: np.ndarray) -> tuple[int, int]:
+    """How many special tokens (start, separator, end) stand before and behind the DNA; `<unk>` is DNA."""
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-    closing = next((count for count, token_id in enumerate(reversed(ids)) if token_id not in special), len(ids))
-    return closing if closing < len(ids) else 0
+    dna = np.flatnonzero(~np.isin(ids, list(special)))
+    return (int(dna[0]), len(ids) - 1 - int(dna[-1])) if len(dna) else (0, 0)
 
 
 def _cut(values: np.ndarray, length: int, closing: int) -> np.ndarray:

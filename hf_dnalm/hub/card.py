@@ -61,12 +61,12 @@ def render_checkpoint_card(passport: Passport, checkpoint: Checkpoint) -> str:
         summary=_checkpoint_summary(passport, checkpoint),
         k=checkpoint.k,
         facts=_facts(
-            passport, checkpoint.parameters, checkpoint.k, checkpoint.config["vocab_size"], checkpoint.context_tokens
+            passport, checkpoint.parameters, checkpoint.k, passport.vocabulary_of(checkpoint), checkpoint.context_tokens
         ),
         base_model=None if checkpoint.download else checkpoint.hub_id,
         licence=passport.licence_of(checkpoint),
         fetch=_fetch(passport, checkpoint),
-        sections=f"## Training data\n\n{_capitalised(checkpoint.trained_on)}.\n\n",
+        sections=f"## Training data\n\n{_capitalised(checkpoint.trained_on)}.\n\n" + _branches(checkpoint),
         citation=checkpoint.citation,
         results=None,
     )
@@ -169,7 +169,6 @@ def _fill(
         eval_results=None if results is None else _eval_results(auto_class, results),
     )
     last = "logits = outputs.logits  # (2, tokens, vocabulary)\n" if auto_class.endswith("LM") else ""
-    whose = "The published weights of this family" if licence == passport.licence else "These weights"
     example = _PREDICT if auto_class in passport.new_heads else _EMBED
     template = files("hf_dnalm.hub_cards").joinpath("template.md").read_text(encoding="utf-8")
     return Template(template).substitute(
@@ -183,9 +182,18 @@ def _fill(
         reading=passport.reading.format(words="k-mers" if k is None else f"{k}-mers"),
         sections=sections,
         differences="\n".join(f"- {difference}" for difference in passport.differences),
-        licence=f"{whose}, and what is derived from them, are under {licence}.",
+        licence=_licence(passport, licence),
         citation=citation,
     )
+
+
+def _licence(passport: Passport, licence: str) -> str:
+    if licence == "unknown":
+        return (
+            "No licence is stated with the published weights of this family: ask their authors before you pass them on."
+        )
+    whose = "The published weights of this family" if licence == passport.licence else "These weights"
+    return f"{whose}, and what is derived from them, are under {licence}."
 
 
 def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
@@ -234,20 +242,24 @@ def _facts(
     return [
         ("parameters", f"{parameters:,}"),
         ("memory of the weights", f"{_size(4 * parameters)} in float32, {_size(2 * parameters)} in bfloat16"),
-        ("tokens", f"{vocabulary:,}" + ("" if k is None else f", {_words(passport, k)}")),
+        ("tokens", f"{vocabulary:,}" + ("" if k is None else f", {passport.words(k)}")),
         ("longest input", longest),
     ]
 
 
-def _words(passport: Passport, k: int) -> str:
-    """What the words of a vocabulary with a fixed length are."""
-    if k == 1:
-        return "single nucleotides"
-    return f"{'overlapping' if passport.overlapping else 'non-overlapping'} {k}-mers"
-
-
 def _size(n_bytes: int) -> str:
     return f"{n_bytes / 2**30:,.2f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:,.1f} MiB"
+
+
+def _branches(checkpoint: Checkpoint) -> str:
+    """The revisions of the official repository that have a trained task head."""
+    if not checkpoint.branches:
+        return ""
+    rows = "\n".join(f"- `{name}`: {what}" for name, what in checkpoint.branches.items())
+    return (
+        "## Fine-tuned revisions\n\nThe official repository also holds trained task heads, which the Auto class in "
+        f'brackets reads with `revision="…"`:\n\n{rows}\n\n'
+    )
 
 
 def _labels(config: Any) -> str:

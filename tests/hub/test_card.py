@@ -19,6 +19,8 @@ PASSPORT = passport_of_family("nucleotide_transformer")
 CHECKPOINTS = [(passport, checkpoint) for passport in PASSPORTS for checkpoint in passport.checkpoints]
 WORDS = {
     "nucleotide_transformer": "non-overlapping {}-mers",
+    "dnabert": "overlapping {}-mers",
+    "caduceus": "single nucleotides",
     "gpn": "single nucleotides",
     "awd_lstm": "single nucleotides",
 }

@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from hf_dnalm.modeling.configuration_gpn import GpnConfig
-from tests.toys.gpn import BYTENET, CLASSES, CONFORMANCE, PRE_NORM, SHAPE, toy_config, toy_model
+from tests.toys.gpn import BYTENET, CLASSES, FLAVOURS, PRE_NORM, SHAPE, toy_config, toy_model
 
 IDS = torch.tensor([[3, 4, 5, 6, 3, 1, 2, 4, 5, 6, 6, 3]])
 
 
-@pytest.mark.parametrize("flavour", CONFORMANCE)
+@pytest.mark.parametrize("flavour", FLAVOURS)
 def test_a_letter_is_felt_as_far_as_the_config_says_and_no_further(flavour):
-    model = toy_model("base", **CONFORMANCE[flavour])
+    model = toy_model("base", **FLAVOURS[flavour])
     reach = model.config.receptive_field_bp // 2
     ids = torch.full((1, 4 * reach + 1), 3)
     changed = ids.clone()

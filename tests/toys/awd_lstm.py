@@ -25,8 +25,8 @@ CLASSES = {
     "token": AwdLstmForTokenClassification,
 }
 SHAPE: dict[str, Any] = {"hidden_size": 12, "intermediate_size": 20, "num_hidden_layers": 2}
-CANNOT = {"compile": "graph break"}  # inductor unrolls an LSTM token by token, so the LSTM stays outside the graph
-CONFORMANCE: dict[str, dict[str, Any]] = {"TwoLayers": {}, "OneLayer": {"num_hidden_layers": 1}}
+CANNOT = {"compile": "inductor unrolls an LSTM token by token, so the LSTM stays outside of the compiled graph"}
+FLAVOURS: dict[str, dict[str, Any]] = {"TwoLayers": {}, "OneLayer": {"num_hidden_layers": 1}}
 
 
 def hidden_widths(config: AwdLstmConfig) -> list[int]:

@@ -35,7 +35,7 @@ BYTENET: dict[str, Any] = {
     "rest_kernel_size": 3,
 }
 PRE_NORM: dict[str, Any] = {"block": "pre_norm", "intermediate_size": 20, "depthwise": True, "rest_kernel_size": 3}
-CONFORMANCE: dict[str, dict[str, Any]] = {"PostNorm": {}, "PreNorm": PRE_NORM, "ByteNet": BYTENET}
+FLAVOURS: dict[str, dict[str, Any]] = {"PostNorm": {}, "PreNorm": PRE_NORM, "ByteNet": BYTENET}
 
 
 def toy_config(**changes) -> GpnConfig:

@@ -26,6 +26,12 @@ CLASSES = {
     "token": NucleotideTransformerForTokenClassification,
 }
 
+FLAVOURS = {
+    "Version1": {"position_embedding_type": "absolute", "feed_forward": "gelu", "token_dropout": True},
+    "AgroNT": {"position_embedding_type": "absolute", "feed_forward": "gelu", "hidden_size": 36},
+    "Version2": {},
+}
+
 
 def toy_config(**changes) -> NucleotideTransformerConfig:
     """Version 2 with 3-mers, 2 layers and 32 numbers per token."""

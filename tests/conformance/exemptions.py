@@ -1,9 +1,0 @@
-"""Common model tests that our models are allowed to fail, each with its reason.
-
-A test is named as pytest names it after the file: "TestVersion1::test_tied_weights_keys". A test that stands here and
-passes is reported like a failure, so that the list cannot grow stale.
-"""
-
-from __future__ import annotations
-
-EXEMPTIONS: dict[str, str] = {}

@@ -1,0 +1,116 @@
+"""Training by the stack's own Trainer and PEFT: what is written is read back, here and by transformers."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file
+
+import hf_dnalm
+from hf_dnalm.inference import embed, predict
+from hf_dnalm.training import finetune
+from hf_dnalm.training.adapters import BaseWeights, add_adapter, freeze_encoder, save_adapter
+from tests.training.conftest import TASKS, splits_of
+
+
+def classifier(upstream, **options):
+    return hf_dnalm.AutoModelForSequenceClassification.from_pretrained(upstream, num_labels=2, **options)
+
+
+def logits(family, model) -> torch.Tensor:
+    with torch.no_grad():
+        return model.eval()(**family.alone(0)).logits
+
+
+def test_a_trainers_checkpoint_is_read_by_our_doors_and_by_transformers(family, upstream, tmp_path):
+    model = classifier(upstream)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    row = 0 if family.tokenizer.pad_token_id is None else 1  # without padding, sequences of one length
+    rows = [dict(family.tokenizer(family.declared("SEQUENCES")[i]), labels=i) for i in (0, row)]
+    arguments = transformers.TrainingArguments(
+        tmp_path, max_steps=1, save_steps=1, per_device_train_batch_size=2, report_to=[], use_cpu=True,
+        disable_tqdm=True, learning_rate=1e-2,
+    )  # fmt: skip
+    trainer = transformers.Trainer(model, arguments, train_dataset=rows, processing_class=family.tokenizer)
+    assert trainer.train().training_loss > 0
+    assert any(not value.equal(before[name]) for name, value in model.state_dict().items())
+    expected = logits(family, model)
+    for doors in (hf_dnalm, transformers):
+        folder = tmp_path / "checkpoint-1"
+        again, info = doors.AutoModelForSequenceClassification.from_pretrained(folder, output_loading_info=True)
+        assert type(again) is type(model)
+        assert not any(info.values()), info
+        torch.testing.assert_close(logits(family, again), expected)
+        tokenizer = doors.AutoTokenizer.from_pretrained(folder)
+        assert type(tokenizer) is type(family.tokenizer)
+        assert tokenizer(family.declared("SEQUENCES")[0]).input_ids == family.rows[0]["input_ids"]
+
+
+def test_low_rank_adapters_on_the_passports_layers_train_and_reload(family, upstream, tmp_path):
+    model = classifier(upstream)
+    if "lora" in family.declared("CANNOT"):
+        assert not family.passport.lora_targets
+        return
+    adapted = add_adapter(model, "lora", base=BaseWeights.of(model), rank=2).train()
+    trained = {name for name, each in adapted.named_parameters() if each.requires_grad}
+    for target in family.passport.lora_targets:
+        assert any(f"{target}.lora_A." in name for name in trained), f"no layer is called {target}"
+    optimizer = torch.optim.SGD([each for each in adapted.parameters() if each.requires_grad], lr=1.0)
+    for _ in range(2):  # in the first step one half of each adapter is zero, and the other has no gradient
+        optimizer.zero_grad()
+        adapted(**family.batch(rows=[0]), labels=torch.tensor([1])).loss.backward()
+        optimizer.step()
+    expected = logits(family, adapted)
+    assert not torch.equal(expected, logits(family, classifier(upstream)))
+    save_adapter(adapted, family.tokenizer, tmp_path)
+    names = set(load_file(tmp_path / "adapter_model.safetensors"))
+    assert all("lora_" in name or name.removeprefix("base_model.model.") in model_head(family, model) for name in names)
+    again = hf_dnalm.AutoModelForSequenceClassification.from_pretrained(tmp_path)
+    torch.testing.assert_close(logits(family, again), expected)
+
+
+def model_head(family, model) -> set[str]:
+    """The weights of the sequence head, those of a pooler that only it reads included."""
+    prefix = family.passport.heads["AutoModelForSequenceClassification"]
+    prefixes = (prefix, *(f"{name}." for name in family.passport.poolers))
+    plain = (name.replace(".modules_to_save.default", "") for name in model.state_dict())
+    return {name for name in plain if name.startswith(prefixes)}
+
+
+def test_a_probe_trains_the_head_alone(family):
+    model = family.model("sequence")
+    freeze_encoder(model)
+    learning = {name for name, each in model.named_parameters() if each.requires_grad}
+    assert learning == {name for name in model_head(family, model) if name in dict(model.named_parameters())}
+
+
+def test_finetuning_on_nucleotides_writes_a_folder_that_predicts_what_was_measured(
+    family, upstream, tmp_path, monkeypatch
+):
+    method = "full" if "lora" in family.declared("CANNOT") else "lora"
+    monkeypatch.setattr(sys.modules["hf_dnalm.training.finetune"], "write_report", lambda *args, **kwargs: None)
+    task = TASKS["bases"]
+    quick = {"bootstrap": 20, "disable_tqdm": True, "num_train_epochs": 1, "learning_rate": 1e-2, "use_cpu": True}
+    result = finetune(upstream, splits_of(task, train=8), task, output_dir=tmp_path, method=method, **quick)
+    model = hf_dnalm.AutoModelForTokenClassification.from_pretrained(tmp_path)
+    tokenizer = hf_dnalm.AutoTokenizer.from_pretrained(tmp_path)
+    test = splits_of(task)["test"].remove_columns("labels")
+    logits = np.concatenate(predict(model, tokenizer, test, task=task, dtype=torch.float32).logits)
+    measured = result.evaluation.outputs.scores[:, -1]
+    np.testing.assert_allclose(logits[:, 1] - logits[:, 0], measured, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
+def test_vectors_of_sequences_are_pooled_from_the_hidden_states(family, upstream, pooling):
+    model = hf_dnalm.AutoModel.from_pretrained(upstream)
+    sequences = list(family.declared("SEQUENCES"))
+    vectors = embed(model, family.tokenizer, sequences, pooling=pooling, dtype=torch.float32).vectors
+    for row, vector in enumerate(vectors):
+        with torch.no_grad():
+            states = model(**family.alone(row)).last_hidden_state[0]
+        expected = {"mean": states.mean(0), "cls": states[0], "max": states.amax(0)}[pooling]
+        torch.testing.assert_close(torch.as_tensor(vector), expected, **family.close)
