@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +61,19 @@ class Recognised(NamedTuple):
             fields = dict(self.contents) if own else self.passport.translate(self.contents)
             return config_class(self.passport).from_dict(fields, name_or_path=name, **arguments)
 
+    @property
+    def renamed_keys(self) -> dict[str, str]:
+        """Patterns of the stored tensors' names to the names that our models give them; empty for what we wrote."""
+        own = self.contents.get("model_type") == self.passport.model_type
+        return {} if own else self.passport.renamed_keys(self.contents)
+
+    def renamed(self, weight_names: Collection[str]) -> list[str]:
+        """The names that our models give to stored tensors."""
+        names = list(weight_names)
+        for pattern, name in self.renamed_keys.items():
+            names = [re.sub(pattern, name, each) for each in names]
+        return names
+
     def auto_class(self, weight_names: Collection[str] | None) -> str:
         """The Auto class that takes all the weights: the one they were saved from, or by the head they hold.
 
@@ -69,11 +84,15 @@ class Recognised(NamedTuple):
         for auto_class, reference in auto_map(self.passport).items():
             if reference.rpartition(".")[2] in architectures:
                 return auto_class
+        for upstream, auto_class in self.passport.upstream_classes.items():
+            if upstream in architectures:
+                return auto_class
         if weight_names is None:
             return next((name for name in auto_map(self.passport) if name.endswith("LM")), "AutoModel")
+        names = self.renamed(weight_names)
         for auto_class, prefix in self.passport.heads.items():
             marker = self.passport.label_weights.get(auto_class, prefix)
-            if any(name.startswith(marker) for name in weight_names):
+            if any(name.startswith(marker) for name in names):
                 return auto_class
         return "AutoModel"
 
@@ -164,6 +183,24 @@ class Source(NamedTuple):
         import torch
 
         return list(torch.load(path, map_location="meta", weights_only=True))
+
+    def weights(self) -> Iterator[dict[str, Any]]:
+        """The stored tensors by name, a file at a time; nothing where there are none under the usual names."""
+        for kind in ("model.safetensors", "pytorch_model.bin"):
+            index = self.json(f"{kind}.index.json")
+            files = [kind] if index is None else sorted(set(index["weight_map"].values()))
+            paths = [path for path in map(self.path, files) if path is not None]
+            for path in paths:
+                if kind == "model.safetensors":
+                    from safetensors.torch import load_file
+
+                    yield load_file(path)
+                else:
+                    import torch
+
+                    yield torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+            if paths:
+                return
 
     def recognise(self, family: str | None = None, *, trust_remote_code: bool | None = None) -> Recognised | None:
         """What family this source's config.json is of, or None where it is left to transformers.

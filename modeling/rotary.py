@@ -41,8 +41,11 @@ def apply_rotary(states: torch.Tensor, cosines: torch.Tensor, sines: torch.Tenso
 
     Args:
         states: (b, n, h, d).
-        cosines, sines: from `rotary_tables`.
+        cosines, sines: from `rotary_tables`, for d or fewer numbers: then the first ones are turned, the others stay.
     """
-    half = states.shape[-1] // 2
+    width = cosines.shape[-1]
+    if width < states.shape[-1]:
+        return torch.cat((apply_rotary(states[..., :width], cosines, sines), states[..., width:]), dim=-1)
+    half = width // 2
     swapped = torch.cat((states[..., half:], states[..., :half]), dim=-1)
     return torch.addcmul(states * cosines, swapped, sines)

@@ -85,19 +85,24 @@ def token_output(
     logits: torch.Tensor,
     labels: torch.Tensor | None,
     bases_per_token: torch.Tensor | None = None,
+    *,
+    problem_type: str | None = None,
 ) -> TokenClassifierOutput:
     """What a token head returns: logits of every token, or with `bases_per_token` of every nucleotide.
 
     Args:
         logits: (b, n, num_labels), of tokens.
-        labels: (b, n), or (b, bp) with `bases_per_token`; -100 where there is none.
+        labels: (b, n), or (b, bp) with `bases_per_token`; -100 where there is none. For several labels each, see
+            `multi_label_token_loss`.
         bases_per_token: (b, n), bp that each token covers.
+        problem_type: "multi_label_classification" where a position may have several labels; else it has one class.
     """
     if bases_per_token is not None:
         # Reading the bp of the batch from a tensor would break a compiled graph, which trusts the labels instead.
         length_bp = labels.shape[1] if labels is not None and torch.compiler.is_compiling() else None
         logits = logits_per_nucleotide(logits, bases_per_token, length_bp)
-    loss = None if labels is None else token_loss(logits, labels)
+    loss_function = multi_label_token_loss if problem_type == "multi_label_classification" else token_loss
+    loss = None if labels is None else loss_function(logits, labels)
     return TokenClassifierOutput(loss=loss, logits=logits, **_states(outputs))
 
 
@@ -154,6 +159,27 @@ def token_loss(
     if num_items_in_batch is None:
         return functional.cross_entropy(logits, labels)
     return functional.cross_entropy(logits, labels, reduction="sum") / num_items_in_batch
+
+
+def multi_label_token_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Binary cross entropy in nats, averaged over the labels that are not -100.
+
+    Args:
+        logits: (batch, n, num_labels).
+        labels: (batch, n, num_labels), 0, 1 or -100.
+
+    Raises:
+        ValueError: labels of another shape.
+
+    Example:
+        >>> multi_label_token_loss(torch.tensor([[[0.0, 50.0]]]), torch.tensor([[[1, -100]]])).exp()
+        tensor(2.)
+    """
+    _check_shape(labels, logits, "multi_label_classification")
+    labels = labels.to(logits.device).float()
+    asked = labels != -100
+    losses = functional.binary_cross_entropy_with_logits(logits.float(), labels, reduction="none")
+    return losses.masked_fill(~asked, 0.0).sum() / asked.sum()
 
 
 def sequence_loss(logits: torch.Tensor, labels: torch.Tensor, problem_type: str | None) -> torch.Tensor:

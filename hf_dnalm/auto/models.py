@@ -79,8 +79,11 @@ class _ModelDoor:
             kwargs = outputs_of(source, passport, kwargs) | kwargs
         if found is not None:
             kwargs = _with_config(found, base, kwargs)
+            if found.renamed_keys:
+                kwargs["key_mapping"] = found.renamed_keys | (kwargs.get("key_mapping") or {})
         with_info = kwargs.pop("output_loading_info", False)
-        model, info, new = load_strictly(cls.__name__, load, passport, base, *args, **kwargs)
+        renamed = {} if found is None else found.renamed_keys
+        model, info, new = load_strictly(cls.__name__, load, passport, base, *args, renamed=renamed, **kwargs)
         if adapter is not None:
             new = attach(source, base, model, new)
         if new:

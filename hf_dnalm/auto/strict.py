@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,12 +16,15 @@ from hf_dnalm.source import Source
 
 
 def load_strictly(
-    door: str, load: Any, passport: Passport, source: Source, *args: Any, **kwargs: Any
+    door: str, load: Any, passport: Passport, source: Source, *args: Any, renamed: Mapping[str, str], **kwargs: Any
 ) -> tuple[Any, dict[str, Any], set[str]]:
     """The model, transformers' loading info less what the passport declares, and the weights that start untrained.
 
+    Args:
+        renamed: patterns of stored names that have other names here, because one of ours is that of another head.
+
     Raises:
-        ValueError: weights are missing, left over, of another shape or unreadable.
+        ValueError: weights are missing, left over, of another shape, of another head or unreadable.
     """
     ignore_mismatched = kwargs.pop("ignore_mismatched_sizes", False)
     try:
@@ -30,6 +33,14 @@ def load_strictly(
     except (SafetensorError, pickle.UnpicklingError) as error:
         raise ValueError(f"{source.name}: the weights cannot be read, cut short or damaged ({error}).") from error
     model._weight_conversions = []  # else save_pretrained would undo a key_mapping and write the names it was read from
+
+    # transformers takes a stored name as it is where the new one has no place: another task's head, then.
+    mistaken = {name for name in model.state_dict() if any(re.search(pattern, name) for pattern in renamed)}
+    if mistaken - set(info["missing_keys"]):
+        raise ValueError(
+            f"{source.name}: the head in the weights ({listed(mistaken)}) is of another task than "
+            f"{type(model).__name__}. Load them with the class they were saved from, or with AutoModel."
+        )
 
     prefix = passport.heads.get(door, "")
     head = {name for name in model.state_dict() if prefix and name.startswith(prefix)}
@@ -44,8 +55,27 @@ def load_strictly(
     info["unexpected_keys"] = {
         key for key in info["unexpected_keys"] if not key.startswith(others) and not re.fullmatch(unused, key)
     }
+    copies = {key for key in info["unexpected_keys"] if any(re.fullmatch(copy, key) for copy, _ in passport.copies)}
+    if copies:
+        _check_copies(passport, source)
+        info["unexpected_keys"] -= copies
     _refuse(type(model).__name__, source, set(info["missing_keys"]) - new, info, head, ignore_mismatched)
     return model, info, new | {key for key, *_ in info["mismatched_keys"]}
+
+
+def _check_copies(passport: Passport, source: Source) -> None:
+    """Raise where a tensor that is stored twice has two values: only one of them would be read."""
+    import torch
+
+    for weights in source.weights():
+        for copy, first in passport.copies:
+            for key in (key for key in weights if re.fullmatch(copy, key)):
+                name = re.sub(copy, first, key)
+                if name in weights and not torch.equal(weights[key], weights[name]):
+                    raise ValueError(
+                        f"{source.name}: {key} and {name} are one tensor in every {passport.title} and differ in the "
+                        "weights: they were saved after the two had come apart. Load the original weights again."
+                    )
 
 
 def _settle_pooler(model: Any, door: str, missing: Collection[str]) -> set[str]:

@@ -79,7 +79,7 @@ _IGNORED = IGNORED | {"alibi_starting_size", "gradient_checkpointing", "pad_toke
 
 
 def is_dna_vocabulary(tokenizer_json: str) -> bool:
-    """Whether all words of a tokenizer.json, special tokens aside, are DNA.
+    """Whether all words of a tokenizer.json, special tokens aside, are DNA: bases and IUPAC codes, or a gap.
 
     Examples:
         >>> is_dna_vocabulary('{"model": {"vocab": {"[UNK]": 0, "A": 5, "GATT": 6}}}')
@@ -92,7 +92,7 @@ def is_dna_vocabulary(tokenizer_json: str) -> bool:
         words = [word for word in vocabulary if not re.fullmatch(r"\[[A-Z]+\]", word)]
     except (json.JSONDecodeError, KeyError, TypeError):
         return False
-    return bool(words) and all(re.fullmatch("[ACGT]+", word) for word in words)
+    return bool(words) and all(re.fullmatch(r"[ACGTBDHKMNRSVWY]+\n?|\n|-", word) for word in words)
 
 
 def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:

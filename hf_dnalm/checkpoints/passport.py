@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 # Reads one small text file that lies beside config.json (a vocabulary, say); None where there is no such file.
@@ -26,6 +26,7 @@ class Checkpoint:
         trained_on: what the pre-training data were, in words.
         citation: BibTeX.
         auto_class: the Auto class that takes all its weights.
+        branches: revisions of the same repository with a trained task head, and what each predicts.
     """
 
     hub_id: str
@@ -38,6 +39,7 @@ class Checkpoint:
     trained_on: str
     citation: str
     auto_class: str = "AutoModelForMaskedLM"
+    branches: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -56,7 +58,8 @@ class Passport:
         tokenizer_class: "module.Class" in `hf_dnalm.tokenization`.
         recognises: whether an upstream config.json (and the files beside it) is of this family.
         translate: upstream config.json to the arguments of our config class; raises ValueError for what it can't say.
-        context_tokens: the longest input in tokens (as in `Checkpoint`), from the fields of our own config.
+        context_tokens: the longest input in tokens (as in `Checkpoint`), from the fields of our own config; None where
+            they do not say.
         unused_keys: patterns (full match) of tensors that upstream stores and never uses, from our own config.
         heads: Auto class to the prefix of its head's parameters.
         new_heads: the Auto classes whose head may start untrained.
@@ -70,8 +73,13 @@ class Passport:
         limited: whether the context is a limit; False where longer sequences are read too.
         special_tokens: how many the tokenizer sets around a sequence.
         overlapping: whether a token starts at every base; else each starts where the one before ends.
+        copies: (pattern, name of the first) of tensors that upstream may store a second time, as in `re.sub`; both must
+            be equal.
         poolers: modules of the body that only a sequence head reads. Where the weights hold none they start untrained
             together with that head; adapters train and save them with it.
+        upstream_classes: official class to the Auto class of ours that takes its weights, where `architectures` tells.
+        renamed_keys: from an upstream config.json, patterns of its tensors' names to ours, where one of its heads bears
+            the name of another.
     """
 
     family: str
@@ -81,7 +89,7 @@ class Passport:
     tokenizer_class: str
     recognises: Callable[[Mapping[str, Any], ReadFile], bool]
     translate: Callable[[Mapping[str, Any]], dict[str, Any]]
-    context_tokens: Callable[[Any], int]
+    context_tokens: Callable[[Any], int | None]
     unused_keys: Callable[[Any], tuple[str, ...]]
     heads: Mapping[str, str]
     new_heads: tuple[str, ...]
@@ -95,13 +103,16 @@ class Passport:
     added_tokens: str
     checkpoints: tuple[Checkpoint, ...]
     limited: bool = True
+    copies: tuple[tuple[str, str], ...] = ()
     poolers: tuple[str, ...] = ()
     special_tokens: int = 2
     overlapping: bool = False
+    upstream_classes: Mapping[str, str] = field(default_factory=dict)
+    renamed_keys: Callable[[Mapping[str, Any]], dict[str, str]] = lambda config: {}
 
-    def bp_of(self, tokens: int, k: int | None) -> int | None:
-        """The most bp that so many tokens cover, special tokens counted: every other one full. None without a k."""
-        if k is None:
+    def bp_of(self, tokens: int | None, k: int | None) -> int | None:
+        """The most bp that so many tokens cover, special tokens counted: every other one full. None where either is."""
+        if tokens is None or k is None:
             return None
         full = tokens - self.special_tokens
         return full + k - 1 if self.overlapping else full * k

@@ -146,7 +146,7 @@ def start_model(about: ModelArguments, task: Task, *, seed: int) -> tuple[PreTra
         return model_class(task).from_config(config), tokenizer
 
 
-def _tokenizer_for(vocab_size: int, context_tokens: int, path: Path) -> PreTrainedTokenizerBase:
+def _tokenizer_for(vocab_size: int, context_tokens: int | None, path: Path) -> PreTrainedTokenizerBase:
     """The k-mer tokenizer of a config, which gives the size of its vocabulary but not its letters."""
     for extra, layout in _LAYOUTS.items():
         k = max(vocab_size - extra, 1).bit_length() // 2

@@ -123,7 +123,7 @@ def _local(source: Source, found: Recognised) -> dict[str, Any]:
         "context_bp": found.passport.bp_of(tokens, k),
         "limited": found.passport.limited,
         **_cost(_count(found.passport, auto_class, config)),
-        "heads": None if names is None else _heads(found.passport, names),
+        "heads": None if names is None else _heads(found.passport, found.renamed(names)),
         "licence_of_published": found.passport.licence,
         "revision": source.hub.get("revision"),
         "architecture": {key: getattr(config, key) for key in _SIZES if hasattr(config, key)},
@@ -196,9 +196,14 @@ def text(facts: dict[str, Any]) -> str:
     line("trained on", facts.get("trained_on"))
     if "context_tokens" in facts:
         bp = facts["context_bp"]
-        kmers = "" if facts["k"] is None else f"{facts['k']}-mers, "
-        tokens = f"{facts['context_tokens']:,} tokens" + ("" if bp is None else f" = {bp:,} bp")
-        line("reads", f"{kmers}up to {tokens}" if facts["limited"] else f"{kmers}any length; pre-trained on {tokens}")
+        words = {None: "", 1: "single nucleotides, "}
+        kmers = words.get(facts["k"], f"{facts['k']}-mers, ")
+        if facts["context_tokens"] is None:
+            line("reads", f"{kmers}any length")
+        else:
+            tokens = f"{facts['context_tokens']:,} tokens" + ("" if bp is None else f" = {bp:,} bp")
+            any_length = f"{kmers}any length; pre-trained on {tokens}"
+            line("reads", f"{kmers}up to {tokens}" if facts["limited"] else any_length)
     if "parameters" in facts:
         full, half = _size(facts["memory_float32"]), _size(facts["memory_bfloat16"])
         line("costs", f"{facts['parameters']:,} parameters: {full} in float32, {half} in bfloat16")

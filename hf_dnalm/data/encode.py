@@ -137,7 +137,7 @@ def _strand(
     ids = encode_sequences(tokenizer, sequences, names=names, **options)
     columns: dict[str, Any] = {"input_ids": ids, "length": np.array([len(row) for row in ids])}
     if level == "nucleotide":
-        columns["bases_per_token"] = bases = _bases(tokenizer, sequences, ids)
+        columns["bases_per_token"] = bases = bases_of_tokens(tokenizer, sequences, ids)
         if labels is not None:
             for name, sequence, row in zip(names, sequences, labels, strict=True):
                 if len(row) != len(sequence):
@@ -162,10 +162,17 @@ def _token_ids(tokenizer: PreTrainedTokenizerBase, sequences: list[str]) -> list
     return [np.array(ids, dtype=np.int64) for ids in encoding["input_ids"]]
 
 
-def _bases(
+def bases_of_tokens(
     tokenizer: PreTrainedTokenizerBase, sequences: Sequence[str], token_ids: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
-    """bp that each token covers, for (possibly cut) ids of these sequences."""
+    """bp that each token covers, for the (possibly cut) ids that `encode_sequences` gives for these sequences.
+
+    Raises:
+        ValueError: the tokenizer cannot say it, or leaves bases out.
+    """
+    if hasattr(tokenizer, "bases_in"):
+        normal = (dna.normalize(sequence) for sequence in sequences)
+        return [tokenizer.bases_in(ids, sequence) for ids, sequence in zip(token_ids, normal, strict=True)]
     if hasattr(tokenizer, "bases_per_token"):
         return [tokenizer.bases_per_token(ids) for ids in token_ids]
     if not tokenizer.is_fast:
@@ -188,7 +195,7 @@ def _bases(
 
 def _kept(tokenizer: PreTrainedTokenizerBase, sequences: Sequence[str], token_ids: Sequence[np.ndarray]) -> list[str]:
     """The bases of each sequence that its (possibly cut) ids cover."""
-    bases = _bases(tokenizer, sequences, token_ids)
+    bases = bases_of_tokens(tokenizer, sequences, token_ids)
     return [sequence[: count.sum()] for sequence, count in zip(sequences, bases, strict=True)]
 
 

@@ -63,7 +63,8 @@ def render_checkpoint_card(passport: Passport, checkpoint: Checkpoint) -> str:
             passport, checkpoint.parameters, checkpoint.k, checkpoint.config["vocab_size"], checkpoint.context_tokens
         ),
         base_model=checkpoint.hub_id,
-        sections=f"## Training data\n\n{checkpoint.trained_on[:1].upper()}{checkpoint.trained_on[1:]}.\n\n",
+        sections=f"## Training data\n\n{checkpoint.trained_on[:1].upper()}{checkpoint.trained_on[1:]}.\n\n"
+        + _branches(checkpoint),
         citation=checkpoint.citation,
         results=None,
     )
@@ -207,15 +208,17 @@ def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
     return summary
 
 
-def _facts(passport: Passport, parameters: int, k: int | None, vocabulary: int, tokens: int) -> list[tuple[str, str]]:
+def _facts(
+    passport: Passport, parameters: int, k: int | None, vocabulary: int, tokens: int | None
+) -> list[tuple[str, str]]:
     covered = passport.bp_of(tokens, k)
     bp = "" if covered is None else f" = {covered:,} bp"
-    longest = f"{tokens:,} tokens, {passport.added_tokens} included{bp}"
+    longest = "any" if tokens is None else f"{tokens:,} tokens, {passport.added_tokens} included{bp}"
     return [
         ("parameters", f"{parameters:,}"),
         ("memory of the weights", f"{_size(4 * parameters)} in float32, {_size(2 * parameters)} in bfloat16"),
         ("tokens", f"{vocabulary:,}" + ("" if k is None else f", {_words(passport, k)}")),
-        ("longest input", longest if passport.limited else f"any; in pre-training {longest}"),
+        ("longest input", longest if passport.limited or tokens is None else f"any; in pre-training {longest}"),
     ]
 
 
@@ -228,6 +231,17 @@ def _words(passport: Passport, k: int) -> str:
 
 def _size(n_bytes: int) -> str:
     return f"{n_bytes / 2**30:,.2f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:,.1f} MiB"
+
+
+def _branches(checkpoint: Checkpoint) -> str:
+    """The revisions of the official repository that have a trained task head."""
+    if not checkpoint.branches:
+        return ""
+    rows = "\n".join(f"- `{name}`: {what}" for name, what in checkpoint.branches.items())
+    return (
+        "## Fine-tuned revisions\n\nThe official repository also holds trained task heads, which the Auto class in "
+        f'brackets reads with `revision="…"`:\n\n{rows}\n\n'
+    )
 
 
 def _labels(config: Any) -> str:

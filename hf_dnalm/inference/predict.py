@@ -13,7 +13,7 @@ from accelerate.utils import extract_model_from_parallel
 from datasets import Dataset
 from torch import nn
 
-from hf_dnalm.data.encode import encode_sequences
+from hf_dnalm.data.encode import bases_of_tokens, encode_sequences
 from hf_dnalm.inference.batches import Batch, run_batches
 from hf_dnalm.tasks import Task
 
@@ -125,7 +125,8 @@ def predict(
     names, token_ids = read_sequences(
         tokenizer, sequences, names=names, overflow=overflow, vocab_size=model.config.vocab_size
     )
-    spans = [tokenizer.bases_per_token(ids) for ids in token_ids] if level == "nucleotide" else None
+    letters = sequences["sequence"] if isinstance(sequences, Dataset) else sequences
+    spans = bases_of_tokens(tokenizer, letters, token_ids) if level == "nucleotide" else None
 
     def forward(batch: Batch) -> torch.Tensor | list[torch.Tensor]:
         inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}

@@ -1,0 +1,337 @@
+"""GENA-LM's own BERT, dense and block-sparse: the published checkpoints and how to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hf_dnalm.checkpoints.dnabert2 import is_dna_vocabulary
+from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.translation import IGNORED, KEPT, REQUIRED, translated
+
+CITATION = """\
+@article{fishman2025gena,
+  title   = {{GENA-LM}: a family of open-source foundational {DNA} language models for long sequences},
+  author  = {Fishman, Veniamin and Kuratov, Yuri and Shmelev, Aleksei and Petrov, Maxim and Penzar, Dmitry and
+             Shepelin, Denis and Chekanov, Nikolay and Kardymon, Olga and Burtsev, Mikhail},
+  journal = {Nucleic Acids Research},
+  volume  = {53},
+  number  = {2},
+  pages   = {gkae1310},
+  year    = {2025},
+  doi     = {10.1093/nar/gkae1310}
+}"""
+
+_DENSE: dict[str, Any] = {
+    "architectures": ["BertForMaskedLM"],
+    "attention_probs_dropout_prob": 0.1,
+    "auto_map": {"AutoModel": "modeling_bert.BertForMaskedLM"},
+    "gradient_checkpointing": False,
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.1,
+    "hidden_size": 768,
+    "initializer_range": 0.02,
+    "intermediate_size": 3072,
+    "last_layer_norm": False,
+    "layer_norm_eps": 1e-12,
+    "max_position_embeddings": 512,
+    "model_type": "bert",
+    "num_attention_heads": 12,
+    "num_hidden_layers": 12,
+    "pad_token_id": 3,
+    "position_embedding_type": "absolute",
+    "pre_layer_norm": True,
+    "transformers_version": "4.6.0.dev0",
+    "type_vocab_size": 2,
+    "use_cache": True,
+    "vocab_size": 32000,
+}
+_LAST_NORM = {key: value for key, value in _DENSE.items() if key != "last_layer_norm"}  # upstream's default is True
+_SPARSITY = "deepspeed.ops.sparse_attention:BigBirdSparsityConfig"
+_SPARSE: dict[str, Any] = _DENSE | {
+    "max_position_embeddings": 4096,
+    "sparse_config_cls": _SPARSITY,
+    "sparse_attention": {
+        "num_heads": 12,
+        "block": 64,
+        "different_layout_per_head": True,
+        "num_sliding_window_blocks": 3,
+        "num_global_blocks": 2,
+        "num_random_blocks": 3,
+    },
+}
+
+# What upstream's config class and code take for a key that config.json leaves out.
+_UPSTREAM_DEFAULTS = {
+    "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.1,
+    "max_position_embeddings": 512,
+    "type_vocab_size": 2,
+    "layer_norm_eps": 1e-12,
+    "initializer_range": 0.02,
+    "last_layer_norm": True,
+    "position_embedding_type": "absolute",
+    "pad_token_id": 3,
+}
+_OWN = (
+    "type_vocab_size",
+    "last_layer_norm",
+    "position_embedding_type",
+    "rotary_dim",
+    "rotary_base",
+    "pad_token_id",
+)
+_REQUIRED = REQUIRED | {
+    "pre_layer_norm": (True,),
+    "position_embedding_type": ("absolute", "rotary"),
+    "sparse_config_cls": (_SPARSITY, None),
+    "tie_word_embeddings": (True,),
+}
+_IGNORED = IGNORED | {"gradient_checkpointing", "sparse_attention"}
+
+# Upstream's keys of `sparse_attention` and ours.
+_BLOCKS = {
+    "block": "sparse_block_size",
+    "num_random_blocks": "sparse_random_blocks",
+    "num_sliding_window_blocks": "sparse_window_blocks",
+    "num_global_blocks": "sparse_global_blocks",
+}
+
+# Upstream's classes, by the Auto class of ours that takes their weights; the first one's config.json misspells it.
+UPSTREAM_CLASSES = {
+    "BertForPretraining": "AutoModelForMaskedLM",
+    "BertForPreTraining": "AutoModelForMaskedLM",
+    "BertForMaskedLM": "AutoModelForMaskedLM",
+    "BertForSequenceClassification": "AutoModelForSequenceClassification",
+    "BertForTokenClassification": "AutoModelForTokenClassification",
+    "BertModel": "AutoModel",
+}
+_WITH_POOLER = {"BertForPretraining", "BertForPreTraining", "BertForSequenceClassification", "BertModel"}
+
+
+def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
+    """Whether an upstream config.json is of GENA-LM's own BERT.
+
+    Its model type is BERT's, which transformers would build; the norm before each block tells it from that. Where
+    there is a vocabulary beside it, it is of DNA.
+    """
+    if config.get("model_type") != "bert" or config.get("pre_layer_norm") is not True:
+        return False
+    text = read_file("tokenizer.json")
+    return read_file("vocab.txt") is None if text is None else is_dna_vocabulary(text)
+
+
+def upstream_classes(config: Mapping[str, Any]) -> set[str]:
+    """The names of the official classes that a config.json mentions."""
+    named = {str(reference).rpartition(".")[2] for reference in (config.get("auto_map") or {}).values()}
+    return named | set(config.get("architectures") or ())
+
+
+def translate(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `GenaBertConfig` for an upstream config.json.
+
+    Raises:
+        ValueError: a key that is not known, or a value that asks for a computation this family does not have.
+    """
+    arguments = translated(
+        config,
+        title="GENA-LM",
+        kept=(*KEPT, *_OWN),
+        required=_REQUIRED,
+        ignored=_IGNORED,
+        defaults=_UPSTREAM_DEFAULTS,
+    )
+    if arguments["position_embedding_type"] == "rotary":
+        arguments.setdefault("rotary_dim", arguments["hidden_size"] // arguments["num_attention_heads"])
+    if config.get("sparse_config_cls") is not None:
+        arguments |= _blocks(config)
+    return arguments | {"mask_token_id": 4, "add_pooler": bool(upstream_classes(config) & _WITH_POOLER)}
+
+
+def _blocks(config: Mapping[str, Any]) -> dict[str, Any]:
+    sparsity = dict(config.get("sparse_attention") or {})
+    heads = sparsity.pop("num_heads", None)
+    if heads != config["num_attention_heads"]:
+        raise ValueError(
+            f"config.json has sparse_attention for {heads} heads and num_attention_heads = "
+            f"{config['num_attention_heads']}; they must be equal."
+        )
+    if sparsity.pop("different_layout_per_head", None) is not True:
+        raise ValueError(
+            "config.json has sparse_attention without different_layout_per_head = true; a GENA-LM has a list of "
+            "blocks for every head."
+        )
+    if set(sparsity) != set(_BLOCKS):
+        odd = ", ".join(sorted(set(sparsity) ^ set(_BLOCKS)))
+        raise ValueError(f"config.json has sparse_attention with other keys than a GENA-LM's: {odd}.")
+    return {ours: sparsity[key] for key, ours in _BLOCKS.items()}
+
+
+def renamed_keys(config: Mapping[str, Any]) -> dict[str, str]:
+    """Upstream calls the heads of tokens and of sequences `classifier` both; ours have names of their own."""
+    is_of_tokens = "BertForTokenClassification" in upstream_classes(config)
+    return {r"^classifier\.": "token_classifier."} if is_of_tokens else {}
+
+
+def context_tokens(config: Any) -> int:
+    """The longest input in tokens."""
+    return config.max_position_embeddings
+
+
+def unused_keys(config: Any) -> tuple[str, ...]:
+    """Tensors that a file may hold and a model not read.
+
+    They are the head that told whether one sequence follows another, a pooler where no head reads it, and constants.
+    """
+    return (
+        r"cls\.seq_relationship\.(weight|bias)",
+        r"(bert\.)?pooler\.dense\.(weight|bias)",
+        r"(bert\.)?embeddings\.(token_type|position)_ids",
+        r"(bert\.)?encoder\.layer\.\d+\.attention\.self\.rotary_emb\.inv_freq",
+    )
+
+
+_T2T = "the human T2T assembly and its variants in the 1000 Genomes project (about 480 billion bp)"
+_FIRST = "the human T2T assembly without chromosomes 22 and Y"
+_MULTI = "the human T2T assembly, its variants in the 1000 Genomes project and other species (about 1,072 billion bp)"
+_HELD_OUT = " without chromosomes 7 and 10"
+_PROMOTERS = "promoter or not, of {} bp (`AutoModelForSequenceClassification`)"
+_SPLICE = (
+    "acceptor, donor or none for every token, each a label of its own, of 15,000 bp (`AutoModelForTokenClassification`)"
+)
+
+
+def _checkpoint(
+    name: str,
+    config: dict[str, Any],
+    parameters: int,
+    trained_on: str,
+    revision: str | None = None,
+    branches: Mapping[str, str] | None = None,
+) -> Checkpoint:
+    """A published checkpoint; the configs that were checked are those of the pinned commits."""
+    return Checkpoint(
+        hub_id=f"AIRI-Institute/gena-lm-{name}",
+        revision=revision,
+        config=config,
+        config_checked=revision is not None,
+        parameters=parameters,
+        k=None,
+        context_tokens=config["max_position_embeddings"],
+        trained_on=trained_on,
+        citation=CITATION,
+        branches=branches or {},
+    )
+
+
+GENA_BERT = Passport(
+    family="gena_bert",
+    title="GENA-LM",
+    model_type="dnalm_gena_bert",
+    config_class="configuration_gena_bert.GenaBertConfig",
+    tokenizer_class="tokenization_dna_bpe.DnaBpeTokenizer",
+    recognises=recognises,
+    translate=translate,
+    context_tokens=context_tokens,
+    unused_keys=unused_keys,
+    heads={
+        "AutoModelForMaskedLM": "cls.",
+        "AutoModelForSequenceClassification": "classifier.",
+        "AutoModelForTokenClassification": "token_classifier.",
+    },
+    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
+    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
+    label_weights={
+        "AutoModelForSequenceClassification": "classifier.weight",
+        "AutoModelForTokenClassification": "token_classifier.weight",
+    },
+    lora_targets=("query", "key", "value", "intermediate.dense", "output.dense"),
+    tokenizer_files=("tokenizer.json",),
+    licence="mit",
+    differences=(
+        "`AutoModelForMaskedLM` and the heads read this model. Plain transformers takes the official repository for a "
+        "stock BERT there, and starts every norm of its layers anew.",
+        "`AutoModel` gives hidden states without a head; the official repository's gives its masked language model.",
+        "An input that is too long is refused, and the tokenizer states the limit; the official one states none.",
+        "Positions count from the first real token, so padding on the left changes nothing.",
+        "The head for tokens is called `token_classifier`, that for sequences `classifier`; upstream calls both "
+        "`classifier`. The head that told whether one sequence follows another is left out.",
+        "Sparse attention runs in any number format, on CPUs too, for any number of tokens, and gives its "
+        'probabilities with attn_implementation="eager"; DeepSpeed\'s needs float16, multiples of 64 tokens and a GPU '
+        "and compiler of 2021. As there, all layers go by the first layer's list of blocks "
+        '(`sparse_layout="per_layer"` takes each one\'s own).',
+        "There is a loss for several labels per token (-100 where one is not known), sequence heads that pool over all "
+        "tokens (`classifier_pooling`), and predictions for every nucleotide.",
+    ),
+    reading=(
+        "Upper-case A, C, G and T become words from a learned list, by\n"
+        "byte pair encoding. The list of the first two models (`gena-lm-bert-base`, `gena-lm-bigbird-base-sparse`) "
+        "has nothing\n"
+        "else: any other character is one `[UNK]`. That of the later models, with words of up to 64 letters, also has "
+        "words for `N` and the IUPAC codes B, K, M, R, S, W and Y, and makes one token, `-`, of a run of ten `N` or "
+        "more:\n"
+        "`tokenizer.bases_in(ids, sequence)` says how many bases each token covers. Pass `genome_mode=True` to "
+        "hf_dnalm's\n"
+        "`AutoTokenizer.from_pretrained` to read lower case as upper case and IUPAC codes as `N`."
+    ),
+    added_tokens="`[CLS]` and `[SEP]`",
+    poolers=("bert.pooler",),
+    upstream_classes=UPSTREAM_CLASSES,
+    renamed_keys=renamed_keys,
+    checkpoints=(
+        _checkpoint(
+            "bert-base",
+            _DENSE
+            | {
+                "architectures": ["BertForPretraining"],
+                "auto_map": {"AutoModel": "modeling_bert.BertForPreTraining"},
+            },
+            111_241_472,
+            _FIRST,
+            "416f0553",
+        ),
+        _checkpoint(
+            "bert-base-t2t",
+            _DENSE,
+            110_650_880,
+            _T2T + _HELD_OUT,
+            branches={"promoters_300_run_1": _PROMOTERS.format(300), "spliceai_run_1": _SPLICE},
+        ),
+        _checkpoint("bert-base-t2t-multi", _DENSE, 110_650_880, _MULTI + _HELD_OUT, "4633e5a1"),
+        _checkpoint("bert-base-lastln-t2t", _LAST_NORM, 110_652_416, _T2T + _HELD_OUT),
+        _checkpoint(
+            "bert-large-t2t",
+            _LAST_NORM
+            | {
+                "hidden_size": 1024,
+                "intermediate_size": 4096,
+                "layer_norm_eps": 1e-5,
+                "num_attention_heads": 16,
+                "num_hidden_layers": 24,
+            },
+            336_691_456,
+            _T2T + _HELD_OUT,
+            "f997a8a7",
+            {
+                "promoters_300_run_1": _PROMOTERS.format(300),
+                "promoters_2000_run_1": _PROMOTERS.format("2,000"),
+                "spliceai_run_1": _SPLICE,
+            },
+        ),
+        _checkpoint(
+            "bigbird-base-sparse",
+            _SPARSE | {"position_embedding_type": "rotary", "rotary_base": 10000, "rotary_dim": 32},
+            110_257_664,
+            _FIRST,
+        ),
+        _checkpoint(
+            "bigbird-base-sparse-t2t",
+            _SPARSE | {"last_layer_norm": True, "layer_norm_eps": 1e-5},
+            113_404_928,
+            _T2T + _HELD_OUT,
+        ),
+        _checkpoint("bert-base-yeast", _DENSE, 110_650_880, "genomes of yeasts"),
+        _checkpoint("bert-base-fly", _DENSE, 110_650_880, "genomes of fruit flies"),
+        _checkpoint("bert-base-athaliana", _DENSE, 110_650_880, "genomes of Arabidopsis thaliana"),
+    ),
+)

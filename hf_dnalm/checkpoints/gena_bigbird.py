@@ -1,0 +1,177 @@
+"""GENA-LM's BigBird: the published checkpoint on transformers' own BigBird and how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hf_dnalm.checkpoints.dnabert2 import is_dna_vocabulary
+from hf_dnalm.checkpoints.gena_bert import CITATION
+from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.translation import IGNORED, KEPT, REQUIRED, translated
+
+_MASK = 4  # of the tokenizer; config.json does not state it
+
+_CONFIG: dict[str, Any] = {
+    "architectures": ["BigBirdForMaskedLM"],
+    "attention_probs_dropout_prob": 0.1,
+    "attention_type": "block_sparse",
+    "block_size": 64,
+    "gradient_checkpointing": False,
+    "hidden_act": "gelu_new",
+    "hidden_dropout_prob": 0.1,
+    "hidden_size": 768,
+    "initializer_range": 0.02,
+    "intermediate_size": 3072,
+    "layer_norm_eps": 1e-12,
+    "max_position_embeddings": 4096,
+    "model_type": "big_bird",
+    "num_attention_heads": 12,
+    "num_hidden_layers": 12,
+    "num_random_blocks": 3,
+    "pad_token_id": 3,
+    "position_embedding_type": "absolute",
+    "rescale_embeddings": False,
+    "transformers_version": "4.4.0.dev0",
+    "type_vocab_size": 2,
+    "use_bias": True,
+    "use_cache": True,
+    "vocab_size": 32000,
+}
+
+# What upstream's config class takes for a key that config.json leaves out.
+_UPSTREAM_DEFAULTS = {
+    "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.1,
+    "max_position_embeddings": 4096,
+    "type_vocab_size": 2,
+    "layer_norm_eps": 1e-12,
+    "initializer_range": 0.02,
+    "pad_token_id": 0,
+    "attention_type": "block_sparse",
+    "block_size": 64,
+    "num_random_blocks": 3,
+}
+
+_REQUIRED = REQUIRED | {
+    "hidden_act": ("gelu_new",),
+    "position_embedding_type": ("absolute",),
+    "rescale_embeddings": (False,),
+    "tie_word_embeddings": (True,),
+    "use_bias": (True,),
+}
+
+_IGNORED = IGNORED | {"gradient_checkpointing", "sep_token_id"}
+
+_OUR_FIELDS = ("type_vocab_size", "pad_token_id", "attention_type", "block_size", "num_random_blocks")
+
+
+def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
+    """Whether a config.json is of GENA-LM's BigBird.
+
+    It is transformers' own BigBird, which reads mostly English: only the vocabulary beside the config tells them apart.
+    """
+    if config.get("model_type") != "big_bird":
+        return False
+    text = read_file("tokenizer.json")
+    return text is not None and is_dna_vocabulary(text)
+
+
+def translate(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `GenaBigBirdConfig` for an upstream config.json.
+
+    Every official file holds a pooler, which no head reads.
+
+    Raises:
+        ValueError: a key that is not known, or a value that asks for a computation this family does not have.
+    """
+    arguments = translated(
+        config,
+        title="GENA-LM BigBird",
+        kept=(*KEPT, *_OUR_FIELDS),
+        required=_REQUIRED,
+        ignored=_IGNORED,
+        defaults=_UPSTREAM_DEFAULTS,
+    )
+    return arguments | {"mask_token_id": _MASK, "add_pooler": True}
+
+
+def context_tokens(config: Any) -> int:
+    """The rows of the table of positions."""
+    return config.max_position_embeddings
+
+
+def unused_keys(config: Any) -> tuple[str, ...]:
+    """Tensors that a file may hold and a model not read: constants of upstream's buffers, the head for pairs."""
+    return (r"(bert\.)?embeddings\.(token_type|position)_ids", r"cls\.seq_relationship\.(weight|bias)")
+
+
+GENA_BIGBIRD = Passport(
+    family="gena_bigbird",
+    title="GENA-LM BigBird",
+    model_type="dnalm_gena_bigbird",
+    config_class="configuration_gena_bigbird.GenaBigBirdConfig",
+    tokenizer_class="tokenization_dna_bpe.DnaBpeTokenizer",
+    recognises=recognises,
+    translate=translate,
+    context_tokens=context_tokens,
+    unused_keys=unused_keys,
+    renamed_keys=lambda config: {r"^classifier\.(weight|bias)$": r"token_classifier.\1"},
+    heads={
+        "AutoModelForMaskedLM": "cls.",
+        "AutoModelForSequenceClassification": "classifier.",
+        "AutoModelForTokenClassification": "token_classifier.",
+    },
+    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
+    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
+    label_weights={
+        "AutoModelForSequenceClassification": "classifier.out_proj.weight",
+        "AutoModelForTokenClassification": "token_classifier.weight",
+    },
+    lora_targets=("query", "key", "value", "intermediate.dense", "output.dense"),
+    tokenizer_files=("tokenizer.json",),
+    licence="mit",
+    differences=(
+        "Whether a sequence is read densely (up to 704 tokens) or by blocks is decided in every call. transformers "
+        "switches a model over to dense attention for good when the first short batch comes, and the same long "
+        "sequence gives other numbers from then on.",
+        "It is decided for each sequence of a batch by its own length, over which its blocks are laid out, so padding "
+        "and company change nothing. transformers lays blocks out over the padded batch; "
+        '`layout_of="batch"` gives its numbers. For a batch without padding the two are the same.',
+        "The random blocks are those of pre-training, as transformers up to 4.28 drew them. Later versions put the "
+        'first block in their place outside of training; `random_blocks="zeros"` gives those numbers.',
+        "In training, attention probabilities have the official dropout of 10 % where a batch is read densely and none "
+        "where it is read by blocks, as in the official code.",
+        "`hidden_states` are as long as the input, not padded to whole blocks.",
+        "The first real token has position 0, also where padding stands on the left, and the sequence head reads it.",
+        "The official file holds a pooler that pre-training never touched. `AutoModel` has it; models with a head "
+        "carry it along without training it.",
+        "The head for tokens is named `token_classifier`; the official name, `classifier`, is read too.",
+        "Dense attention runs through transformers' attention interface (eager, sdpa). By blocks it costs time and "
+        "memory in proportion to the length; eager attention computes all pairs instead, to give `attentions`.",
+    ),
+    reading=(
+        "Upper-case A, C, G and T become words from a\n"
+        "learned list, by byte pair encoding, and so do `N` and the IUPAC codes B, K, M, R, S, W and Y. Ten and more "
+        "`N` in a row are one token, `-`. Every other character\n(lower case, D, H, V, U) is one `[UNK]`: pass "
+        "`genome_mode=True` to hf_dnalm's `AutoTokenizer.from_pretrained` to read lower case as upper case and IUPAC "
+        "codes as `N`."
+    ),
+    added_tokens="`[CLS]` and `[SEP]`",
+    checkpoints=(
+        Checkpoint(
+            hub_id="AIRI-Institute/gena-lm-bigbird-base-t2t",
+            revision=None,
+            config=_CONFIG,
+            config_checked=False,
+            parameters=113_403_392,
+            k=None,
+            context_tokens=4096,
+            trained_on=(
+                "the human T2T genome assembly with variants of the 1000 Genomes project, about 480 billion bp, "
+                "without chromosomes 7 and 10"
+            ),
+            citation=CITATION,
+        ),
+    ),
+)

@@ -1,0 +1,256 @@
+"""GENA-LM's BigBird: an encoder of DNA read as byte pairs, up to 4,096 of them, by attention between chosen blocks.
+
+Parameters bear the names of the published checkpoint, so a state dict goes in and out as it is.
+Source: Fishman et al. 2025, https://doi.org/10.1093/nar/gkae1310; Zaheer et al. 2020, https://arxiv.org/abs/2007.14062.
+
+Legend: b sequences, n tokens, h heads, v tokens of the vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel, initialization
+from transformers.modeling_outputs import (
+    BaseModelOutputWithPooling,
+    MaskedLMOutput,
+    SequenceClassifierOutput,
+    TokenClassifierOutput,
+)
+from transformers.utils import can_return_tuple
+from transformers.utils.generic import merge_with_config_defaults
+from transformers.utils.output_capturing import OutputRecorder, capture_outputs
+
+# Every sibling that ships is imported here, those that only siblings use too (`as` themselves): transformers 5.5 does
+# not copy what only a sibling imports.
+from .attention import bidirectional_mask
+from .block_layout_gena_bigbird import sparse_plan
+from .block_sparse_attention import block_sparse_attention as block_sparse_attention
+from .configuration_gena_bigbird import GenaBigBirdConfig
+from .layers_gena_bigbird import (
+    GenaBigBirdCarriedPooler,
+    GenaBigBirdClassifier,
+    GenaBigBirdEmbeddings,
+    GenaBigBirdEncoder,
+    GenaBigBirdHeads,
+    GenaBigBirdLayer,
+    GenaBigBirdPredictions,
+    GenaBigBirdSelfAttention,
+)
+from .pooling import pool
+from .rotary import apply_rotary as apply_rotary
+from .task_heads import classifier_dropout, masked_lm_output, sequence_output, token_output
+
+
+class GenaBigBirdPreTrainedModel(PreTrainedModel):
+    """What the four models share: names and capabilities."""
+
+    config: GenaBigBirdConfig
+    config_class = GenaBigBirdConfig
+    base_model_prefix = "bert"
+    supports_gradient_checkpointing = True
+    accepts_loss_kwargs = False
+    _no_split_modules = ["GenaBigBirdLayer", "GenaBigBirdEmbeddings"]  # noqa: RUF012
+    _supports_sdpa = True
+    _supports_attention_backend = True
+    _can_record_outputs = {  # noqa: RUF012
+        "hidden_states": GenaBigBirdLayer,
+        "attentions": OutputRecorder(GenaBigBirdSelfAttention, index=1),
+    }
+
+    @classmethod
+    def _can_set_attn_implementation(cls) -> bool:
+        return True  # transformers looks for the attention call in this file's text; it stands in attention.py
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        # Loading starts on the meta device, where the zeros of __init__ are lost.
+        if isinstance(module, GenaBigBirdPredictions):
+            initialization.zeros_(module.bias)
+        elif isinstance(module, GenaBigBirdCarriedPooler):
+            initialization.zeros_(module.weight)
+            initialization.zeros_(module.bias)
+
+
+class GenaBigBirdModel(GenaBigBirdPreTrainedModel):
+    """Hidden states of every token, with the official file's pooler where the config asks for it."""
+
+    def __init__(self, config, reads_pooler: bool = True):
+        super().__init__(config)
+        self.embeddings = GenaBigBirdEmbeddings(config)
+        self.encoder = GenaBigBirdEncoder(config)
+        self.pooler: nn.Module | None = None
+        if config.add_pooler:
+            carried = None if reads_pooler else GenaBigBirdCarriedPooler(config)
+            self.pooler = carried or nn.Linear(config.hidden_size, config.hidden_size)
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.embeddings.word_embeddings
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.embeddings.word_embeddings = value
+
+    @merge_with_config_defaults
+    @capture_outputs
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        **kwargs,
+    ) -> BaseModelOutputWithPooling:
+        """Hidden states (b, n, hidden); `hidden_states` holds the embeddings and the output of every layer.
+
+        Whether tokens see all others or chosen blocks is decided by the length, in every call anew and, as
+        `config.layout_of` says, for each sequence. `attentions` are there with attn_implementation="eager" alone, which
+        then computes over all pairs.
+
+        Args:
+            input_ids: (b, n); n need not be a multiple of the block size.
+            attention_mask: (b, n), truthy for real tokens; up to `config.max_dense_tokens` tokens also a mask of pairs
+                (b, 1 or heads, n, n). It is not derived from the ids: without it padding is attended to like any token.
+            token_type_ids: (b, n), 0 in a first sequence and 1 in a second; None is 0 everywhere.
+            inputs_embeds: (b, n, hidden), vectors in place of ids.
+
+        Raises:
+            ValueError: both or neither of `input_ids` and `inputs_embeds`, a mask of another shape, or more tokens
+                than `config.max_position_embeddings`.
+        """
+        tokens_mask = attention_mask if attention_mask is not None and attention_mask.dim() == 2 else None
+        real = None if tokens_mask is None else tokens_mask.bool()
+        hidden_states = self.embeddings(input_ids, token_type_ids, inputs_embeds, real)
+        length = hidden_states.shape[1]
+        plan, pairs_mask = None, None
+        if length <= self.config.max_dense_tokens:
+            pairs_mask = bidirectional_mask(self.config, hidden_states, attention_mask)
+        else:
+            if attention_mask is not None and attention_mask.shape != hidden_states.shape[:2]:
+                raise ValueError(
+                    f"attention_mask has shape {tuple(attention_mask.shape)}, the tokens "
+                    f"{tuple(hidden_states.shape[:2])}: past {self.config.max_dense_tokens:,} tokens, where attention "
+                    "is between blocks, a mask has one number per token."
+                )
+            real = None if real is None else real.to(hidden_states.device)
+            plan = sparse_plan(self.config, tuple(hidden_states.shape[:2]), real, hidden_states.device)
+        hidden_states = self.encoder(hidden_states, pairs_mask, plan, **kwargs)
+        pooled = None
+        if isinstance(self.pooler, nn.Linear):
+            pooled = torch.tanh(self.pooler(pool(hidden_states, tokens_mask, pooling="cls")))
+        return BaseModelOutputWithPooling(last_hidden_state=hidden_states, pooler_output=pooled)
+
+
+class GenaBigBirdForMaskedLM(GenaBigBirdPreTrainedModel):
+    """Which token stands at each position."""
+
+    accepts_loss_kwargs = True
+    _tied_weights_keys = {  # noqa: RUF012
+        "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+        "cls.predictions.decoder.bias": "cls.predictions.bias",
+    }
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.bert = GenaBigBirdModel(config, reads_pooler=False)
+        self.cls = GenaBigBirdHeads(config)
+        self.post_init()
+
+    def get_output_embeddings(self) -> nn.Module:
+        return self.cls.predictions.decoder
+
+    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+        bias: Any = new_embeddings.bias
+        self.cls.predictions.decoder, self.cls.predictions.bias = new_embeddings, bias
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+        **kwargs,
+    ) -> MaskedLMOutput:
+        """Logits (b, n, v); with `labels` (b, n), -100 where nothing is asked, also the mean cross entropy in nats."""
+        outputs = self.bert(input_ids, attention_mask, token_type_ids, inputs_embeds, **kwargs)
+        return masked_lm_output(outputs, self.cls(outputs.last_hidden_state), labels, num_items_in_batch)
+
+
+class GenaBigBirdForSequenceClassification(GenaBigBirdPreTrainedModel):
+    """Classes, labels or values of whole sequences, as `config.problem_type` says."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.num_labels = config.num_labels
+        self.bert = GenaBigBirdModel(config, reads_pooler=False)
+        self.classifier = GenaBigBirdClassifier(config)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        **kwargs,
+    ) -> SequenceClassifierOutput:
+        """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
+        outputs = self.bert(input_ids, attention_mask, token_type_ids, inputs_embeds, **kwargs)
+        pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
+        return sequence_output(outputs, self.classifier(pooled), labels, self.config.problem_type)
+
+
+class GenaBigBirdForTokenClassification(GenaBigBirdPreTrainedModel):
+    """A class for every token, or for every nucleotide."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.num_labels = config.num_labels
+        self.bert = GenaBigBirdModel(config, reads_pooler=False)
+        self.dropout = nn.Dropout(classifier_dropout(config))
+        self.token_classifier = nn.Linear(config.hidden_size, config.num_labels)  # `classifier` is of sequences
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        bases_per_token: torch.Tensor | None = None,
+        **kwargs,
+    ) -> TokenClassifierOutput:
+        """Logits (b, n, num_labels) and labels (b, n); with `bases_per_token` both are per nucleotide, (b, bp, …).
+
+        Args:
+            labels: class numbers, -100 where there is none.
+            bases_per_token: (b, n), bp that each token covers: 0 for CLS, SEP and padding, which no nucleotide reads.
+        """
+        outputs = self.bert(input_ids, attention_mask, token_type_ids, inputs_embeds, **kwargs)
+        logits = self.token_classifier(self.dropout(outputs.last_hidden_state))
+        return token_output(outputs, logits, labels, bases_per_token)
+
+
+# From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.
+GenaBigBirdModel.register_for_auto_class("AutoModel")
+GenaBigBirdForMaskedLM.register_for_auto_class("AutoModelForMaskedLM")
+GenaBigBirdForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
+GenaBigBirdForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")
+
+__all__ = [
+    "GenaBigBirdForMaskedLM",
+    "GenaBigBirdForSequenceClassification",
+    "GenaBigBirdForTokenClassification",
+    "GenaBigBirdModel",
+    "GenaBigBirdPreTrainedModel",
+]
