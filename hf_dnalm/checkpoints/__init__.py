@@ -11,6 +11,7 @@ from hf_dnalm.checkpoints.dnabert2 import DNABERT2
 from hf_dnalm.checkpoints.gena_bert import GENA_BERT
 from hf_dnalm.checkpoints.gena_bigbird import GENA_BIGBIRD
 from hf_dnalm.checkpoints.grover import GROVER
+from hf_dnalm.checkpoints.hyenadna import HYENADNA
 from hf_dnalm.checkpoints.nucleotide_transformer import NUCLEOTIDE_TRANSFORMER
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
 
@@ -21,6 +22,7 @@ PASSPORTS: tuple[Passport, ...] = (
     GENA_BIGBIRD,
     DNABERT,
     GROVER,
+    HYENADNA,
     CADUCEUS,
 )
 
