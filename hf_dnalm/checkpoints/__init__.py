@@ -13,6 +13,7 @@ from hf_dnalm.checkpoints.gena_bert import GENA_BERT
 from hf_dnalm.checkpoints.gena_bigbird import GENA_BIGBIRD
 from hf_dnalm.checkpoints.gpn import GPN
 from hf_dnalm.checkpoints.grover import GROVER
+from hf_dnalm.checkpoints.hyenadna import HYENADNA
 from hf_dnalm.checkpoints.nucleotide_transformer import NUCLEOTIDE_TRANSFORMER
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
 
@@ -23,6 +24,7 @@ PASSPORTS: tuple[Passport, ...] = (
     GENA_BIGBIRD,
     DNABERT,
     GROVER,
+    HYENADNA,
     CADUCEUS,
     GPN,
     AWD_LSTM,

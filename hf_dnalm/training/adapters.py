@@ -146,9 +146,10 @@ def merge_adapter(model: PeftModel) -> PreTrainedModel:
     from peft.utils import ModulesToSaveWrapper
 
     base = model.get_base_model()
-    for name, module in list(base.named_children()):  # IA³'s own unloading only knows heads of one linear layer
+    for name, module in list(base.named_modules()):  # IA³'s own unloading only knows heads of one linear layer
         if isinstance(module, ModulesToSaveWrapper):
-            setattr(base, name, module.modules_to_save[module.active_adapters[0]])
+            parent, _, child = name.rpartition(".")
+            setattr(base.get_submodule(parent), child, module.modules_to_save[module.active_adapters[0]])
     return model.merge_and_unload()
 
 
