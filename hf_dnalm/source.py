@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -192,6 +193,24 @@ class Source(NamedTuple):
         import torch
 
         return list(torch.load(path, map_location="meta", weights_only=True))
+
+    def weights(self) -> Iterator[dict[str, Any]]:
+        """The stored tensors by name, a file at a time; nothing where there are none under the usual names."""
+        for kind in ("model.safetensors", "pytorch_model.bin"):
+            index = self.json(f"{kind}.index.json")
+            files = [kind] if index is None else sorted(set(index["weight_map"].values()))
+            paths = [path for path in map(self.path, files) if path is not None]
+            for path in paths:
+                if kind == "model.safetensors":
+                    from safetensors.torch import load_file
+
+                    yield load_file(path)
+                else:
+                    import torch
+
+                    yield torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+            if paths:
+                return
 
     def recognise(self, family: str | None = None, *, trust_remote_code: bool | None = None) -> Recognised | None:
         """What family this source's config.json is of, or None where it is left to transformers.

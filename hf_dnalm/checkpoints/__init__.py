@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hf_dnalm.checkpoints.caduceus import CADUCEUS
 from hf_dnalm.checkpoints.dnabert import DNABERT
 from hf_dnalm.checkpoints.dnabert2 import DNABERT2
 from hf_dnalm.checkpoints.gena_bert import GENA_BERT
@@ -20,6 +21,7 @@ PASSPORTS: tuple[Passport, ...] = (
     GENA_BIGBIRD,
     DNABERT,
     GROVER,
+    CADUCEUS,
 )
 
 __all__ = [

@@ -77,6 +77,8 @@ class Passport:
         limited: whether the context is a limit; False where longer sequences are read too.
         special_tokens: how many the tokenizer sets around a sequence.
         overlapping: whether a token starts at every base; else each starts where the one before ends.
+        copies: (pattern, name of the first) of tensors that upstream may store a second time, as in `re.sub`; both must
+            be equal.
         poolers: modules of the body that only a sequence head reads. Where the weights hold none they start untrained
             together with that head; adapters train and save them with it.
         equivariant: whether the hidden states of the other strand are those of a sequence, turned around along the
@@ -107,6 +109,7 @@ class Passport:
     added_tokens: str
     checkpoints: tuple[Checkpoint, ...]
     limited: bool = True
+    copies: tuple[tuple[str, str], ...] = ()
     poolers: tuple[str, ...] = ()
     special_tokens: int = 2
     overlapping: bool = False

@@ -68,6 +68,7 @@ def translated(
     required: Mapping[str, tuple[Any, ...]],
     ignored: set[str],
     defaults: Mapping[str, Any],
+    needed: Sequence[str] = NEEDED,
 ) -> dict[str, Any]:
     """The fields of an upstream config.json that our config class takes as they are, `dtype` included.
 
@@ -77,6 +78,7 @@ def translated(
         required: keys with the values that ask for nothing we do not have.
         ignored: keys that change no number.
         defaults: what upstream takes for a key that config.json leaves out.
+        needed: the keys without which nothing can be built.
 
     Raises:
         ValueError: a key that is not known, a value that asks for a computation this family does not have, or no sizes.
@@ -90,7 +92,7 @@ def translated(
                 f"config.json has the key {key!r} (= {value!r}), which no {title} has. "
                 "Delete it if it changes nothing in the computation."
             )
-    missing = [key for key in NEEDED if key not in config]
+    missing = [key for key in needed if key not in config]
     if missing:
         raise ValueError(f"config.json states no {', '.join(missing)}; a {title} needs it.")
     arguments = {**defaults, **{key: config[key] for key in kept if config.get(key) is not None}}

@@ -106,8 +106,8 @@ def _adapter_config(
     if method == "ia3":
         if not any(re.fullmatch(_IA3_TARGETS, name) for name, _ in model.named_modules()):
             raise ValueError(
-                f"method='ia3' rescales keys and values, which {type(model).__name__} has in one projection with the "
-                "queries; use method='lora'"
+                f"method='ia3' rescales the projections of keys and values, and {type(model).__name__} has none of "
+                "their own; use method='lora'"
             )
         return IA3Config(
             task_type=task_type,
