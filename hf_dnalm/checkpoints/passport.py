@@ -86,6 +86,9 @@ class Passport:
         upstream_classes: official class to the Auto class of ours that takes its weights, where `architectures` tells.
         renamed_keys: from an upstream config.json, patterns of its tensors' names to ours, where one of its heads bears
             the name of another.
+        lightning_file: a file of weights that transformers does not read, where upstream published one: a checkpoint of
+            PyTorch Lightning.
+        lightning_keys: patterns of the tensor names in it to ours, as in `re.sub`, one after another.
     """
 
     family: str
@@ -116,6 +119,8 @@ class Passport:
     equivariant: Callable[[Any], bool] = lambda config: False
     upstream_classes: Mapping[str, str] = field(default_factory=dict)
     renamed_keys: Callable[[Mapping[str, Any]], dict[str, str]] = lambda config: {}
+    lightning_file: str | None = None
+    lightning_keys: Mapping[str, str] = field(default_factory=dict)
 
     def licence_of(self, checkpoint: Checkpoint) -> str:
         """The licence of a checkpoint's weights."""
@@ -134,7 +139,7 @@ class Passport:
         return f"{'overlapping' if self.overlapping else 'non-overlapping'} {k}-mers"
 
     def bp_of(self, tokens: int | None, k: int | None) -> int | None:
-        """The most bp that so many tokens cover, special tokens counted: every other one full. None without a k."""
+        """The most bp that so many tokens cover, special tokens counted: every other one full. None where either is."""
         if tokens is None or k is None:
             return None
         full = tokens - self.special_tokens

@@ -163,10 +163,10 @@ def _count(passport: Passport, auto_class: str, config: Any) -> int:
 
 
 def _k_of_tokenizer(source: Source) -> int | None:
-    """The k of the k-mer tokenizer that lies beside the config, or None."""
+    """The bp of a token, where all are as long, of the tokenizer that lies beside the config; or None."""
     from hf_dnalm.auto import AutoTokenizer
 
-    if source.path("tokenizer.json") is None and source.path("vocab.txt") is None:
+    if not any(source.path(name) for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json")):
         return None
     return getattr(AutoTokenizer.from_pretrained(source.name, **source.hub), "k", None)
 
