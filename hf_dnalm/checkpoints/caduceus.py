@@ -203,6 +203,7 @@ def _caduceus(kind: str, length: str, bp: int, n_layer: int, parameters: int, *,
         context_tokens=bp,
         trained_on=_TRAINED_ON.format(bp=f"{bp:,}"),
         citation=CADUCEUS_CITATION,
+        special_tokens=0,
     )
 
 
@@ -217,6 +218,7 @@ def _plant_caduceus(n_layer: int, d_model: int, parameters: int) -> Checkpoint:
         context_tokens=512,
         trained_on=_PLANTS,
         citation=PLANT_CADUCEUS_CITATION,
+        special_tokens=0,
     )
 
 
@@ -281,8 +283,8 @@ CADUCEUS = Passport(
         "`N`: it is `[UNK]`. Vectors of a Ps, PlantCaduceus included, are twice as wide as those of one "
         "strand: the second half is the other strand's, with its channels in reverse order."
     ),
-    added_tokens="no special tokens",
-    special_tokens=0,
+    added_tokens="`[SEP]`",
+    special_tokens=1,
     limited=False,
     checkpoints=(
         _caduceus("ph", _LONG, 131_072, 16, 7_725_312, checked=False),

@@ -80,7 +80,7 @@ def _published(passport: Passport, checkpoint: Checkpoint) -> dict[str, Any]:
         "k": checkpoint.k,
         "vocabulary": checkpoint.config["vocab_size"],
         "context_tokens": checkpoint.context_tokens,
-        "context_bp": passport.bp_of(checkpoint.context_tokens, checkpoint.k),
+        "context_bp": passport.context_bp(checkpoint),
         "limited": passport.limited,
         **_cost(checkpoint.parameters),
         "heads": [_HEADS[checkpoint.auto_class]] if checkpoint.auto_class in passport.heads else [],
@@ -183,6 +183,16 @@ def _size(n_bytes: int) -> str:
     return f"{n_bytes / 2**30:,.2f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:,.1f} MiB"
 
 
+def _reads(facts: dict[str, Any]) -> str:
+    """Which words, and how many of them."""
+    k, tokens, bp = facts["k"], facts["context_tokens"], facts["context_bp"]
+    words = "" if k is None else "single nucleotides, " if k == 1 else f"{k}-mers, "
+    if tokens is None:
+        return f"{words}any length"
+    context = f"{tokens:,} tokens" + ("" if bp is None else f" = {bp:,} bp")
+    return f"{words}up to {context}" if facts["limited"] else f"{words}any length; pre-trained on {context}"
+
+
 def text(facts: dict[str, Any]) -> str:
     """The facts, a line each."""
     lines = [facts["source"], f"  {facts['kind']}"]
@@ -195,15 +205,7 @@ def text(facts: dict[str, Any]) -> str:
     line("family", facts.get("family"))
     line("trained on", facts.get("trained_on"))
     if "context_tokens" in facts:
-        bp = facts["context_bp"]
-        words = {None: "", 1: "single nucleotides, "}
-        kmers = words.get(facts["k"], f"{facts['k']}-mers, ")
-        if facts["context_tokens"] is None:
-            line("reads", f"{kmers}any length")
-        else:
-            tokens = f"{facts['context_tokens']:,} tokens" + ("" if bp is None else f" = {bp:,} bp")
-            any_length = f"{kmers}any length; pre-trained on {tokens}"
-            line("reads", f"{kmers}up to {tokens}" if facts["limited"] else any_length)
+        line("reads", _reads(facts))
     if "parameters" in facts:
         full, half = _size(facts["memory_float32"]), _size(facts["memory_bfloat16"])
         line("costs", f"{facts['parameters']:,} parameters: {full} in float32, {half} in bfloat16")

@@ -60,7 +60,12 @@ def render_checkpoint_card(passport: Passport, checkpoint: Checkpoint) -> str:
         summary=_checkpoint_summary(passport, checkpoint),
         k=checkpoint.k,
         facts=_facts(
-            passport, checkpoint.parameters, checkpoint.k, checkpoint.config["vocab_size"], checkpoint.context_tokens
+            passport,
+            checkpoint.parameters,
+            checkpoint.k,
+            checkpoint.config["vocab_size"],
+            checkpoint.context_tokens,
+            checkpoint,
         ),
         base_model=checkpoint.hub_id,
         sections=f"## Training data\n\n{checkpoint.trained_on[:1].upper()}{checkpoint.trained_on[1:]}.\n\n"
@@ -209,11 +214,18 @@ def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
 
 
 def _facts(
-    passport: Passport, parameters: int, k: int | None, vocabulary: int, tokens: int | None
+    passport: Passport,
+    parameters: int,
+    k: int | None,
+    vocabulary: int,
+    tokens: int | None,
+    checkpoint: Checkpoint | None = None,
 ) -> list[tuple[str, str]]:
-    covered = passport.bp_of(tokens, k)
+    covered = passport.bp_of(tokens, k) if checkpoint is None else passport.context_bp(checkpoint)
     bp = "" if covered is None else f" = {covered:,} bp"
-    longest = "any" if tokens is None else f"{tokens:,} tokens, {passport.added_tokens} included{bp}"
+    bare = checkpoint is not None and checkpoint.special_tokens == 0
+    special = "no special tokens" if bare else f"{passport.added_tokens} included"
+    longest = "any" if tokens is None else f"{tokens:,} tokens, {special}{bp}"
     return [
         ("parameters", f"{parameters:,}"),
         ("memory of the weights", f"{_size(4 * parameters)} in float32, {_size(2 * parameters)} in bfloat16"),

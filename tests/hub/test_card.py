@@ -47,7 +47,7 @@ def test_cards_hold_valid_metadata_and_the_facts(passport, checkpoint):
     assert data["license"] == passport.licence
     assert data["base_model"] == checkpoint.hub_id
     assert (data["library_name"], data["pipeline_tag"]) == ("transformers", PIPELINES[checkpoint.auto_class])
-    bp = passport.bp_of(checkpoint.context_tokens, checkpoint.k)
+    bp = passport.context_bp(checkpoint)
     of_kmers = [] if checkpoint.k is None else [f"{bp:,} bp", WORDS[passport.family].format(checkpoint.k)]
     for fact in [
         checkpoint.citation,
