@@ -36,6 +36,8 @@ def drawn_layout(config, generator: random.Random) -> torch.Tensor:
 class GenaBertBlocks(nn.Module):
     """A layer's list of blocks, and what is made of it for an input's length."""
 
+    master_layout: torch.Tensor
+
     def __init__(self, config, layer: int):
         super().__init__()
         self.config = config

@@ -188,6 +188,11 @@ def unused_keys(config: Any) -> tuple[str, ...]:
     return ()
 
 
+def equivariant(config: Any) -> bool:
+    """Ps and PlantCaduceus: every layer treats both strands alike."""
+    return config.rcps
+
+
 _TRAINED_ON = "the human reference genome (hg38), in sequences of {bp} bp, with masked nucleotides to fill in"
 _PLANTS = "genomes of 16 flowering plants, in sequences of 512 bp, with masked nucleotides to fill in"
 
@@ -285,6 +290,7 @@ CADUCEUS = Passport(
     ),
     added_tokens="`[SEP]`",
     special_tokens=1,
+    equivariant=equivariant,
     limited=False,
     checkpoints=(
         _caduceus("ph", _LONG, 131_072, 16, 7_725_312, checked=False),

@@ -79,5 +79,7 @@ def test_every_published_checkpoint_is_listed_and_described_offline(family, caps
         main(["info", checkpoint.hub_id])
         printed = capsys.readouterr().out
         assert printed.startswith(f"{checkpoint.hub_id}\n  published checkpoint\n")
-        for fact in (f"{checkpoint.parameters:,} parameters", family.passport.licence, "revision"):
+        reads = "up to" if family.passport.limited else "any length; pre-trained on"
+        tokens = f"{reads} {checkpoint.context_tokens:,} tokens"
+        for fact in (tokens, f"{checkpoint.parameters:,} parameters", family.passport.licence, "revision"):
             assert fact in printed
