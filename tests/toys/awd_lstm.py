@@ -26,7 +26,6 @@ CLASSES = {
 }
 SHAPE: dict[str, Any] = {"hidden_size": 12, "intermediate_size": 20, "num_hidden_layers": 2}
 CANNOT = {"compile": "inductor unrolls an LSTM token by token, so the LSTM stays outside of the compiled graph"}
-FLAVOURS: dict[str, dict[str, Any]] = {"TwoLayers": {}, "OneLayer": {"num_hidden_layers": 1}}
 
 
 def hidden_widths(config: AwdLstmConfig) -> list[int]:

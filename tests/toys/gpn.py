@@ -35,6 +35,7 @@ BYTENET: dict[str, Any] = {
     "rest_kernel_size": 3,
 }
 PRE_NORM: dict[str, Any] = {"block": "pre_norm", "intermediate_size": 20, "depthwise": True, "rest_kernel_size": 3}
+LAYOUTS = ("first", "later")
 FLAVOURS: dict[str, dict[str, Any]] = {"PostNorm": {}, "PreNorm": PRE_NORM, "ByteNet": BYTENET}
 
 
