@@ -260,7 +260,6 @@ CADUCEUS = Passport(
         "AutoModelForSequenceClassification": "score.weight",
         "AutoModelForTokenClassification": "token_classifier.weight",
     },
-    equivariant=lambda config: config.rcps,
     lora_targets=("in_proj", "x_proj", "out_proj"),
     tokenizer_files=("tokenizer.json", "tokenizer_config.json"),
     licence="apache-2.0",

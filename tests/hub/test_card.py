@@ -20,6 +20,7 @@ CHECKPOINTS = [(passport, checkpoint) for passport in PASSPORTS for checkpoint i
 WORDS = {
     "nucleotide_transformer": "non-overlapping {}-mers",
     "dnabert": "overlapping {}-mers",
+    "hyenadna": "single nucleotides",
     "caduceus": "single nucleotides",
     "gpn": "single nucleotides",
     "awd_lstm": "single nucleotides",
