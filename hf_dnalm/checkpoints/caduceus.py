@@ -290,6 +290,7 @@ CADUCEUS = Passport(
     ),
     added_tokens="`[SEP]`",
     special_tokens=1,
+    equivariant=equivariant,
     limited=False,
     checkpoints=(
         _caduceus("ph", _LONG, 131_072, 16, 7_725_312, checked=False),
