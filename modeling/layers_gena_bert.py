@@ -200,7 +200,7 @@ class GenaBertPredictions(nn.Module):
         self.transform = GenaBertTransform(config)
         self.decoder: nn.Module = nn.Linear(config.hidden_size, config.vocab_size)
         # The decoder's own: the files state it under both names.
-        self.bias: nn.Module | torch.Tensor = nn.Parameter(torch.zeros(config.vocab_size))
+        self.bias: torch.Tensor = nn.Parameter(torch.zeros(config.vocab_size))
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
         return self.decoder(self.transform(hidden_states))

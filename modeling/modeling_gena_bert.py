@@ -8,6 +8,8 @@ Legend: b sequences, n tokens, h heads, v tokens of the vocabulary.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from transformers import PreTrainedModel
@@ -114,7 +116,8 @@ class GenaBertModel(GenaBertPreTrainedModel):
         """
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("pass exactly one of input_ids and inputs_embeds.")
-        length = (input_ids if inputs_embeds is None else inputs_embeds).shape[1]
+        given: Any = input_ids if inputs_embeds is None else inputs_embeds
+        length = given.shape[1]
         if length > self.config.max_position_embeddings:
             raise ValueError(
                 f"{length:,} tokens are more than the {self.config.max_position_embeddings:,} that this model reads, "
@@ -153,7 +156,8 @@ class GenaBertModel(GenaBertPreTrainedModel):
                 f"attention_mask has shape {tuple(attention_mask.shape)}, the tokens {tuple(hidden_states.shape[:2])}: "
                 "in attention between blocks a mask has one number per token."
             )
-        blocks = [layer.attention.self.sparse_self_attention for layer in self.encoder.layer]
+        layers: Any = self.encoder.layer
+        blocks = [layer.attention.self.sparse_self_attention for layer in layers]
         per_layer = self.config.sparse_layout == "per_layer"
         return sparse_plan(blocks, tuple(hidden_states.shape[:2]), real, per_layer=per_layer)
 
@@ -178,7 +182,7 @@ class GenaBertForMaskedLM(GenaBertPreTrainedModel):
     def get_output_embeddings(self) -> nn.Module:
         return self.cls.predictions.decoder
 
-    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+    def set_output_embeddings(self, new_embeddings: Any) -> None:
         self.cls.predictions.decoder = new_embeddings
         self.cls.predictions.bias = new_embeddings.bias
 

@@ -74,14 +74,13 @@ class DnaBpeTokenizer(DnaTokenizer):
         """
         ids = np.asarray(input_ids, dtype=np.int64)
         lengths = self._bases(ids)
-        gaps = [] if self._gap_id is None else np.flatnonzero(ids == self._gap_id)
-        if not len(gaps):
+        if self._gap_id is None or self._gap_id not in ids:
             return lengths
         letters = sequence.strip()  # as the tokenizer does
         if self.genome_mode:
             letters = genome_normalizer().normalize_str(letters)
         counted = start = 0
-        for gap in gaps:
+        for gap in np.flatnonzero(ids == self._gap_id).tolist():
             start += int(lengths[counted:gap].sum())
             run = _RUN.match(letters, start)
             if run is None:

@@ -59,8 +59,27 @@ def load_strictly(
     info["unexpected_keys"] = {
         key for key in info["unexpected_keys"] if not key.startswith(others) and not re.fullmatch(unused, key)
     }
+    copies = {key for key in info["unexpected_keys"] if any(re.fullmatch(copy, key) for copy, _ in passport.copies)}
+    if copies:
+        _check_copies(passport, source)
+        info["unexpected_keys"] -= copies
     _refuse(type(model).__name__, source, set(info["missing_keys"]) - new, info, head, ignore_mismatched)
     return model, info, new | {key for key, *_ in info["mismatched_keys"]}
+
+
+def _check_copies(passport: Passport, source: Source) -> None:
+    """Raise where a tensor that is stored twice has two values: only one of them would be read."""
+    import torch
+
+    for weights in source.weights():
+        for copy, first in passport.copies:
+            for key in (key for key in weights if re.fullmatch(copy, key)):
+                name = re.sub(copy, first, key)
+                if name in weights and not torch.equal(weights[key], weights[name]):
+                    raise ValueError(
+                        f"{source.name}: {key} and {name} are one tensor in every {passport.title} and differ in the "
+                        "weights: they were saved after the two had come apart. Load the original weights again."
+                    )
 
 
 def _settle_pooler(model: Any, door: str, missing: Collection[str]) -> set[str]:

@@ -49,3 +49,11 @@ def test_each_sequence_may_have_its_own_positions():
     for row in range(2):
         alone = apply_rotary(states[row : row + 1], *rotary_tables(positions[row], 4, dtype=torch.float32))
         assert torch.equal(together[row], alone[0])
+
+
+def test_narrow_tables_turn_the_first_numbers_and_leave_the_others():
+    states = torch.randn(2, 3, 1, 8)
+    tables = rotary_tables(torch.arange(3), 4, dtype=torch.float32)
+    turned = apply_rotary(states, *tables)
+    assert torch.equal(turned[..., :4], apply_rotary(states[..., :4], *tables))
+    assert torch.equal(turned[..., 4:], states[..., 4:])

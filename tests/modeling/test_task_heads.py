@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.modeling_outputs import BaseModelOutput
 
-from hf_dnalm.modeling.task_heads import causal_lm_output, logits_per_nucleotide, sequence_loss, token_loss
+from hf_dnalm.modeling.task_heads import (
+    causal_lm_output,
+    logits_per_nucleotide,
+    multi_label_token_loss,
+    sequence_loss,
+    token_loss,
+    token_output,
+)
 
 LOGITS = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
 NATS = torch.tensor([math.log(1 + math.exp(-2)), math.log(1 + math.exp(1)), math.log(2)])  # of class 0 in each row
@@ -118,3 +125,20 @@ def test_a_causal_model_is_asked_for_the_next_token():
     assert causal_lm_output(BaseModelOutput(), logits, None).loss is None
     shifted = causal_lm_output(BaseModelOutput(), logits, torch.tensor([[0, 0, 0]]), None, torch.tensor([[1, 0, -100]]))
     assert shifted.loss.item() == pytest.approx(expected)
+
+
+def test_several_labels_of_a_token_are_scored_one_by_one():
+    logits = torch.tensor([[[0.0, 0.0, 3.0], [1.0, -1.0, 9.0]]])
+    labels = torch.tensor([[[1, -100, -100], [0, 1, -100]]])
+    expected = -sum(math.log(1 / (1 + math.exp(-x))) for x in (0.0, -1.0, -1.0)) / 3
+    assert multi_label_token_loss(logits, labels).item() == pytest.approx(expected)
+
+
+def test_several_labels_of_a_nucleotide_are_those_of_its_token():
+    logits = torch.tensor([[[9.0, 9.0], [0.0, 0.0]]])
+    labels = torch.ones(1, 3, 2)
+    output = token_output(
+        BaseModelOutput(), logits, labels, torch.tensor([[0, 3]]), problem_type="multi_label_classification"
+    )
+    assert output.logits.shape == (1, 3, 2)
+    assert output.loss.item() == pytest.approx(math.log(2))
