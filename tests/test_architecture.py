@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "evaluation": {"sequence", "tasks", "data", "inference"},
     "training": {"auto", "checkpoints", "sequence", "tasks", "data", "evaluation", "inference"},
     "hub": {"auto", "source", "checkpoints", "tokenization", "evaluation"},
+    "verification": {"auto", "source", "checkpoints", "sequence", "inference"},
     "hub_cards": set(),
 }
 SHIPPED_MAY_IMPORT = {

@@ -63,6 +63,7 @@ class NucleotideTokenizer(DnaTokenizer):
     """
 
     model_input_names = ["input_ids", "attention_mask"]  # noqa: RUF012  (transformers' own form)
+    k = 1  # bp of a token
 
     def encode_array(self, sequence: str | bytes, *, add_special_tokens: bool = True) -> np.ndarray:
         """Exactly `self(sequence).input_ids`, by one look-up a byte: made for whole chromosomes.

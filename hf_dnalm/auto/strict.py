@@ -11,8 +11,9 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from hf_dnalm.auto.lightning import readable_weights
 from hf_dnalm.checkpoints import Passport
-from hf_dnalm.source import Source
+from hf_dnalm.source import HUB_ARGUMENTS, Source, without
 
 
 def load_strictly(
@@ -28,10 +29,13 @@ def load_strictly(
     """
     ignore_mismatched = kwargs.pop("ignore_mismatched_sizes", False)
     try:
-        with no_load_report():
-            model, info = load(source.name, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs)
+        with no_load_report(), readable_weights(source, passport, kwargs["config"]) as weights:
+            if weights != source.name:
+                kwargs = without(kwargs, *HUB_ARGUMENTS)
+            model, info = load(weights, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs)
     except (SafetensorError, pickle.UnpicklingError) as error:
         raise ValueError(f"{source.name}: the weights cannot be read, cut short or damaged ({error}).") from error
+    model.name_or_path = model.config.name_or_path = source.name
     model._weight_conversions = []  # else save_pretrained would undo a key_mapping and write the names it was read from
 
     # transformers takes a stored name as it is where the new one has no place: another task's head, then.
