@@ -2,7 +2,10 @@
 
 from hf_dnalm.inference.batches import DTYPES, TOKEN_BUDGETS, Batch, batch_indices, run_batches
 from hf_dnalm.inference.embed import Embeddings, embed
+from hf_dnalm.inference.likelihood import Likelihoods, log_likelihood
+from hf_dnalm.inference.mutagenesis import Mutagenesis, mutagenesis
 from hf_dnalm.inference.predict import Predictions, predict
+from hf_dnalm.inference.variants import VariantScores, score_variants
 from hf_dnalm.inference.writers import write_predictions
 
 __all__ = [
@@ -10,10 +13,16 @@ __all__ = [
     "TOKEN_BUDGETS",
     "Batch",
     "Embeddings",
+    "Likelihoods",
+    "Mutagenesis",
     "Predictions",
+    "VariantScores",
     "batch_indices",
     "embed",
+    "log_likelihood",
+    "mutagenesis",
     "predict",
     "run_batches",
+    "score_variants",
     "write_predictions",
 ]
