@@ -115,6 +115,8 @@ def score_variants(
         genome.check(variant)
         pair = _windows(genome, variant, window_bp)
         pairs += [pair] if strands == "forward" else [pair, _reversed(pair)]
+    if not pairs:
+        return VariantScores([], np.empty(0), [], method, strands, window_bp)
     options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
     if method == "llr":
         scores, estimators = log_ratios(LanguageModel(model, tokenizer), pairs, options)

@@ -30,12 +30,11 @@ def letter_log_odds(model, tokenizer, sequence: str, place: int, alt: str, ref: 
     words = tokenizer.convert_ids_to_tokens(ids)
     special = set(tokenizer.all_special_tokens) - {tokenizer.unk_token}
     start = 0
-    for token, word in enumerate(words):
-        if word in special:
-            continue
-        if start <= place < start + len(word):
-            break
-        start += len(word)
+    token = next(index for index, word in enumerate(words) if word not in special)
+    while start + len(words[token]) <= place:
+        start += len(words[token])
+        token += 1
+    word = words[token]
     probabilities = masked_log_probabilities(model, tokenizer, sequence, [token])[token].exp()
     totals = {
         letter: sum(
