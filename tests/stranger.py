@@ -80,6 +80,7 @@ class Stranger:
 
     def close(self) -> None:
         if self.process is not None:
+            self.process.terminate()
             self.process.communicate(timeout=60)
             self.process = None
 

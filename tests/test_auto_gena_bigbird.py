@@ -22,7 +22,8 @@ from hf_dnalm.checkpoints import find_checkpoint, find_passport, passport_of_fam
 from hf_dnalm.hub.export import export
 from hf_dnalm.modeling.configuration_gena_bigbird import GenaBigBirdConfig
 from hf_dnalm.registry import model_class
-from tests.toys.gena_bigbird import toy_backend, toy_model, upstream_config, write_upstream
+from tests.toys.gena_bert import toy_backend
+from tests.toys.gena_bigbird import toy_model, upstream_config, write_upstream
 
 PASSPORT = passport_of_family("gena_bigbird")
 CONFIG = dict(PASSPORT.checkpoints[0].config)
@@ -34,7 +35,7 @@ def upstream(tmp_path) -> Path:
     return write_upstream(tmp_path / "bigbird")
 
 
-def fine_tuned(folder: Path, model, architecture: str, *, as_upstream: str = "") -> Path:
+def fine_tuned(folder: Path, model, architecture: str) -> Path:
     """A folder as transformers' own head class writes it."""
     write_upstream(folder)
     config = upstream_config(architectures=[architecture], id2label={str(i): f"class {i}" for i in range(3)})
@@ -101,7 +102,7 @@ def test_a_model_fine_tuned_with_transformers_loads_whole(tmp_path, door, head, 
     assert all(torch.equal(each, model.state_dict()[key]) for key, each in again.state_dict().items())
 
 
-def test_a_fine_tuned_head_for_tokens_is_exported_and_read_into_no_other(tmp_path, capsys):
+def test_a_fine_tuned_head_for_tokens_is_exported_and_read_into_no_other(tmp_path):
     folder = fine_tuned(tmp_path / "theirs", toy_model("token", add_pooler=True), "BigBirdForTokenClassification")
     assert export(folder, tmp_path / "ours").auto_class == "AutoModelForTokenClassification"
     assert "token_classifier.weight" in load_file(tmp_path / "ours" / "model.safetensors")

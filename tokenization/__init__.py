@@ -1,11 +1,21 @@
 """Tokenizers of DNA language models; flat, as these files ship to the Hub."""
 
 from .dna_tokenizer import DnaTokenizer, with_genome_mode
+from .overlapping_kmers import (
+    check_overlapping_kmer_vocabulary,
+    overlapping_kmer_vocabulary,
+    overlapping_kmer_vocabulary_k,
+)
 from .tokenization_dna_bpe import DnaBpeTokenizer, is_dna_bpe, without_limits
 from .tokenization_kmer import (
     KmerTokenizer,
     build_kmer_tokenizer,
     kmer_tokenizer_from_vocabulary,
+)
+from .tokenization_overlapping_kmer import (
+    OverlappingKmerTokenizer,
+    build_overlapping_kmer_tokenizer,
+    overlapping_kmer_tokenizer_from_vocabulary,
 )
 from .vocabulary import check_kmer_vocabulary, kmer_vocabulary, kmer_vocabulary_k, read_vocabulary
 
@@ -13,12 +23,18 @@ __all__ = [
     "DnaBpeTokenizer",
     "DnaTokenizer",
     "KmerTokenizer",
+    "OverlappingKmerTokenizer",
     "build_kmer_tokenizer",
+    "build_overlapping_kmer_tokenizer",
     "check_kmer_vocabulary",
+    "check_overlapping_kmer_vocabulary",
     "is_dna_bpe",
     "kmer_tokenizer_from_vocabulary",
     "kmer_vocabulary",
     "kmer_vocabulary_k",
+    "overlapping_kmer_tokenizer_from_vocabulary",
+    "overlapping_kmer_vocabulary",
+    "overlapping_kmer_vocabulary_k",
     "read_vocabulary",
     "with_genome_mode",
     "without_limits",

@@ -142,10 +142,11 @@ def is_dna_bpe(tokenizer_json: str) -> bool:
     """
     try:
         model = json.loads(tokenizer_json)["model"]
-        words = [word for word in model["vocab"] if not re.fullmatch(r"\[.*\]|<.*>", word) and word != GAP]
+        # GROVER's merges of a base with nothing leave the empty word behind.
+        words = [word for word in model["vocab"] if word not in ("", GAP) and not re.fullmatch(r"\[.*\]|<.*>", word)]
     except (json.JSONDecodeError, KeyError, TypeError):
         return False
-    return model.get("type") == "BPE" and len(words) > 0 and all(word and _WORD.fullmatch(word) for word in words)
+    return model.get("type") == "BPE" and len(words) > 0 and all(_WORD.fullmatch(word) for word in words)
 
 
 def without_limits(tokenizer_json: str) -> str:

@@ -46,6 +46,7 @@ def load_strictly(
     head = {name for name in model.state_dict() if prefix and name.startswith(prefix)}
     claims_head = type(model).__name__ in (model.config.architectures or [])  # its own file must hold it
     no_head = bool(head) and head <= set(info["missing_keys"]) and not claims_head
+    info["missing_keys"] = set(info["missing_keys"]) - _settle_pooler(model, door, info["missing_keys"])
     poolers = {key for key in info["missing_keys"] if key.startswith(tuple(f"{name}." for name in passport.poolers))}
     new = head | poolers if no_head and door in passport.new_heads else set()
 
@@ -56,6 +57,24 @@ def load_strictly(
     }
     _refuse(type(model).__name__, source, set(info["missing_keys"]) - new, info, head, ignore_mismatched)
     return model, info, new | {key for key, *_ in info["mismatched_keys"]}
+
+
+def _settle_pooler(model: Any, door: str, missing: Collection[str]) -> set[str]:
+    """Let a model have a pooler only where its weights hold one, and its config say so; returns what is not missed.
+
+    A random pooler would give random outputs. The one exception is a sequence head, which is trained together with it.
+    """
+    body = model.base_model
+    if not hasattr(model.config, "add_pooler"):
+        return set()
+    prefix = "pooler." if body is model else f"{model.base_model_prefix}.pooler."
+    keys = {key for key in model.state_dict() if key.startswith(prefix)}
+    unread = keys if keys <= set(missing) and door != "AutoModelForSequenceClassification" else set()
+    if unread:
+        body.pooler = None
+    if body.pooler is None:
+        model.config.add_pooler = False
+    return unread
 
 
 def _refuse(

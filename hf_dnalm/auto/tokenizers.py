@@ -16,11 +16,20 @@ from hf_dnalm.auto.adapters import base_of
 from hf_dnalm.checkpoints import find_passport
 from hf_dnalm.source import HUB_ARGUMENTS, REMOTE_CODE, Recognised, Source, without
 from hf_dnalm.tokenization.dna_tokenizer import DnaTokenizer, with_genome_mode
+from hf_dnalm.tokenization.overlapping_kmers import overlapping_kmer_vocabulary_k
 from hf_dnalm.tokenization.tokenization_dna_bpe import DnaBpeTokenizer, is_dna_bpe, without_limits
 from hf_dnalm.tokenization.tokenization_kmer import KmerTokenizer, kmer_tokenizer_from_vocabulary
+from hf_dnalm.tokenization.tokenization_overlapping_kmer import (
+    OverlappingKmerTokenizer,
+    overlapping_kmer_tokenizer_from_vocabulary,
+)
 from hf_dnalm.tokenization.vocabulary import kmer_vocabulary_k, read_vocabulary
 
 T = TypeVar("T", bound=DnaTokenizer)
+
+# GROVER's files do not name these, though its vocabulary has them.
+_SPECIAL_NAMES = {"unk_token": "[UNK]", "sep_token": "[SEP]"}
+_DNABERT_TOKENS = 512  # where no file says how many tokens a DNABERT reads
 
 
 class AutoTokenizer(transformers.AutoTokenizer):
@@ -87,6 +96,23 @@ def read_kmers(source: Source, options: dict[str, Any]) -> KmerTokenizer | None:
     return reloaded(kmer_tokenizer_from_vocabulary(words, model_max_length=limit), source, options)
 
 
+def read_overlapping_kmers(source: Source, options: dict[str, Any]) -> OverlappingKmerTokenizer | None:
+    """The tokenizer over an upstream vocab.txt of DNABERT; None where there is no such file, or tokenizer.json too.
+
+    Of tokenizer_config.json the length alone is read: `do_lower_case`, which it states, would make every word unknown.
+
+    Raises:
+        ValueError: the vocabulary is damaged.
+    """
+    path = None if source.path("tokenizer.json") else source.path("vocab.txt")
+    words = [] if path is None else read_vocabulary(path)
+    if not words or overlapping_kmer_vocabulary_k(words) is None:
+        return None
+    settings = source.json("tokenizer_config.json") or {}
+    limit = settings.get("model_max_length", settings.get("max_len", _DNABERT_TOKENS))  # the older name of two
+    return reloaded(overlapping_kmer_tokenizer_from_vocabulary(words, model_max_length=limit), source, options)
+
+
 def read_dna_bpe(source: Source, options: dict[str, Any]) -> DnaBpeTokenizer | None:
     """The tokenizer over upstream's byte pairs, with its settings, but for a length it would cut and pad to.
 
@@ -107,6 +133,9 @@ def read_dna_bpe(source: Source, options: dict[str, Any]) -> DnaBpeTokenizer | N
         if "model_max_length" not in json.loads(written.get("tokenizer_config.json", "{}")):
             options = {"model_max_length": model_limit(source) or VERY_LARGE_INTEGER} | options
         tokenizer = DnaBpeTokenizer.from_pretrained(folder, **options)
+    vocabulary = tokenizer.get_vocab()
+    unnamed = {name: word for name, word in _SPECIAL_NAMES.items() if getattr(tokenizer, name) is None}
+    tokenizer.add_special_tokens({name: word for name, word in unnamed.items() if word in vocabulary})
     tokenizer.name_or_path = source.name
     return tokenizer
 
@@ -130,4 +159,8 @@ def reloaded(built: T, source: Source, options: dict[str, Any]) -> T:
 
 
 # Each reads one kind of vocabulary by its content, and gives None for any other.
-READERS: tuple[Callable[[Source, dict[str, Any]], DnaTokenizer | None], ...] = (read_dna_bpe, read_kmers)
+READERS: tuple[Callable[[Source, dict[str, Any]], DnaTokenizer | None], ...] = (
+    read_dna_bpe,
+    read_kmers,
+    read_overlapping_kmers,
+)

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hf_dnalm.checkpoints.dnabert import DNABERT
 from hf_dnalm.checkpoints.dnabert2 import DNABERT2
 from hf_dnalm.checkpoints.gena_bert import GENA_BERT
 from hf_dnalm.checkpoints.gena_bigbird import GENA_BIGBIRD
+from hf_dnalm.checkpoints.grover import GROVER
 from hf_dnalm.checkpoints.nucleotide_transformer import NUCLEOTIDE_TRANSFORMER
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
 
-PASSPORTS: tuple[Passport, ...] = (NUCLEOTIDE_TRANSFORMER, DNABERT2, GENA_BERT, GENA_BIGBIRD)
+PASSPORTS: tuple[Passport, ...] = (
+    NUCLEOTIDE_TRANSFORMER,
+    DNABERT2,
+    GENA_BERT,
+    GENA_BIGBIRD,
+    DNABERT,
+    GROVER,
+)
 
 __all__ = [
     "PASSPORTS",

@@ -63,9 +63,9 @@ def encode_sequences(
             if overflow == "error":
                 raise ValueError(
                     f"sequence {name!r} is {len(sequence):,} bp = {len(ids):,} tokens; the model reads "
-                    f"{max_tokens:,}. Pass overflow='truncate' or shorten it."
+                    f"{max_tokens:,}. Pass overflow='truncate' or shorten it. (embed takes overflow='windows' too.)"
                 )
-            ids = encoded[row] = _cut(ids, max_tokens, _closing_tokens(tokenizer, ids))
+            ids = encoded[row] = _cut(ids, max_tokens, edge_tokens(tokenizer, ids)[1])
         if vocab_size is not None and ids.max() >= vocab_size:
             raise ValueError(
                 f"sequence {name!r} has token id {ids.max()}, but the model's vocabulary ends at {vocab_size - 1}; "
@@ -189,7 +189,7 @@ def bases_of_tokens(
                 f"{type(tokenizer).__name__} gives tokens to {counts.sum():,} of {len(sequence):,} bases; "
                 f"nucleotide-level work needs every base in one token"
             )
-        bases.append(_cut(counts, len(ids), _closing_tokens(tokenizer, ids)))
+        bases.append(_cut(counts, len(ids), edge_tokens(tokenizer, ids)[1]))
     return bases
 
 
@@ -199,11 +199,11 @@ def _kept(tokenizer: PreTrainedTokenizerBase, sequences: Sequence[str], token_id
     return [sequence[: count.sum()] for sequence, count in zip(sequences, bases, strict=True)]
 
 
-def _closing_tokens(tokenizer: PreTrainedTokenizerBase, ids: np.ndarray) -> int:
-    """How many special tokens (separator, end) stand behind the DNA; `<unk>` is DNA."""
+def edge_tokens(tokenizer: PreTrainedTokenizerBase, ids: np.ndarray) -> tuple[int, int]:
+    """How many special tokens (start, separator, end) stand before and behind the DNA; `<unk>` is DNA."""
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-    closing = next((count for count, token_id in enumerate(reversed(ids)) if token_id not in special), len(ids))
-    return closing if closing < len(ids) else 0
+    dna = np.flatnonzero(~np.isin(ids, list(special)))
+    return (int(dna[0]), len(ids) - 1 - int(dna[-1])) if len(dna) else (0, 0)
 
 
 def _cut(values: np.ndarray, length: int, closing: int) -> np.ndarray:

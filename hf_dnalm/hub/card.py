@@ -176,9 +176,17 @@ def _fill(
         reading=passport.reading.format(words="k-mers" if k is None else f"{k}-mers"),
         sections=sections,
         differences="\n".join(f"- {difference}" for difference in passport.differences),
-        licence=f"The published weights of this family, and what is derived from them, are under {passport.licence}.",
+        licence=_licence(passport),
         citation=citation,
     )
+
+
+def _licence(passport: Passport) -> str:
+    if passport.licence == "unknown":
+        return (
+            "No licence is stated with the published weights of this family: ask their authors before you pass them on."
+        )
+    return f"The published weights of this family, and what is derived from them, are under {passport.licence}."
 
 
 def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:

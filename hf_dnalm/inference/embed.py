@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import torch
 
+from hf_dnalm.data.encode import edge_tokens
 from hf_dnalm.inference.batches import Batch, run_batches
-from hf_dnalm.inference.predict import bare_model, read_sequences
+from hf_dnalm.inference.predict import bare_model, read_sequences, token_limit
+from hf_dnalm.inference.windows import Windows, cut_into_windows, stitch
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -38,7 +40,7 @@ def embed(
     token_budget: int | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
-    overflow: Literal["error", "truncate"] = "error",
+    overflow: Literal["error", "truncate", "windows"] = "error",
     progress: Callable[[int], object] | None = None,
 ) -> Embeddings:
     """The pooled hidden states of each sequence; the model, with or without a head, is left as it was found.
@@ -50,7 +52,10 @@ def embed(
             Nucleotide Transformer examples; "cls" is the first token's vector.
         layer: index into the hidden states: 0 = embeddings, 1 = after the first layer, -1 = the last.
         token_budget, device, dtype, progress: see `run_batches`.
-        overflow: what happens to a sequence that is longer than the model reads.
+        overflow: what happens to a sequence that is longer than the model reads: "error", "truncate", or "windows":
+            then it is read by overlapping windows, and each of its tokens counts once, from the window where it has
+            the most context (see `hf_dnalm.inference.windows`). "mean" and "max" are exact over these tokens; "cls" is
+            the mean of the windows' first tokens.
 
     Raises:
         ValueError: no such pooling or layer; a sequence is empty, has a letter that is not DNA, or is too long.
@@ -61,19 +66,21 @@ def embed(
     names, token_ids = read_sequences(
         tokenizer, sequences, names=names, overflow=overflow, vocab_size=model.config.vocab_size
     )
+    cut = _windows(tokenizer, token_ids) if overflow == "windows" else None
 
     def forward(batch: Batch) -> torch.Tensor:
         inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+        counts = batch.attention_mask if cut is None else _within(cut.kept[batch.indices], batch.attention_mask)
         if layer == -1:
-            return pool(body(**inputs).last_hidden_state, batch.attention_mask, pooling)
+            return pool(body(**inputs).last_hidden_state, counts, pooling)
         states = body(**inputs, output_hidden_states=True).hidden_states
         if not -len(states) <= layer < len(states):
             raise ValueError(f"there is no layer {layer}; the model has hidden states 0 to {len(states) - 1} (or -1)")
-        return pool(states[layer], batch.attention_mask, pooling)
+        return pool(states[layer], counts, pooling)
 
     vectors = run_batches(
         body,
-        token_ids,
+        token_ids if cut is None else cut.token_ids,
         forward,
         pad_token_id=tokenizer.pad_token_id,
         token_budget=token_budget,
@@ -81,11 +88,27 @@ def embed(
         dtype=dtype,
         progress=progress,
     )
-    return Embeddings(names, np.array(vectors, dtype=np.float32).reshape(len(vectors), model.config.hidden_size))
+    pooled = np.array(vectors, dtype=np.float32).reshape(len(vectors), model.config.hidden_size)
+    return Embeddings(names, pooled if cut is None else stitch(pooled, cut, len(names), pooling=pooling))
+
+
+def _windows(tokenizer: PreTrainedTokenizerBase, token_ids: Sequence[np.ndarray]) -> Windows | None:
+    """The windows of all sequences; None where the model reads any length."""
+    limit = token_limit(tokenizer)
+    if limit is None:
+        return None
+    return cut_into_windows(token_ids, limit=limit, edges=[edge_tokens(tokenizer, ids) for ids in token_ids])
+
+
+def _within(ranges: np.ndarray, attention_mask: torch.Tensor) -> torch.Tensor:
+    """(b, 2) first and last + 1 of the positions that count → (b, n) 1 there, 0 elsewhere, as `attention_mask` is."""
+    positions = torch.arange(attention_mask.shape[1], device=attention_mask.device)
+    first, last = torch.from_numpy(ranges).to(attention_mask.device).split(1, dim=1)
+    return ((positions >= first) & (positions < last)).to(attention_mask.dtype)
 
 
 def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, pooling: Pooling) -> torch.Tensor:
-    """(b, n, h) hidden states of sequences padded on the right → (b, h) float32."""
+    """(b, n, h) hidden states of sequences padded on the right, and (b, n) which count → (b, h) float32."""
     hidden = hidden.float()  # a sum over a thousand tokens would keep two digits in bfloat16
     mask = attention_mask.unsqueeze(-1)
     match pooling:

@@ -179,10 +179,13 @@ def read_sequences(
     sequences: Dataset | Sequence[str],
     *,
     names: Sequence[str] | None,
-    overflow: Literal["error", "truncate"],
+    overflow: Literal["error", "truncate", "windows"],
     vocab_size: int,
 ) -> tuple[list[str], list[np.ndarray]]:
-    """The names and the token ids of a data set or of plain strings, checked by `encode_sequences`."""
+    """The names and the token ids of a data set or of plain strings, checked by `encode_sequences`.
+
+    With overflow="windows" they are of any length.
+    """
     if isinstance(sequences, str):
         raise ValueError("sequences must be a list of strings or a Dataset, not one string; put it into a list")
     if isinstance(sequences, Dataset):
@@ -193,11 +196,18 @@ def read_sequences(
     names = [str(number) for number in range(1, len(sequences) + 1)] if names is None else [str(name) for name in names]
     if len(names) != len(sequences):
         raise ValueError(f"there are {len(names):,} names for {len(sequences):,} sequences")
-    # Tokenizers without a limit carry 1e30.
-    limit = tokenizer.model_max_length if tokenizer.model_max_length < 1_000_000_000 else None
+    limit = token_limit(tokenizer)
+    if overflow == "windows":
+        limit, overflow = None, "error"
     return names, encode_sequences(
         tokenizer, sequences, max_tokens=limit, overflow=overflow, names=names, vocab_size=vocab_size
     )
+
+
+def token_limit(tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """How many tokens the model reads, special tokens included; None for any number."""
+    limit = tokenizer.model_max_length
+    return limit if limit < 1_000_000_000 else None  # tokenizers without a limit carry 1e30
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 import torch
 import transformers
 
-from hf_dnalm.checkpoints import PASSPORTS
+from hf_dnalm.checkpoints import PASSPORTS, find_checkpoint
 from hf_dnalm.cli.app import main
 from hf_dnalm.cli.info import describe, run
 from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
@@ -28,7 +28,7 @@ def test_published_ids_are_answered_offline(hub_id, capsys):
         "bp",
         "parameters:",
         "GiB" if "2.5b" in hub_id else "iB",
-        "cc-by-nc-sa-4.0",
+        find_checkpoint(hub_id)[0].licence,
         "revision",
     ):
         assert word in out

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+from hf_dnalm.checkpoints import PASSPORTS
 from hf_dnalm.cli.list import run, table
 from hf_dnalm.data.benchmarks import benchmark_tasks
 
@@ -35,12 +36,14 @@ def test_the_table_has_a_line_for_each_checkpoint(capsys):
 def test_json_holds_plain_numbers(capsys):
     run(["--json"])
     rows = json.loads(capsys.readouterr().out)
-    assert len(rows) == 12
+    known = {checkpoint.hub_id: (passport, checkpoint) for passport in PASSPORTS for checkpoint in passport.checkpoints}
+    assert [row["checkpoint"] for row in rows] == list(known)
     assert rows[4]["revision"] == "81b29e57"
     assert rows[0]["revision"] is None
-    kmers = [row for row in rows if row["k"]]
-    assert len(kmers) == 10
-    assert all(row["context_bp"] == (row["context_tokens"] - 1) * row["k"] for row in kmers)
+    by_id = {row["checkpoint"]: (row["k"], row["context_tokens"], row["context_bp"]) for row in rows}
+    assert by_id["InstaDeepAI/agro-nucleotide-transformer-1b"] == (6, 1024, 6138)
+    assert by_id["zhihan1996/DNA_bert_6"] == (6, 512, 515)
+    assert by_id["zhihan1996/DNABERT-2-117M"] == (None, 512, None)
 
 
 def test_tasks_are_listed_with_what_is_scored(capsys):

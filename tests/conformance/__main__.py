@@ -36,9 +36,9 @@ class Outcomes:
 def exemptions() -> dict[str, str]:
     """Patterns such as "TestGpn::test_resize_*", of tests that are allowed to fail, to the reasons."""
     return {
-        f"{name}::{test}": reason
+        f"{flavour.test_case}::{test}": reason
         for family in FAMILIES
-        for name in family.flavours
+        for flavour in family.flavours()
         for test, reason in family.declared("CONFORMANCE_EXEMPT").items()
     }
 

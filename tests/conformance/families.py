@@ -31,8 +31,8 @@ class Tester:
     seq_length = 7
     is_training = True
 
-    def __init__(self, family: Family, changes: dict):
-        self.family, self.changes = family, changes
+    def __init__(self, family: Family):
+        self.family = family
         config = self.get_config()
         widths = family.hidden_widths(config)
         self.hidden_size, self.expected_num_hidden_layers = widths[0], len(widths)
@@ -40,7 +40,7 @@ class Tester:
         self.num_attention_heads = getattr(config, "num_attention_heads", None)
 
     def get_config(self):
-        return self.family.toy.toy_config(**{"num_labels": 3, "initializer_range": 0.02} | self.changes)
+        return self.family.config(initializer_range=0.02)
 
     def prepare_config_and_inputs_for_common(self):
         config, generator = self.get_config(), random.Random(0)
@@ -58,10 +58,9 @@ class Tester:
 class CommonTests(ModelTesterMixin):
     test_can_init_all_missing_weights_before_2023 = True  # run it whatever year stands in a file's head
     family: Family
-    changes: dict
 
     def setUp(self):
-        self.model_tester = Tester(self.family, self.changes)
+        self.model_tester = Tester(self.family)
 
 
 def test_cases() -> dict[str, type]:
@@ -71,14 +70,13 @@ def test_cases() -> dict[str, type]:
         for auto_class, reference in auto_map(family.passport).items():
             if auto_class != "AutoConfig":
                 NAMES[auto_class][family.passport.model_type] = reference.partition(".")[2]
-        for name, changes in family.flavours.items():
+        for flavour in family.flavours():
             fields = {
-                "family": family,
-                "changes": changes,
+                "family": flavour,
                 "all_model_classes": tuple(family.toy.CLASSES.values()),
                 "has_attentions": family.gives_attentions,
             }
-            cases[name] = type(name, (CommonTests, unittest.TestCase), fields)
+            cases[flavour.test_case] = type(flavour.test_case, (CommonTests, unittest.TestCase), fields)
     return cases
 
 

@@ -1,8 +1,9 @@
-"""A family under test: its passport, its toy with what it declares, and sequences in the forms that a model may meet."""
+"""A family under test: its passport, its toy with what that declares, and sequences in the forms a model may meet."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 from collections.abc import Sequence
 from functools import cached_property
@@ -29,7 +30,8 @@ DEFAULTS: dict[str, Any] = {
     "CANNOT": {},
     "NO_GRADIENT": (),
     "BFLOAT16_ERROR": 0.05,
-    "CONFORMANCE": {"": {}},
+    "FLAVOURS": {"": {}},
+    "LAYOUTS": (),
     "CONFORMANCE_EXEMPT": {},
 }
 INPUTS = ("right_padding", "left_padding", "holes")
@@ -41,16 +43,22 @@ Inputs = dict[str, torch.Tensor]
 class Family:
     """One passport with its toy, which is imported when it is first asked for: a lost one fails tests, not pytest."""
 
-    def __init__(self, passport: Passport):
+    def __init__(self, passport: Passport, flavour: str = "", changes: dict[str, Any] | None = None):
         self.passport = passport
         self.name = passport.family
+        self.flavour = flavour
+        self.changes = changes or {}  # of the toy's config
 
     def __repr__(self) -> str:
-        return f"Family({self.name})"
+        return f"{self.name}-{self.flavour}" if self.flavour else self.name
 
     @cached_property
     def toy(self) -> ModuleType:
         return importlib.import_module(f"tests.toys.{self.name}")
+
+    @property
+    def has_toy(self) -> bool:
+        return importlib.util.find_spec(f"tests.toys.{self.name}") is not None
 
     @property
     def heads(self) -> dict[str, str]:
@@ -63,11 +71,6 @@ class Family:
         return getattr(self.toy, name, DEFAULTS[name])
 
     @property
-    def close(self) -> dict[str, float]:
-        """Float32 tolerance: sums of another length are added up in another order."""
-        return self.declared("CLOSE")
-
-    @property
     def implementations(self) -> list[str | None]:
         """Attention implementations to try; None alone where there is no attention."""
         from hf_dnalm.registry import model_class
@@ -78,27 +81,51 @@ class Family:
     def gives_attentions(self) -> bool:
         return "attentions" in (self.toy.CLASSES["base"]._can_record_outputs or {})
 
+    def flavours(self) -> list[Family]:
+        """The family as each of the kinds of model that its toy declares."""
+        return [Family(self.passport, name, changes) for name, changes in self.declared("FLAVOURS").items()]
+
     @property
-    def flavours(self) -> dict[str, dict[str, Any]]:
-        """Names of test cases for transformers' own tests, such as TestNucleotideTransformerVersion1, to changes."""
-        name = f"Test{self.name.title().replace('_', '')}"
-        return {f"{name}{flavour}": changes for flavour, changes in self.declared("CONFORMANCE").items()}
+    def test_case(self) -> str:
+        """The name under which transformers' own tests run on it, such as TestNucleotideTransformerVersion1."""
+        return f"Test{self.name.title().replace('_', '')}{self.flavour}"
+
+    @property
+    def close(self) -> dict[str, float]:
+        """Float32 tolerance: sums of another length are added up in another order."""
+        return self.declared("CLOSE")
 
     def hidden_widths(self, config: Any) -> list[int]:
         """The last size of each of the hidden states that a model returns."""
         own = getattr(self.toy, "hidden_widths", None)
         return [config.hidden_size] * (config.num_hidden_layers + 1) if own is None else own(config)
 
+    def config(self, **changes: Any) -> Any:
+        """The toy's config; where it has labels, they are three."""
+        return self.toy.toy_config(**({"num_labels": 3} | self.changes | changes))
+
     def model(self, head: str, *, implementation: str | None = None, **changes: Any) -> Any:
         """A toy in evaluation mode; where it has labels, they are three."""
-        chosen = {"num_labels": 3} | ({} if implementation is None else {"attn_implementation": implementation})
-        return self.toy.toy_model(head, **(chosen | changes))
+        chosen = {} if implementation is None else {"attn_implementation": implementation}
+        return self.toy.toy_model(head, **({"num_labels": 3} | self.changes | chosen | changes))
+
+    @property
+    def poolings(self) -> list[str]:
+        """The values of `classifier_pooling` that the config takes."""
+        return [pooling for pooling in ("pooler", "cls", "mean", "max", "last") if self._takes_pooling(pooling)]
+
+    def _takes_pooling(self, pooling: str) -> bool:
+        try:
+            self.config(classifier_pooling=pooling)
+        except ValueError:
+            return False
+        return True
 
     def dropout(self, rate: float) -> dict[str, float]:
         """Every dropout of the config at this rate."""
         numbers = {
             name: value
-            for name, value in self.toy.toy_config().to_dict().items()
+            for name, value in self.config().to_dict().items()
             if "drop" in name and isinstance(value, int | float) and not isinstance(value, bool)
         }
         return dict.fromkeys(numbers, rate)

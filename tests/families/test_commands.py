@@ -13,14 +13,14 @@ from hf_dnalm.cli.list import checkpoint_rows
 from tests.families.test_saving import natural_class
 
 
-def test_info_describes_the_upstream_folder(family, upstream, capsys):
-    main(["info", str(upstream)])
+def test_info_describes_the_upstream_folder(family, published, capsys):
+    main(["info", str(published)])
     printed = capsys.readouterr().out
-    parameters = getattr(hf_dnalm, natural_class(upstream)).from_pretrained(upstream).num_parameters()
+    parameters = getattr(hf_dnalm, natural_class(published)).from_pretrained(published).num_parameters()
     assert f"{parameters:,} parameters" in printed
     assert f"  family     {family.name}\n" in printed
-    facts = describe(str(upstream))
-    config = hf_dnalm.AutoConfig.from_pretrained(upstream)
+    facts = describe(str(published))
+    config = hf_dnalm.AutoConfig.from_pretrained(published)
     assert facts["context_tokens"] == family.passport.context_tokens(config)
     assert facts["limited"] == family.passport.limited
 
@@ -44,22 +44,22 @@ def test_info_tells_heads_apart(family, head, tmp_path):
     assert facts.get("labels") == (["intron", "exon"] if head in ("sequence", "token") else None)
 
 
-def test_export_writes_a_folder_that_our_door_reads(family, upstream, tmp_path, capsys):
+def test_export_writes_a_folder_that_our_door_reads(family, published, tmp_path, capsys):
     out = tmp_path / "out"
-    main(["export", str(upstream), str(out)])
+    main(["export", str(published), str(out)])
     assert capsys.readouterr().out.splitlines()[0].endswith("loaded again without a difference")
     config = json.loads((out / "config.json").read_text())
     assert config["model_type"] == family.passport.model_type
     assert "_name_or_path" not in config
     assert {"README.md", "tokenizer.json", "model.safetensors"} <= {path.name for path in out.iterdir()}
-    door = getattr(hf_dnalm, natural_class(upstream))
-    model, again = door.from_pretrained(upstream), door.from_pretrained(out)
+    door = getattr(hf_dnalm, natural_class(published))
+    model, again = door.from_pretrained(published), door.from_pretrained(out)
     assert all(value.equal(again.state_dict()[name]) for name, value in model.state_dict().items())
 
 
-def test_the_example_on_the_card_of_an_export_runs(family, upstream, tmp_path):
+def test_the_example_on_the_card_of_an_export_runs(family, published, tmp_path):
     out = tmp_path / "out"
-    main(["export", str(upstream), str(out)])
+    main(["export", str(published), str(out)])
     card = (out / "README.md").read_text()
     code = card.partition("```python\n")[2].partition("```")[0]
     names: dict = {}

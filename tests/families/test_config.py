@@ -7,14 +7,16 @@ import inspect
 import re
 from pathlib import Path
 
+import pytest
 import torch
 
 import hf_dnalm
 from hf_dnalm.registry import auto_map, config_class
 
 
+@pytest.mark.every_flavour
 def test_a_config_survives_dictionaries_and_files(family, tmp_path):
-    config = family.toy.toy_config(num_labels=5, problem_type="regression")
+    config = family.config(num_labels=5, problem_type="regression")
     written = config.to_dict()
     assert type(config).from_dict(written).to_dict() == written
     config.save_pretrained(tmp_path)
@@ -25,7 +27,7 @@ def test_a_config_survives_dictionaries_and_files(family, tmp_path):
 
 
 def test_the_model_type_is_our_own(family):
-    config = family.toy.toy_config()
+    config = family.config()
     assert config.model_type == family.passport.model_type
     assert config.model_type.startswith("dnalm_")
     assert type(config) is config_class(family.passport)
@@ -33,7 +35,7 @@ def test_the_model_type_is_our_own(family):
 
 def test_the_auto_map_names_every_class_and_each_knows_its_place(family):
     classes = auto_map(family.passport)
-    assert family.toy.toy_config().auto_map == classes
+    assert family.config().auto_map == classes
     assert set(classes) == {"AutoConfig", *family.heads.values()}
     assert classes["AutoConfig"] == family.passport.config_class
     for head, auto_class in family.heads.items():
@@ -46,7 +48,7 @@ def test_the_auto_map_names_every_class_and_each_knows_its_place(family):
 
 def test_a_table_that_names_another_repository_is_replaced(family):
     stale = {name: f"someone/else--{reference}" for name, reference in auto_map(family.passport).items()}
-    assert family.toy.toy_config(auto_map=stale).auto_map == auto_map(family.passport)
+    assert family.config(auto_map=stale).auto_map == auto_map(family.passport)
 
 
 def test_the_modeling_file_imports_every_file_that_ships(family):
@@ -60,7 +62,8 @@ def test_the_modeling_file_imports_every_file_that_ships(family):
     assert set().union(*(siblings(file.with_name(f"{name}.py")) for name in direct)) <= direct
 
 
+@pytest.mark.every_flavour
 def test_the_meta_device_is_enough_to_build_every_model(family, head):
     with torch.device("meta"):
-        model = family.toy.CLASSES[head](family.toy.toy_config())
+        model = family.toy.CLASSES[head](family.config())
     assert all(parameter.is_meta for parameter in model.parameters())

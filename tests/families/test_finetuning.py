@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
+import numpy as np
 import pytest
 import torch
 import transformers
 from safetensors.torch import load_file
 
 import hf_dnalm
-from hf_dnalm.inference import embed
+from hf_dnalm.inference import embed, predict
+from hf_dnalm.training import finetune
 from hf_dnalm.training.adapters import BaseWeights, add_adapter, freeze_encoder, save_adapter
+from tests.training.conftest import TASKS, splits_of
 
 
 def classifier(upstream, **options):
@@ -81,6 +86,22 @@ def test_a_probe_trains_the_head_alone(family):
     freeze_encoder(model)
     learning = {name for name, each in model.named_parameters() if each.requires_grad}
     assert learning == {name for name in model_head(family, model) if name in dict(model.named_parameters())}
+
+
+def test_finetuning_on_nucleotides_writes_a_folder_that_predicts_what_was_measured(
+    family, upstream, tmp_path, monkeypatch
+):
+    method = "full" if "lora" in family.declared("CANNOT") else "lora"
+    monkeypatch.setattr(sys.modules["hf_dnalm.training.finetune"], "write_report", lambda *args, **kwargs: None)
+    task = TASKS["bases"]
+    quick = {"bootstrap": 20, "disable_tqdm": True, "num_train_epochs": 1, "learning_rate": 1e-2, "use_cpu": True}
+    result = finetune(upstream, splits_of(task, train=8), task, output_dir=tmp_path, method=method, **quick)
+    model = hf_dnalm.AutoModelForTokenClassification.from_pretrained(tmp_path)
+    tokenizer = hf_dnalm.AutoTokenizer.from_pretrained(tmp_path)
+    test = splits_of(task)["test"].remove_columns("labels")
+    logits = np.concatenate(predict(model, tokenizer, test, task=task, dtype=torch.float32).logits)
+    measured = result.evaluation.outputs.scores[:, -1]
+    np.testing.assert_allclose(logits[:, 1] - logits[:, 0], measured, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls", "max"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+pytestmark = pytest.mark.every_flavour
+
 
 def run(model, inputs, **options):
     with torch.no_grad():

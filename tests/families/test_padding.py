@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
+
+pytestmark = pytest.mark.every_flavour
 
 
 def run(model, inputs):
@@ -34,10 +38,26 @@ def test_a_batch_gives_what_its_sequences_give_alone(family, head, implementatio
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
-def test_what_stands_in_padding_changes_nothing(family, head, implementation, side):
+def test_every_pooling_reads_the_sequence_alone(family, side):
+    assert family.poolings, "a sequence head says in the config how it pools"
+    batch = family.batch(side, extra=2)
+    logits = []
+    for pooling in family.poolings:
+        model = family.model("sequence", classifier_pooling=pooling)
+        if refused(family, model, f"{side}_padding", batch):
+            return
+        logits.append(run(model, batch))
+        alone = torch.cat([run(model, family.alone(row)) for row in range(len(family.rows))])
+        torch.testing.assert_close(logits[-1], alone, **family.close)
+    for first, second in pairwise(logits):
+        assert (first - second).abs().max() > 1e-4
+
+
+def test_what_stands_in_padding_changes_nothing(family, head, implementation):
+    # to the right alone: learned positions are counted from the first id that is no padding, as upstream counts them
     model = family.model(head, implementation=implementation)
-    batch = family.batch(side)
-    if refused(family, model, f"{side}_padding", batch):
+    batch = family.batch()
+    if refused(family, model, "right_padding", batch):
         return
     real = batch["attention_mask"].bool()
     word = family.another_word(family.pad_id)

@@ -41,6 +41,7 @@ def new_weights(family, auto_class: str) -> tuple[str, ...]:
     return (family.passport.heads[auto_class], *(f"{name}." for name in family.passport.poolers))
 
 
+@pytest.mark.every_flavour
 def test_a_saved_model_loads_whole_with_equal_tensors_and_outputs(family, head, tmp_path):
     model = family.model(head)
     model.save_pretrained(tmp_path)
@@ -58,12 +59,12 @@ def test_a_saved_model_loads_whole_with_equal_tensors_and_outputs(family, head, 
         assert torch.equal(outputs(family, again), outputs(family, model))
 
 
-def test_the_published_layout_goes_through_the_door_and_comes_back(family, upstream, tmp_path):
-    auto_class = natural_class(upstream)
+def test_the_published_layout_goes_through_the_door_and_comes_back(family, published, tmp_path):
+    auto_class = natural_class(published)
     door = getattr(hf_dnalm, auto_class)
-    model, info = door.from_pretrained(upstream, output_loading_info=True)
+    model, info = door.from_pretrained(published, output_loading_info=True)
     assert not any(info.values()), info
-    state, stored = model.state_dict(), stored_in(upstream)
+    state, stored = model.state_dict(), stored_in(published)
     lost = {name for name in set(stored) - set(state) if not unused(family, model.config, name)}
     assert not lost
     assert all(torch.equal(state[name], value) for name, value in stored.items() if name in state)
@@ -75,18 +76,22 @@ def test_the_published_layout_goes_through_the_door_and_comes_back(family, upstr
     assert torch.equal(outputs(family, again), outputs(family, model))
 
 
-def test_the_published_layout_goes_into_every_class_that_it_can_fill(family, head, upstream):
+def test_the_published_layout_goes_into_every_class_that_it_can_fill(family, head, published, caplog):
     auto_class = family.heads[head]
-    if auto_class not in ("AutoModel", natural_class(upstream), *family.passport.new_heads):
+    if auto_class not in ("AutoModel", natural_class(published), *family.passport.new_heads):
         pytest.skip("the published weights hold no such head, and none is made up")
-    model, info = getattr(hf_dnalm, auto_class).from_pretrained(upstream, output_loading_info=True)
+    model, info = getattr(hf_dnalm, auto_class).from_pretrained(published, output_loading_info=True)
     assert all(name.startswith(new_weights(family, auto_class)) for name in info["missing_keys"])
     assert not info["unexpected_keys"]
     assert not info["mismatched_keys"]
+    reported = " ".join(record.getMessage() for record in caplog.records)
+    assert len(caplog.records) == bool(info["missing_keys"])
+    assert all(name in reported for name in info["missing_keys"])
     assert outputs(family, model).isfinite().all()
     assert not model.training
 
 
+@pytest.mark.every_flavour
 def test_one_tasks_head_does_not_read_into_another(family, tmp_path):
     for saved, asked in (("sequence", "token"), ("token", "sequence")):
         family.model(saved).save_pretrained(tmp_path / saved)

@@ -29,10 +29,10 @@ def test_what_is_saved_gives_strangers_the_same_outputs(family, head, stranger, 
     assert seen["numbers"] == pytest.approx(seen_here(family, model), abs=1e-5, rel=1e-4)
 
 
-def test_an_export_opens_with_every_auto_class(family, upstream, stranger, tmp_path):
-    result = export(upstream, tmp_path / f"{family.name}_exported")
-    assert result.auto_class == natural_class(upstream)
-    model = getattr(hf_dnalm, result.auto_class).from_pretrained(upstream)
+def test_an_export_opens_with_every_auto_class(family, published, stranger, tmp_path):
+    result = export(published, tmp_path / f"{family.name}_exported")
+    assert result.auto_class == natural_class(published)
+    model = getattr(hf_dnalm, result.auto_class).from_pretrained(published)
     sequence = family.declared("SEQUENCES")[0]
     for auto_class in family.heads.values():
         seen = stranger.read(result.folder, auto_class, sequence)

@@ -31,8 +31,8 @@ def test_the_tokenizer_is_fast_and_the_one_of_the_passport(family):
     assert "__init__" not in vars(type(family.tokenizer)), "transformers would hand it vocab in place of tokenizer.json"
 
 
-def test_the_upstream_folder_gives_the_same_tokenizer(family, upstream):
-    found = hf_dnalm.AutoTokenizer.from_pretrained(upstream)
+def test_the_upstream_folder_gives_the_same_tokenizer(family, published):
+    found = hf_dnalm.AutoTokenizer.from_pretrained(published)
     assert type(found) is type(family.tokenizer)
     for sequence in family.declared("SEQUENCES"):
         assert found(sequence).input_ids == family.tokenizer(sequence).input_ids
@@ -123,14 +123,18 @@ def test_arrays_of_ids_are_exactly_the_pipelines(family):
     check()
 
 
-def test_genome_mode_reads_soft_masked_and_ambiguous_letters(family, tmp_path):
-    from hf_dnalm.tokenization import with_genome_mode
-
-    on = with_genome_mode(family.tokenizer)
+def test_genome_mode_reads_soft_masked_and_ambiguous_letters_and_is_saved(family, upstream, tmp_path):
+    on = hf_dnalm.AutoTokenizer.from_pretrained(upstream, genome_mode=True, padding_side="left")
+    assert (on.genome_mode, on.padding_side) == (True, "left")
     assert on("acgtRyACGTn").input_ids == family.tokenizer("ACGTNNACGTN").input_ids
     on.save_pretrained(tmp_path)
-    assert hf_dnalm.AutoTokenizer.from_pretrained(tmp_path).genome_mode
-    assert transformers.PreTrainedTokenizerFast.from_pretrained(tmp_path)("acgtRy").input_ids == on("ACGTNN").input_ids
+    again = hf_dnalm.AutoTokenizer.from_pretrained(tmp_path)
+    assert (again.genome_mode, again.padding_side) == (True, "left")
+    plain = transformers.PreTrainedTokenizerFast.from_pretrained(tmp_path)
+    assert plain("acgtRy").input_ids == again("acgtRy").input_ids == on("ACGTNN").input_ids
+    off = hf_dnalm.AutoTokenizer.from_pretrained(tmp_path, genome_mode=False)
+    assert not off.genome_mode
+    assert off("acgtRy").input_ids == family.tokenizer("acgtRy").input_ids
 
 
 def test_a_sequence_without_letters_is_its_special_tokens(family):

@@ -7,6 +7,8 @@ import re
 import pytest
 import torch
 
+pytestmark = pytest.mark.every_flavour
+
 
 def gradients(family, head: str, *, checkpointing: bool = False) -> dict[str, torch.Tensor | None]:
     model = family.model(head, **family.dropout(0.0)).train()

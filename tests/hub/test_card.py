@@ -17,7 +17,7 @@ from tests.toys.nucleotide_transformer import toy_config, toy_model, toy_tokeniz
 CARDS = Path(__file__).resolve().parents[2] / "hub_cards"
 PASSPORT = passport_of_family("nucleotide_transformer")
 CHECKPOINTS = [(passport, checkpoint) for passport in PASSPORTS for checkpoint in passport.checkpoints]
-WORDS = {"nucleotide_transformer": "non-overlapping {}-mers"}
+WORDS = {"nucleotide_transformer": "non-overlapping {}-mers", "dnabert": "overlapping {}-mers"}
 REWRITE = "make cards"
 
 

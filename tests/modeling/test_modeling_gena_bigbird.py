@@ -99,7 +99,7 @@ def batch() -> dict[str, torch.Tensor]:
 def test_a_sequence_is_the_same_in_any_company_with_padding_on_either_side(batch, implementation):
     model = toy_model("base", attn_implementation=implementation)
     lengths = batch["attention_mask"].sum(dim=1).tolist()
-    assert sorted(lengths) == [8, 18, 33, 37]
+    assert sorted(lengths) == [9, 18, 33, 37]
     left = {key: each.clone() for key, each in batch.items()}
     for row, length in enumerate(lengths):
         for each in left.values():
@@ -146,7 +146,7 @@ def test_eager_attention_gives_probabilities_that_are_zero_where_no_block_is_see
     )  # neighbours, first, last of one token, drawn
     assert (probabilities[0, 0, :2] > 0).all()
     assert probabilities[1, :, :18, 18:].abs().max() == 0
-    assert (probabilities[2, :, :8, :8] > 0).all()  # eight tokens are read densely in any company
+    assert (probabilities[2, :, :9, :9] > 0).all()  # nine tokens are read densely in any company
 
 
 def test_hidden_states_are_as_long_as_the_input():
@@ -184,7 +184,7 @@ def test_blocks_have_no_dropout_of_probabilities_and_dense_attention_has():
 
 def test_a_short_batch_compiles_to_one_graph_and_a_long_one_with_a_break(batch):
     model = toy_model("base")
-    short = {key: each[2:3, :8] for key, each in batch.items()}
+    short = {key: each[2:3, :9] for key, each in batch.items()}
     with torch.no_grad():
         compiled = torch.compile(model, backend="eager", fullgraph=True)
         torch.testing.assert_close(compiled(**short).last_hidden_state, model(**short).last_hidden_state, **CLOSE)

@@ -20,6 +20,7 @@ What a toy may declare, where its family differs; each exception is tested too, 
 - `NO_GRADIENT`: patterns (whole names) of parameters that by mathematics get a gradient of zero or none
 - `BFLOAT16_ERROR`: of hidden states in bfloat16, root mean square over their standard deviation; usually 0.05
 - `hidden_widths(config)`: the last size of each of the hidden states; usually `hidden_size`, once more than layers
-- `CONFORMANCE`: flavour → changes of the config, for `python -m tests.conformance`; usually one without changes
+- `FLAVOURS`: name → changes of the config, where the family has more kinds of models than the one of `toy_config`
+- `LAYOUTS`: values of an argument `layout` of `write_upstream`, for published layouts that the same tokenizer reads
 - `CONFORMANCE_EXEMPT`: pattern of names of transformers' tests, which fail → the reason
 """

@@ -28,7 +28,8 @@ CLASSES = {
     "sequence": DnaBert2ForSequenceClassification,
     "token": DnaBert2ForTokenClassification,
 }
-CONFORMANCE = {"": {"add_pooler": True}}
+FLAVOURS = {"": {}, "WithPooler": {"add_pooler": True}}
+LAYOUTS = ("DNABERT-2", "DNABERT-S")
 SPECIAL = ("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]")
 MERGES = [("A", "A"), ("G", "C"), ("T", "A"), ("C", "G"), ("GC", "TA"), ("A", "CG"), ("T", "T"), ("AA", "AA")]
 SHAPE: dict[str, Any] = {

@@ -10,11 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from tokenizers import AddedToken, Regex, Tokenizer
-from tokenizers.models import BPE
-from tokenizers.normalizers import Replace, Sequence, Strip
-from tokenizers.pre_tokenizers import Split
-from tokenizers.processors import BertProcessing
 
 from hf_dnalm.modeling.configuration_gena_bigbird import GenaBigBirdConfig
 from hf_dnalm.modeling.modeling_gena_bigbird import (
@@ -24,6 +19,7 @@ from hf_dnalm.modeling.modeling_gena_bigbird import (
     GenaBigBirdModel,
 )
 from hf_dnalm.tokenization import DnaBpeTokenizer
+from tests.toys.gena_bert import NAMES, toy_backend
 
 CLASSES = {
     "base": GenaBigBirdModel,
@@ -31,11 +27,8 @@ CLASSES = {
     "sequence": GenaBigBirdForSequenceClassification,
     "token": GenaBigBirdForTokenClassification,
 }
-SPECIAL = ("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]")
-LETTERS = "-ABCGKMNRSTWY"
-MERGES = [("A", "A"), ("G", "C"), ("T", "A"), ("C", "G"), ("GC", "TA"), ("A", "CG"), ("T", "N"), ("AA", "AA")]
 SHAPE: dict[str, Any] = {
-    "vocab_size": len(SPECIAL) + len(LETTERS) + len(MERGES),
+    "vocab_size": 26,
     "hidden_size": 24,
     "num_hidden_layers": 2,
     "num_attention_heads": 3,
@@ -44,30 +37,18 @@ SHAPE: dict[str, Any] = {
     "block_size": 2,
     "num_random_blocks": 1,
 }
-# Of 37, 18, 8 and 33 tokens, special ones counted: three are read by blocks, each laid out otherwise, and one densely.
+# Of 37, 18, 9 and 33 tokens, special ones counted: three are read by blocks, each laid out otherwise, and one densely.
 SEQUENCES = (
-    "ACGTTGCAAACCGTAGGATTACATTGACCTTGAGGTACCGATTT",
+    "ACGTTGCAAACCGTAGGATTACATTGACCTTGAGGTACCGATT",
     "GATTACAGATTTACCAGG",
     "ACGTTTGA",
     "TTGACCATTGGTACCATGGATTGCCATAGGTTCA",
 )
 CANNOT = {"compile": "the mask says which blocks see which, and is read on the host: one graph break before the layers"}
-
 CONFORMANCE: dict[str, dict[str, Any]] = {
     "GenaBigBird": {},
     "GenaBigBirdByBlocks": {"block_size": 1, "num_random_blocks": 0, "add_pooler": True},  # past five tokens
 }
-
-
-def toy_backend() -> Tokenizer:
-    """Byte pairs over bases and IUPAC codes, long gaps one token: the pipeline of the published tokenizer.json."""
-    words = [*SPECIAL, *LETTERS, *("".join(pair) for pair in MERGES)]
-    backend = Tokenizer(BPE({word: i for i, word in enumerate(words)}, MERGES, unk_token="[UNK]"))
-    backend.normalizer = Sequence([Strip(), Replace(Regex("N{10,}"), "-")])
-    backend.pre_tokenizer = Split("-", "isolated")
-    backend.add_special_tokens([AddedToken(word, special=True, normalized=False) for word in (*SPECIAL, "-")])
-    backend.post_processor = BertProcessing(("[SEP]", 2), ("[CLS]", 1))
-    return backend
 
 
 def toy_config(**changes) -> GenaBigBirdConfig:
@@ -77,8 +58,7 @@ def toy_config(**changes) -> GenaBigBirdConfig:
 
 def toy_tokenizer() -> DnaBpeTokenizer:
     """The tokenizer of the toy's folder."""
-    names = dict(zip(("unk_token", "cls_token", "sep_token", "pad_token", "mask_token"), SPECIAL, strict=True))
-    return DnaBpeTokenizer(tokenizer_object=toy_backend(), **names)
+    return DnaBpeTokenizer(tokenizer_object=toy_backend(), model_max_length=128, **NAMES)
 
 
 def toy_model(head: Literal["base", "masked_lm", "sequence", "token"] = "masked_lm", *, seed: int = 0, **changes):
@@ -128,7 +108,6 @@ def write_upstream(folder: Path, *, seed: int = 0) -> Path:
     torch.save({key: value.clone() for key, value in state.items()}, folder / "pytorch_model.bin")
     (folder / "config.json").write_text(json.dumps(upstream_config(), indent=2))
     toy_backend().save(str(folder / "tokenizer.json"))
-    names = dict(zip(("unk_token", "cls_token", "sep_token", "pad_token", "mask_token"), SPECIAL, strict=True))
-    (folder / "special_tokens_map.json").write_text(json.dumps(names))
+    (folder / "special_tokens_map.json").write_text(json.dumps(NAMES))
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
     return folder

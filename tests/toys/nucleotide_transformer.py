@@ -26,8 +26,9 @@ CLASSES = {
     "token": NucleotideTransformerForTokenClassification,
 }
 
-CONFORMANCE = {
+FLAVOURS = {
     "Version1": {"position_embedding_type": "absolute", "feed_forward": "gelu", "token_dropout": True},
+    "AgroNT": {"position_embedding_type": "absolute", "feed_forward": "gelu", "hidden_size": 36},
     "Version2": {},
 }
 

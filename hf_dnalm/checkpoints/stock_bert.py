@@ -1,0 +1,78 @@
+"""From a config.json of transformers' own BERT to the arguments of our BERT configs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from hf_dnalm.checkpoints.translation import IGNORED, KEPT, REQUIRED, translated
+
+_REQUIRED = REQUIRED | {
+    "position_embedding_type": ("absolute",),
+    "tie_word_embeddings": (True,),
+}
+
+# What old versions of transformers wrote into every config: how to generate text, and how to export.
+_OLD_BOOKKEEPING = {
+    "bad_words_ids",
+    "decoder_start_token_id",
+    "do_sample",
+    "early_stopping",
+    "gradient_checkpointing",
+    "length_penalty",
+    "max_length",
+    "min_length",
+    "no_repeat_ngram_size",
+    "num_beams",
+    "num_return_sequences",
+    "prefix",
+    "repetition_penalty",
+    "temperature",
+    "top_k",
+    "top_p",
+    "torchscript",
+    "use_bfloat16",
+}
+
+_HEADS_NAMED_ALIKE = ("ForTokenClassification", "ForMultipleChoice")
+
+
+def translate_bert(config: Mapping[str, Any], *, title: str, ignored: Collection[str] = ()) -> dict[str, Any]:
+    """The arguments of a `BertDnaConfig` for a config.json of BERT; what it leaves out is as BERT's own config says.
+
+    The published files hold a pooler, which the doors leave out again where a file holds none.
+
+    Args:
+        title: of the family, for the errors.
+        ignored: keys of this family's files that change no number.
+
+    Raises:
+        ValueError: a key that is not known, a value that asks for a computation this family does not have, or weights
+            whose head cannot be told from a sequence head.
+    """
+    for name in config.get("architectures") or ():
+        if name.endswith(_HEADS_NAMED_ALIKE):
+            raise ValueError(
+                f"config.json has architectures = [{name!r}], whose head is stored under the same name as a sequence "
+                "head (classifier) and would be taken for one. To read the body alone, take `architectures` out of "
+                "config.json and load it with AutoModel."
+            )
+    arguments = translated(
+        config,
+        title=title,
+        kept=(*KEPT, "type_vocab_size", "pad_token_id"),
+        required=_REQUIRED,
+        ignored=IGNORED | _OLD_BOOKKEEPING | set(ignored),
+        defaults={},
+    )
+    return arguments | {"add_pooler": True}
+
+
+def context_tokens(config: Any) -> int:
+    """The longest input in tokens: one for each learned position."""
+    return config.max_position_embeddings
+
+
+def unused_keys(config: Any) -> tuple[str, ...]:
+    """Tensors that a file may hold and a model not read: a pooler, and the constants of upstream's buffers."""
+    return (r"(bert\.)?pooler\.dense\.(weight|bias)", r"(bert\.)?embeddings\.(token_type|position)_ids")

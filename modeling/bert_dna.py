@@ -1,0 +1,225 @@
+"""transformers' own BERT for DNA: exact with padding on either side, a clear limit, and this package's heads.
+
+The layers, the embeddings and the head of the language model are transformers' classes. What they leave to the caller
+is done here: positions count from the first real token, the pooler reads it, and a sequence that is too long is
+refused in words. DNABERT and GROVER are these classes with a config of their own.
+Source: Devlin et al. 2019, https://arxiv.org/abs/1810.04805.
+
+Legend: b sequences, n tokens, h heads, v tokens of the vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from transformers.modeling_outputs import (
+    BaseModelOutputWithPooling,
+    MaskedLMOutput,
+    SequenceClassifierOutput,
+    TokenClassifierOutput,
+)
+from transformers.models.bert.modeling_bert import BertModel, BertOnlyMLMHead, BertPreTrainedModel
+from transformers.utils import can_return_tuple
+from transformers.utils.generic import merge_with_config_defaults
+from transformers.utils.output_capturing import capture_outputs
+
+from .attention import bidirectional_mask
+from .pooling import pool
+from .task_heads import classifier_dropout, masked_lm_output, sequence_output, token_output
+
+
+class BertDnaPreTrainedModel(BertPreTrainedModel):
+    """What the models share."""
+
+    accepts_loss_kwargs = False
+
+    @classmethod
+    def _can_set_attn_implementation(cls) -> bool:
+        return True  # transformers looks for the attention call in this file's text; it stands in its own
+
+
+class BertDnaModel(BertModel):
+    """Hidden states of every token, with a pooler where the config, or the head over it, asks for one."""
+
+    accepts_loss_kwargs = False
+
+    def __init__(self, config, add_pooler: bool | None = None):
+        super().__init__(config, add_pooling_layer=config.add_pooler if add_pooler is None else add_pooler)
+
+    @classmethod
+    def _can_set_attn_implementation(cls) -> bool:
+        return True
+
+    @merge_with_config_defaults
+    @capture_outputs
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        **kwargs,
+    ) -> BaseModelOutputWithPooling:
+        """Hidden states (b, n, hidden); `hidden_states` holds the embeddings and the output of every layer.
+        `attentions` are there with attn_implementation="eager" alone.
+
+        Args:
+            input_ids: (b, n), n at most `config.max_position_embeddings`.
+            attention_mask: (b, n), truthy for real tokens, or a mask of pairs (b, 1 or heads, n, n). It is not derived
+                from the ids: without it padding is attended to like any token.
+            token_type_ids: (b, n), 0 in a first sequence and 1 in a second; None is 0 everywhere.
+            position_ids: (b, n), rows of the position table; None counts from the first real token of each row.
+            inputs_embeds: (b, n, hidden), vectors in place of ids.
+
+        Raises:
+            ValueError: both or neither of `input_ids` and `inputs_embeds`, more tokens than the model has positions
+                for, or a mask of another shape.
+        """
+        inputs = input_ids if inputs_embeds is None else inputs_embeds
+        if inputs is None or (input_ids is not None and inputs_embeds is not None):
+            raise ValueError("pass exactly one of input_ids and inputs_embeds.")
+        length, limit = inputs.shape[1], self.config.max_position_embeddings
+        if length > limit:
+            raise ValueError(
+                f"{length:,} tokens are more than the {limit:,} this model has learned positions for, CLS and SEP "
+                "included: split or shorten the sequence, or read it by windows with "
+                "hf_dnalm.embed(…, overflow='windows')."
+            )
+        tokens_mask = attention_mask if attention_mask is not None and attention_mask.dim() == 2 else None
+        if position_ids is None and tokens_mask is not None and tokens_mask.shape == inputs.shape[:2]:
+            position_ids = positions_from_first_token(tokens_mask.to(inputs.device))
+        embeddings = self.embeddings(
+            input_ids=input_ids,
+            position_ids=position_ids,
+            token_type_ids=token_type_ids,
+            inputs_embeds=inputs_embeds,
+        )
+        pairs_mask = bidirectional_mask(self.config, embeddings, attention_mask)
+        hidden_states = self.encoder(embeddings, attention_mask=pairs_mask, **kwargs).last_hidden_state
+        pooled = None
+        if self.pooler is not None:
+            pooled = self.pooler(pool(hidden_states, tokens_mask, pooling="cls")[:, None])
+        return BaseModelOutputWithPooling(last_hidden_state=hidden_states, pooler_output=pooled)
+
+
+def positions_from_first_token(attention_mask: torch.Tensor) -> torch.Tensor:
+    """(b, n) → (b, n) row of the position table for each token: 0 for the first real one, and for padding before it.
+
+    >>> positions_from_first_token(torch.tensor([[1, 1, 0, 1], [0, 0, 1, 1]])).tolist()
+    [[0, 1, 2, 3], [0, 0, 0, 1]]
+    """
+    first = attention_mask.bool().int().argmax(dim=1, keepdim=True)
+    return (torch.arange(attention_mask.shape[1], device=attention_mask.device) - first).clamp(min=0)
+
+
+class BertDnaForMaskedLM(BertDnaPreTrainedModel):
+    """Which token stands at each position."""
+
+    accepts_loss_kwargs = True
+    body_class = BertDnaModel
+    _tied_weights_keys = {  # noqa: RUF012
+        "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+        "cls.predictions.decoder.bias": "cls.predictions.bias",
+    }
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.bert = self.body_class(config, add_pooler=False)
+        self.cls = BertOnlyMLMHead(config)
+        self.post_init()
+
+    def get_output_embeddings(self) -> nn.Module:
+        return self.cls.predictions.decoder
+
+    def set_output_embeddings(self, new_embeddings: nn.Linear) -> None:
+        self.cls.predictions.decoder = new_embeddings
+        self.cls.predictions.bias = new_embeddings.bias
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+        **kwargs,
+    ) -> MaskedLMOutput:
+        """Logits (b, n, v); with `labels` (b, n), -100 where nothing is asked, also the mean cross entropy in nats."""
+        outputs = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
+        return masked_lm_output(outputs, self.score(outputs.last_hidden_state), labels, num_items_in_batch)
+
+    def score(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """(b, n, hidden) → logits (b, n, v)."""
+        return self.cls(hidden_states)
+
+
+class BertDnaForSequenceClassification(BertDnaPreTrainedModel):
+    """Classes, labels or values of whole sequences, as `config.problem_type` says."""
+
+    body_class = BertDnaModel
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.num_labels = config.num_labels
+        self.bert = self.body_class(config, add_pooler=config.classifier_pooling == "pooler")
+        self.dropout = nn.Dropout(classifier_dropout(config))
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        **kwargs,
+    ) -> SequenceClassifierOutput:
+        """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
+        outputs = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
+        pooled = outputs.pooler_output
+        if pooled is None:
+            pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
+        return sequence_output(outputs, self.classifier(self.dropout(pooled)), labels, self.config.problem_type)
+
+
+class BertDnaForTokenClassification(BertDnaPreTrainedModel):
+    """A class for every token, or for every nucleotide."""
+
+    body_class = BertDnaModel
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.num_labels = config.num_labels
+        self.bert = self.body_class(config, add_pooler=False)
+        self.dropout = nn.Dropout(classifier_dropout(config))
+        self.token_classifier = nn.Linear(config.hidden_size, config.num_labels)  # `classifier` is of sequences
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        bases_per_token: torch.Tensor | None = None,
+        **kwargs,
+    ) -> TokenClassifierOutput:
+        """Logits (b, n, num_labels) and labels (b, n); with `bases_per_token` both are per nucleotide, (b, bp, …).
+
+        Args:
+            labels: class numbers, -100 where there is none.
+            bases_per_token: (b, n), bp that each token owns: 0 for CLS, SEP and padding, which no nucleotide reads.
+        """
+        outputs = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
+        logits = self.token_classifier(self.dropout(outputs.last_hidden_state))
+        return token_output(outputs, logits, labels, bases_per_token)

@@ -1,0 +1,77 @@
+"""The numbers that describe transformers' own BERT as this package runs it on DNA."""
+
+# It does not derive from transformers' BertConfig: importing that imports the Auto classes, which import this file.
+# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+from huggingface_hub.dataclasses import strict
+from transformers import PreTrainedConfig
+
+POOLINGS = ("pooler", "cls", "mean", "max")
+
+
+@strict
+class BertDnaConfig(PreTrainedConfig):
+    """What the BERT families of this package share; each has a config class of its own with its sizes.
+
+    Args:
+        vocab_size: each family's own.
+        hidden_act: "gelu", as published.
+        max_position_embeddings: tokens the model reads at most, `[CLS]` and `[SEP]` included.
+        type_vocab_size: kinds of tokens: 0 in a first sequence, 1 in a second.
+        is_decoder, add_cross_attention: False; transformers' layers ask for them.
+        add_pooler: the model without a head has a pooler, as the published files do: a projection of the first token,
+            tanh. The language model has none.
+        classifier_pooling: what a sequence head reads: "pooler" (the first token through the pooler, as upstream),
+            or without a pooler "cls" (first token), or "mean" or "max" over all tokens that are attended to, the first
+            and the last one (CLS, SEP) included.
+        classifier_dropout: dropout of the classification heads; None takes `hidden_dropout_prob`.
+
+    Raises:
+        ValueError: a shape that cannot be built, a pooling that does not exist, or a decoder.
+    """
+
+    vocab_size: int = 4101
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_act: str = "gelu"
+    max_position_embeddings: int = 512
+    type_vocab_size: int = 2
+    layer_norm_eps: float | int = 1e-12
+    hidden_dropout_prob: float | int = 0.1
+    attention_probs_dropout_prob: float | int = 0.1
+    initializer_range: float | int = 0.02
+    pad_token_id: int | None = 0
+    tie_word_embeddings: bool = True
+    is_decoder: bool = False
+    add_cross_attention: bool = False
+    classifier_dropout: float | int | None = None
+    add_pooler: bool = False
+    classifier_pooling: str = "pooler"
+
+    def __post_init__(self, **kwargs):
+        super().__post_init__(**kwargs)
+        self._check_shape()
+
+    def _check_shape(self) -> None:
+        if self.classifier_pooling not in POOLINGS:
+            choices = ", ".join(map(repr, POOLINGS))
+            raise ValueError(f"classifier_pooling is {self.classifier_pooling!r}; choose from {choices}.")
+        if self.is_decoder or self.add_cross_attention:
+            raise ValueError("is_decoder and add_cross_attention must be False: these models read both ways.")
+        if self.hidden_act != "gelu":
+            raise ValueError(f"hidden_act is {self.hidden_act!r}; these models are computed with 'gelu' only.")
+        sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+        for field in (*sizes, "type_vocab_size", "max_position_embeddings"):
+            if getattr(self, field) < 1:
+                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f"hidden_size {self.hidden_size} cannot be shared among {self.num_attention_heads} heads: "
+                "make it a multiple of num_attention_heads."
+            )
+        if self.pad_token_id is not None and not 0 <= self.pad_token_id < self.vocab_size:
+            raise ValueError(f"pad_token_id {self.pad_token_id} is outside of the {self.vocab_size} token ids.")
+
+
+__all__ = ["POOLINGS", "BertDnaConfig"]

@@ -1,0 +1,72 @@
+"""DNABERT: encoders of DNA read as overlapping k-mers, on the architecture of BERT.
+
+Parameters bear the names of the published checkpoints, so a state dict goes in and out as it is.
+Source: Ji et al. 2021, https://doi.org/10.1093/bioinformatics/btab083.
+
+Legend: b sequences, n tokens, v tokens of the vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+
+# Every sibling that ships is imported here, those that only siblings use too (`as` themselves): transformers 5.5 does
+# not copy what only a sibling imports.
+from .attention import bidirectional_mask as bidirectional_mask
+from .bert_dna import (
+    BertDnaForMaskedLM,
+    BertDnaForSequenceClassification,
+    BertDnaForTokenClassification,
+    BertDnaModel,
+)
+from .configuration_bert_dna import BertDnaConfig as BertDnaConfig
+from .configuration_dnabert import DnaBertConfig
+from .pooling import pool as pool
+from .rotary import apply_rotary as apply_rotary
+from .task_heads import classifier_dropout as classifier_dropout
+
+
+class DnaBertModel(BertDnaModel):
+    """Hidden states of every k-mer, with a pooler where the config, or the head over it, asks for one."""
+
+    config_class = DnaBertConfig
+
+
+class DnaBertForMaskedLM(BertDnaForMaskedLM):
+    """Which k-mer stands at each position."""
+
+    config_class = DnaBertConfig
+    body_class = DnaBertModel
+
+    def score(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """(b, n, hidden) → logits (b, n, v). The authors' code adds its bias in the decoder and once more after it."""
+        logits = super().score(hidden_states)
+        return logits + self.cls.predictions.bias if self.config.mlm_bias == "twice" else logits
+
+
+class DnaBertForSequenceClassification(BertDnaForSequenceClassification):
+    """Classes, labels or values of whole sequences, as `config.problem_type` says."""
+
+    config_class = DnaBertConfig
+    body_class = DnaBertModel
+
+
+class DnaBertForTokenClassification(BertDnaForTokenClassification):
+    """A class for every k-mer, or for every nucleotide."""
+
+    config_class = DnaBertConfig
+    body_class = DnaBertModel
+
+
+# From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.
+DnaBertModel.register_for_auto_class("AutoModel")
+DnaBertForMaskedLM.register_for_auto_class("AutoModelForMaskedLM")
+DnaBertForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
+DnaBertForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")
+
+__all__ = [
+    "DnaBertForMaskedLM",
+    "DnaBertForSequenceClassification",
+    "DnaBertForTokenClassification",
+    "DnaBertModel",
+]
