@@ -6,7 +6,8 @@ import importlib
 import os
 import sys
 
-# name → one line for --help; the module is hf_dnalm.cli.<name>, "-" written "_", which holds a function `run(arguments: list[str])`.
+# name → one line for --help; the module is hf_dnalm.cli.<name>, with "_" for "-", which holds a function
+# `run(arguments: list[str])`.
 COMMANDS = {
     "demo": "Fine-tune, evaluate, report, export and predict on a small simulated data set, offline.",
     "list": "The published checkpoints (or, with --tasks, the benchmark tasks) that this package knows.",

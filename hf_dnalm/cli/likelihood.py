@@ -11,7 +11,7 @@ from hf_dnalm.cli.load import load_language_model
 
 _DESCRIPTION = """\
 The log-likelihood of each sequence in nats, how many tokens and bases it covers, and bits per base: 2 for a model that
-knows nothing of DNA, less for one that does, whatever its tokens are. The estimator (masked or causal) stands beside it.
+knows nothing of DNA, less for one that does, whatever its tokens are. The estimator, masked or causal, is named.
 """
 
 
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         "--masked-at-once",
         type=float,
         metavar="SHARE",
-        help="of the tokens to mask together, which needs 1 / SHARE passes; default: one token at a time, which is exact",
+        help="of the tokens to mask together, in 1 / SHARE passes; default: one token at a time, the exact way",
     )
     add_inference_options(parser)
     add_column_options(parser)

@@ -107,11 +107,9 @@ def _draw(axes: Axes, line: _Line, *, room: int) -> None:
         for letter in np.argsort(heights, kind="stable"):  # the likeliest letter stands on top
             height = float(heights[letter])
             if height > _LOWEST:
-                unit = _letter(LETTERS[letter])
-                corner = [place + (1 - _LETTER_WIDTH) / 2, bottom]
-                outlines[LETTERS[letter]].append(
-                    Outline(unit.vertices * [_LETTER_WIDTH, height] + corner, unit.codes, closed=False)
-                )
+                vertices, codes = _outline(LETTERS[letter])
+                corner = np.array([place + (1 - _LETTER_WIDTH) / 2, bottom])
+                outlines[LETTERS[letter]].append(Outline(vertices * np.array([_LETTER_WIDTH, height]) + corner, codes))
             bottom += height
     for letter, drawn in outlines.items():
         if drawn:
@@ -125,8 +123,9 @@ def _draw(axes: Axes, line: _Line, *, room: int) -> None:
 
 
 @functools.cache
-def _letter(letter: str) -> Outline:
-    """The outline of a letter, which fills the square from (0, 0) to (1, 1)."""
+def _outline(letter: str) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 2) corners of a letter that fills the square from (0, 0) to (1, 1), and matplotlib's (n,) code of each."""
     outline = TextPath((0, 0), letter, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold"))
     box = outline.get_extents()
-    return Outline((outline.vertices - [box.x0, box.y0]) / [box.width, box.height], outline.codes)
+    vertices = (np.asarray(outline.vertices) - np.array([box.x0, box.y0])) / np.array([box.width, box.height])
+    return vertices, np.asarray(outline.codes)

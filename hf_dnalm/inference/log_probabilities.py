@@ -57,7 +57,7 @@ class LanguageModel:
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase):
         name = type(bare_model(model)).__name__
-        if not name.endswith(("ForMaskedLM", "ForCausalLM")):
+        if not name.endswith(("ForMaskedLM", "ForCausalLM", "LMHeadModel")):  # GPT-2's causal model is named so
             raise ValueError(
                 f"{name} is no language model: it does not say how likely a token is. Load the checkpoint with "
                 "AutoModelForMaskedLM or AutoModelForCausalLM."

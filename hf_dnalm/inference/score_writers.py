@@ -191,4 +191,4 @@ def _text_file(path: Path, *, packed: bool) -> Any:
         return open(path, "wb")
     from pysam import BGZFile  # `open_variants` has found pysam by now
 
-    return BGZFile(os.fspath(path), "w")
+    return BGZFile(os.fspath(path), "w", index=None)

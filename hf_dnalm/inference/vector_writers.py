@@ -87,7 +87,7 @@ def _write_anndata(embeddings: Embeddings, path: Path, settings: dict[str, str])
 
 
 def _write_npz(embeddings: Embeddings, path: Path, settings: dict[str, str]) -> None:
-    arrays = {name: np.array(text) for name, text in settings.items()}
+    arrays: dict[str, Any] = {name: np.array(text) for name, text in settings.items()}
     with open(path, "wb") as file:  # given a name, numpy would add its own extension
         np.savez(file, embeddings=embeddings.vectors, names=np.array(embeddings.names, dtype=np.str_), **arrays)
 
