@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.families.family import CAPABILITIES, DEFAULTS, INPUTS
@@ -22,6 +24,13 @@ def test_declared_exceptions_are_of_known_kinds_and_have_reasons(family):
         assert all(len(reason) > 10 for reason in reasons.values())
     alike = ("REFUS", "CANNOT", "NO_", "CONFORMANCE", "FLAVOUR", "LAYOUT", "BFLOAT", "CLOSE", "SEQUENCE")
     assert {name for name in vars(family.toy) if name.startswith(alike)} <= set(DEFAULTS)
+
+
+def test_declared_silence_is_of_parameters_that_there_are(family):
+    models = [flavour.model(head) for flavour in family.flavours() for head in family.heads]
+    names = {name for model in models for name, _ in model.named_parameters()}
+    for pattern in family.declared("NO_GRADIENT"):
+        assert any(re.fullmatch(pattern, name) for name in names), pattern
 
 
 def test_the_toys_sequences_differ_in_length(family):

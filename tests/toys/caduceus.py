@@ -36,10 +36,10 @@ SHAPE: dict[str, Any] = {"d_model": 12, "n_layer": 2}
 FLAVOURS: dict[str, dict[str, Any]] = {
     "Ps": {},
     "Ph": {"rcps": False},
+    "Conjoin": {"rcps": False, "conjoin": True},
     "Plant": {"residual_in_fp32": True},
 }
 LAYOUTS = ("ps", "ph")
-SPECIAL_TOKENS = 1  # `[SEP]`; the passport counts those of pre-training, where there were none
 REFUSES = {"inputs_embeds": "conjoin reads the reverse complement of input_ids"}
 _PUBLISHED = {
     "ps": "kuleshov-group/caduceus-ps_seqlen-131k_d_model-256_n_layer-16",
