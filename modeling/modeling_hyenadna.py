@@ -163,6 +163,7 @@ class HyenaDnaForCausalLM(HyenaDnaPreTrainedModel, GenerationMixin):
         labels: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
         logits_to_keep: int | torch.Tensor = 0,
+        shift_labels: torch.Tensor | None = None,
         **kwargs,
     ) -> CausalLMOutput:
         """Logits (b, n, v) of the token behind each; with `labels` also the mean cross entropy in nats.
@@ -170,6 +171,7 @@ class HyenaDnaForCausalLM(HyenaDnaPreTrainedModel, GenerationMixin):
         Args:
             labels: (b, n), the input ids themselves: they are shifted here. -100 where nothing is asked.
             logits_to_keep: only of so many last tokens, or of these positions; 0 for all.
+            shift_labels: (b, n), labels that were shifted before.
         """
         outputs = self.hyena(input_ids, attention_mask, inputs_embeds, **kwargs)
         hidden_states = outputs.last_hidden_state
@@ -177,7 +179,7 @@ class HyenaDnaForCausalLM(HyenaDnaPreTrainedModel, GenerationMixin):
             hidden_states = hidden_states[:, logits_to_keep]
         elif logits_to_keep:
             hidden_states = hidden_states[:, -logits_to_keep:]
-        return causal_lm_output(outputs, self.lm_head(hidden_states), labels, num_items_in_batch)
+        return causal_lm_output(outputs, self.lm_head(hidden_states), labels, num_items_in_batch, shift_labels)
 
     def prepare_inputs_for_generation(self, input_ids, attention_mask=None, **kwargs) -> dict:  # type: ignore[override]
         """The whole sequence at every step: there is no cache of what was read before."""

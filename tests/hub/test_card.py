@@ -21,6 +21,7 @@ WORDS = {
     "nucleotide_transformer": "non-overlapping {}-mers",
     "dnabert": "overlapping {}-mers",
     "caduceus": "single nucleotides",
+    "hyenadna": "single nucleotides",
     "gpn": "single nucleotides",
     "awd_lstm": "single nucleotides",
 }

@@ -140,3 +140,12 @@ def test_several_labels_of_a_nucleotide_are_those_of_its_token():
     )
     assert output.logits.shape == (1, 3, 2)
     assert output.loss.item() == pytest.approx(math.log(2))
+
+
+def test_labels_of_the_next_token_may_be_shifted_before():
+    logits, labels = torch.randn(2, 5, 7), torch.randint(0, 7, (2, 5))
+    shifted = torch.nn.functional.pad(labels[:, 1:], (0, 1), value=-100)
+    inside = causal_lm_output(BaseModelOutput(), logits, labels).loss
+    torch.testing.assert_close(causal_lm_output(BaseModelOutput(), logits, None, shift_labels=shifted).loss, inside)
+    either = causal_lm_output(BaseModelOutput(), logits, labels.flip(0), shift_labels=shifted).loss
+    torch.testing.assert_close(either, inside)
