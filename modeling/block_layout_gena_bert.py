@@ -22,15 +22,15 @@ def drawn_layout(config, generator: random.Random) -> torch.Tensor:
     Args:
         generator: draws the blocks that each block sees by chance, among all: neighbours and first blocks too.
     """
-    blocks, beside = config.sparse_blocks, config.sparse_window_blocks // 2
-    layout = torch.zeros(config.num_attention_heads, blocks, blocks, dtype=torch.int64)
-    for head in layout:
-        for row in range(blocks):
-            head[row, generator.sample(range(blocks), config.sparse_random_blocks)] = 1
-            head[row, max(0, row - beside) : row + beside + 1] = 1
-        head[: config.sparse_global_blocks] = 1
-        head[:, : config.sparse_global_blocks] = 1
-    return layout
+    blocks, beside, for_all = config.sparse_blocks, config.sparse_window_blocks // 2, config.sparse_global_blocks
+
+    def row_of_blocks(row: int) -> list[int]:
+        drawn = generator.sample(range(blocks), config.sparse_random_blocks)
+        if row < for_all:
+            return [1] * blocks
+        return [int(block < for_all or abs(block - row) <= beside or block in drawn) for block in range(blocks)]
+
+    return torch.tensor([[row_of_blocks(row) for row in range(blocks)] for _ in range(config.num_attention_heads)])
 
 
 class GenaBertBlocks(nn.Module):
@@ -42,8 +42,7 @@ class GenaBertBlocks(nn.Module):
         super().__init__()
         self.config = config
         self.layer = layer
-        shape = (config.num_attention_heads, config.sparse_blocks, config.sparse_blocks)
-        self.register_buffer("master_layout", torch.zeros(shape, dtype=torch.int64))
+        self.register_buffer("master_layout", self.drawn())
         self.made: dict[int, BlockLayout] = {}
         self.made_of: tuple[torch.Tensor, int] | None = None
 

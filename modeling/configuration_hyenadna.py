@@ -22,7 +22,9 @@ class HyenaDnaConfig(PreTrainedConfig):
     """Shape of a HyenaDNA; the defaults are those of the published checkpoint for 32 thousand bp.
 
     Args:
-        vocab_size: rows of the token table: the 12 words, filled up to a multiple of 8.
+        vocab_size: rows of the token table.
+        pad_vocab_size_multiple: fills `vocab_size` up to a multiple of it, as upstream does, whose configs state 12
+            words and 8; it is 1 from then on.
         max_position_embeddings: tokens that it reads at most, special tokens included; the filters' time is measured
             in it, so that it cannot be changed after training.
         filter_embedding_size: numbers that describe a point in time to the filters: the time itself, and as many
@@ -50,6 +52,7 @@ class HyenaDnaConfig(PreTrainedConfig):
     model_type = "dnalm_hyenadna"
 
     vocab_size: int = 16
+    pad_vocab_size_multiple: int = 1
     hidden_size: int = 256
     num_hidden_layers: int = 4
     intermediate_size: int = 1024
@@ -73,13 +76,16 @@ class HyenaDnaConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
         self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
         self._check_shape()
+        # Here, so that upstream's config.json says the same to whatever reads it by this class (PEFT compares the two).
+        self.vocab_size = -(-self.vocab_size // self.pad_vocab_size_multiple) * self.pad_vocab_size_multiple
+        self.pad_vocab_size_multiple = 1
 
     def _check_shape(self) -> None:
         if self.classifier_pooling not in POOLINGS:
             choices = ", ".join(map(repr, POOLINGS))
             raise ValueError(f"classifier_pooling is {self.classifier_pooling!r}; choose from {choices}.")
         sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "intermediate_size", "max_position_embeddings")
-        for field in (*sizes, "filter_width", "short_filter_size"):
+        for field in (*sizes, "filter_width", "short_filter_size", "pad_vocab_size_multiple"):
             if getattr(self, field) < 1:
                 raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
         if self.filter_inner_layers < 0:

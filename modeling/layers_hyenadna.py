@@ -31,16 +31,17 @@ class HyenaDnaTime(nn.Module):
 
     def __init__(self, config):
         super().__init__()
-        n = config.max_position_embeddings
-        self.z = nn.Parameter(torch.empty(1, n, config.filter_embedding_size))
-        self.register_buffer("t", torch.empty(1, n, 1))
+        self.z = nn.Parameter(torch.empty(1, config.max_position_embeddings, config.filter_embedding_size))
+        self.register_buffer("t", self.initial_t())
 
-    def initial_values(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """z and t before training: the time itself, then cosines and negative sines of slow waves."""
+    def initial_t(self) -> torch.Tensor:
+        return torch.linspace(0, 1, self.z.shape[1])[None, :, None]
+
+    def initial_z(self) -> torch.Tensor:
+        """The time itself, then cosines and negative sines of slow waves."""
         n, bands = self.z.shape[1], (self.z.shape[2] - 1) // 2
-        t = torch.linspace(0, 1, n)[None, :, None]
         angles = 2 * math.pi / n * torch.linspace(0, n - 1, n)[None, :, None] * torch.linspace(1e-4, bands - 1, bands)
-        return torch.cat([t, angles.cos(), -angles.sin()], dim=-1), t
+        return torch.cat([self.initial_t(), angles.cos(), -angles.sin()], dim=-1)
 
 
 class HyenaDnaSine(nn.Module):
@@ -61,11 +62,12 @@ class HyenaDnaDecay(nn.Module):
 
     def __init__(self, config):
         super().__init__()
-        self.register_buffer("deltas", torch.empty(1, 1, config.hidden_size))
+        self.n_channels = config.hidden_size
+        self.register_buffer("deltas", self.initial_deltas())
 
     def initial_deltas(self) -> torch.Tensor:
         slowest, fastest = (math.log(_DECAYED_TO) / share for share in (_SLOWEST, _FASTEST))
-        return torch.linspace(slowest, fastest, self.deltas.shape[-1])[None, None]
+        return torch.linspace(slowest, fastest, self.n_channels)[None, None]
 
 
 class HyenaDnaFilter(nn.Module):

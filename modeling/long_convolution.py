@@ -40,8 +40,8 @@ def transform_length(at_least: int) -> int:
     """The next even number without a prime factor over 5: transforms of other lengths are several times slower.
 
     Example:
-        >>> transform_length(2 * 1_000_002 - 1)  # itself twice a large prime's multiple
-        2000000
+        >>> transform_length(2 * 1_000_002 - 1)  # 2³ · 3⁴ · 5⁵
+        2025000
     """
     best = 2
     while best < at_least:

@@ -60,9 +60,8 @@ class HyenaDnaPreTrainedModel(PreTrainedModel):
             init.ones_(module.weight)
             init.zeros_(module.bias)
         elif isinstance(module, HyenaDnaTime):
-            z, t = module.initial_values()
-            init.copy_(module.z, z)
-            init.copy_(module.t, t)
+            init.copy_(module.z, module.initial_z())
+            init.copy_(module.t, module.initial_t())
         elif isinstance(module, HyenaDnaDecay):
             init.copy_(module.deltas, module.initial_deltas())
         elif isinstance(module, HyenaDnaSine):
@@ -161,17 +160,17 @@ class HyenaDnaForCausalLM(HyenaDnaPreTrainedModel, GenerationMixin):
         attention_mask: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
+        shift_labels: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
         logits_to_keep: int | torch.Tensor = 0,
-        shift_labels: torch.Tensor | None = None,
         **kwargs,
     ) -> CausalLMOutput:
         """Logits (b, n, v) of the token behind each; with `labels` also the mean cross entropy in nats.
 
         Args:
             labels: (b, n), the input ids themselves: they are shifted here. -100 where nothing is asked.
+            shift_labels: (b, n), the next token of each in place of `labels`, where a sequence is spread over devices.
             logits_to_keep: only of so many last tokens, or of these positions; 0 for all.
-            shift_labels: (b, n), labels that were shifted before.
         """
         outputs = self.hyena(input_ids, attention_mask, inputs_embeds, **kwargs)
         hidden_states = outputs.last_hidden_state

@@ -60,16 +60,16 @@ def selective_scan(
     """
     if scan not in SCANS:
         raise ValueError(f"scan is {scan!r}; choose from {', '.join(map(repr, SCANS))}.")
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    tensors = [each.to(dtype) for each in (x, dt, A, B, C)]
     kernel = None if scan == "torch" or (scan == "auto" and not x.is_cuda) else _mamba_ssm_kernel()
     if kernel is not None:
-        return _scan_with_kernel(kernel, x, dt, A, B, C)
+        return _scan_with_kernel(kernel, *tensors).to(x.dtype)
     if scan == "mamba_ssm":
         raise ImportError(
             "scan='mamba_ssm' needs that package, whose kernel runs on NVIDIA GPUs: pip install mamba-ssm, or "
             "scan='torch'."
         )
-    dtype = torch.promote_types(x.dtype, torch.float32)
-    tensors = [each.to(dtype) for each in (x, dt, A, B, C)]
     with_gradient = torch.is_grad_enabled() and any(each.requires_grad for each in tensors)
     y, _ = _scan(*tensors, _chunk_length(x, A), with_gradient)
     return y.to(x.dtype)
@@ -108,12 +108,14 @@ def _mamba_ssm_kernel() -> Callable[..., torch.Tensor] | None:
 
 
 def _scan_with_kernel(kernel: Callable[..., torch.Tensor], x, dt, A, B, C) -> torch.Tensor:
-    """The scan by mamba_ssm, group by group: it wants tokens last, and A in float32."""
+    """The scan by mamba_ssm, group by group: it wants the tokens last.
+
+    It would take bfloat16 too, but then the steps as well, which are as small as 0.001.
+    """
     outputs = []
     for group in range(len(x)):
-        tokens_last = (each[group].transpose(1, 2).contiguous() for each in (x, dt.to(x.dtype), B, C))
-        moved, steps, entering, read = tokens_last
-        outputs.append(kernel(moved, steps, A[group].float(), entering.to(x.dtype), read.to(x.dtype)).transpose(1, 2))
+        moved, steps, entering, read = (each[group].transpose(1, 2).contiguous() for each in (x, dt, B, C))
+        outputs.append(kernel(moved, steps, A[group].contiguous(), entering, read).transpose(1, 2))
     return torch.stack(outputs)
 
 

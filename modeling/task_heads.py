@@ -67,10 +67,8 @@ def causal_lm_output(
 ) -> CausalLMOutput:
     """What a causal language model returns: logits (b, n, v) of the next token, and with labels (b, n) the loss.
 
-    Args:
-        labels: where their tokens stand, as everywhere in transformers: they are shifted here.
-        shift_labels: (b, n), the token behind each, in place of them: where one sequence is spread over several
-            processes, none of these knows the first token of the next.
+    Labels stand where their tokens stand, as everywhere in transformers: they are shifted here. `shift_labels`, which
+    are it already, go before them.
     """
     loss = None
     if shift_labels is not None:

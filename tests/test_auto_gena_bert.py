@@ -40,7 +40,7 @@ def new_parts(info) -> set[str]:
     return {key.rpartition(".")[0] for key in info["missing_keys"]}
 
 
-@pytest.mark.parametrize("published", ["bert-base", "bert-base-t2t", "bigbird-base-sparse", "bigbird-base-sparse-t2t"])
+@pytest.mark.parametrize("layout", ["bert-base", "bert-base-t2t", "bigbird-base-sparse", "bigbird-base-sparse-t2t"])
 @pytest.mark.parametrize(
     ("door", "new"),
     [
@@ -50,9 +50,9 @@ def new_parts(info) -> set[str]:
         (AutoModelForTokenClassification, {"token_classifier"}),
     ],
 )
-def test_every_layout_through_every_door_with_what_starts_untrained_by_name(published, door, new, tmp_path, caplog):
-    folder = write_upstream(tmp_path, published)
-    if door is AutoModelForSequenceClassification and published != "bert-base":
+def test_every_layout_through_every_door_with_what_starts_untrained_by_name(layout, door, new, tmp_path, caplog):
+    folder = write_upstream(tmp_path, layout)
+    if door is AutoModelForSequenceClassification and layout != "bert-base":
         new = new | POOLER
     with caplog.at_level(logging.WARNING, "hf_dnalm"):
         model, info = door.from_pretrained(folder, output_loading_info=True)
@@ -99,14 +99,14 @@ def test_an_input_beyond_the_positions_says_so_and_raises_no_index_error(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("published", "door", "head", "auto_class"),
+    ("layout", "door", "head", "auto_class"),
     [
         ("promoters", AutoModelForSequenceClassification, "sequence", "AutoModelForSequenceClassification"),
         ("splice", AutoModelForTokenClassification, "token", "AutoModelForTokenClassification"),
     ],
 )
-def test_fine_tuned_revisions_have_their_trained_head(published, door, head, auto_class, tmp_path):
-    folder = write_upstream(tmp_path, published)
+def test_fine_tuned_revisions_have_their_trained_head(layout, door, head, auto_class, tmp_path):
+    folder = write_upstream(tmp_path, layout)
     model, info = door.from_pretrained(folder, output_loading_info=True)
     assert not any(info.values())
     with torch.no_grad():
@@ -142,12 +142,12 @@ def test_a_head_of_sequences_is_not_read_as_a_head_of_tokens(tmp_path):
     assert new_parts(info) == {"token_classifier"}
 
 
-@pytest.mark.parametrize("published", ["bert-base", "promoters"])
-def test_a_trained_pooler_stays_with_the_body(published, tmp_path):
-    folder = write_upstream(tmp_path, published)
+@pytest.mark.parametrize("layout", ["bert-base", "promoters"])
+def test_a_trained_pooler_stays_with_the_body(layout, tmp_path):
+    folder = write_upstream(tmp_path, layout)
     pooler = stored(folder)["bert.pooler.dense.weight"]
     assert torch.equal(AutoModel.from_pretrained(folder).pooler.dense.weight, pooler)
-    if published == "bert-base":  # through a further pre-training into a sequence head
+    if layout == "bert-base":  # through a further pre-training into a sequence head
         AutoModelForMaskedLM.from_pretrained(folder).save_pretrained(tmp_path / "saved")
         head, info = AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved", output_loading_info=True)
         assert new_parts(info) == {"classifier"}

@@ -188,6 +188,11 @@ def unused_keys(config: Any) -> tuple[str, ...]:
     return ()
 
 
+def equivariant(config: Any) -> bool:
+    """Ps and PlantCaduceus: every layer treats both strands alike."""
+    return config.rcps
+
+
 _TRAINED_ON = "the human reference genome (hg38), in sequences of {bp} bp, with masked nucleotides to fill in"
 _PLANTS = "genomes of 16 flowering plants, in sequences of 512 bp, with masked nucleotides to fill in"
 
@@ -203,6 +208,7 @@ def _caduceus(kind: str, length: str, bp: int, n_layer: int, parameters: int, *,
         context_tokens=bp,
         trained_on=_TRAINED_ON.format(bp=f"{bp:,}"),
         citation=CADUCEUS_CITATION,
+        special_tokens=0,
     )
 
 
@@ -217,6 +223,7 @@ def _plant_caduceus(n_layer: int, d_model: int, parameters: int) -> Checkpoint:
         context_tokens=512,
         trained_on=_PLANTS,
         citation=PLANT_CADUCEUS_CITATION,
+        special_tokens=0,
     )
 
 
@@ -281,8 +288,9 @@ CADUCEUS = Passport(
         "`N`: it is `[UNK]`. Vectors of a Ps, PlantCaduceus included, are twice as wide as those of one "
         "strand: the second half is the other strand's, with its channels in reverse order."
     ),
-    added_tokens="no special tokens",
-    special_tokens=0,
+    added_tokens="`[SEP]`",
+    special_tokens=1,
+    equivariant=equivariant,
     limited=False,
     checkpoints=(
         _caduceus("ph", _LONG, 131_072, 16, 7_725_312, checked=False),

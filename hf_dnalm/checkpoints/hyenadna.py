@@ -52,6 +52,7 @@ _CONFIG: dict[str, Any] = {
 # Our names for upstream's, in the layout of transformers.
 _NAMES = {
     "vocab_size": "vocab_size",
+    "pad_vocab_size_multiple": "pad_vocab_size_multiple",
     "d_model": "hidden_size",
     "n_layer": "num_hidden_layers",
     "d_inner": "intermediate_size",
@@ -71,6 +72,7 @@ _HEAD_KEPT = ("num_labels", "id2label", "label2id", "problem_type", "output_hidd
 
 # What upstream's config class takes for a key that config.json leaves out.
 _UPSTREAM_DEFAULTS = {
+    "pad_vocab_size_multiple": 8,
     "emb_dim": 5,
     "filter_order": 64,
     "num_inner_mlps": 2,
@@ -90,10 +92,7 @@ _REQUIRED = REQUIRED | {
     "tie_word_embeddings": (False,),
 }
 
-_IGNORED = IGNORED | {
-    "pad_vocab_size_multiple",  # read by `translate` itself
-    "hyena_filter_dropout",  # upstream makes this dropout and never calls it
-}
+_IGNORED = IGNORED | {"hyena_filter_dropout"}  # upstream makes this dropout and never calls it
 
 # The first layout, of the authors' own code: names of the fields in `layer` by those of the other layout.
 _FIRST_LAYER = {
@@ -163,8 +162,6 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
         defaults=_UPSTREAM_DEFAULTS,
         needed=("vocab_size", "d_model", "n_layer", "max_seq_len"),
     )
-    multiple = config.get("pad_vocab_size_multiple") or 8
-    arguments["vocab_size"] = -(-arguments["vocab_size"] // multiple) * multiple  # upstream fills the table up
     arguments.setdefault("d_inner", 4 * arguments["d_model"])
     return {_NAMES.get(key, key): value for key, value in arguments.items()}
 
@@ -265,8 +262,8 @@ HYENADNA = Passport(
         "BEND set `[CLS]` in front too: `with_edges(tokenizer, 'cls_sep')` of `hf_dnalm.tokenization` does so.",
         "The filters are computed in float32 whatever the model's dtype. In bfloat16 a million points in time fall "
         "together.",
-        "Long convolutions and feed-forward blocks take turns in inference, a few channels or tokens at a time, so "
-        "that the memory for long sequences is a small multiple of their hidden states.",
+        "In inference a long sequence is convolved a few channels at a time and goes through the feed-forward blocks a "
+        "few tokens at a time, so that it needs memory for a small multiple of its hidden states.",
         "Sequence heads read the last token of the attention mask, where the official code looks for padding in the "
         "ids; they pool by the mean or the maximum too (`classifier_pooling`).",
         "Labels of the language model are the input ids, -100 where nothing is asked, and are shifted inside.",
@@ -276,9 +273,9 @@ HYENADNA = Passport(
         "is run.",
     ),
     reading=(
-        "Every nucleotide is one token: upper-case A, C, G, T and N. Every other character (lower case,\n"
-        "IUPAC codes, U, gaps) is one `[UNK]`: pass `genome_mode=True` to hf_dnalm's `AutoTokenizer.from_pretrained` "
-        "to read\nlower case as upper case and IUPAC codes as `N`."
+        "Every nucleotide is one token: upper-case A, C, G, T and N. Every other character (lower case, IUPAC codes, "
+        "U, gaps) is one `[UNK]`: pass `genome_mode=True` to hf_dnalm's `AutoTokenizer.from_pretrained` to read lower "
+        "case as upper case and IUPAC codes as `N`."
     ),
     added_tokens="`[SEP]`",
     special_tokens=1,

@@ -26,6 +26,7 @@ class Checkpoint:
         trained_on: what the pre-training data were, in words.
         citation: BibTeX.
         auto_class: the Auto class that takes all its weights.
+        special_tokens: how many stood around the sequences of its context, where not as many as the tokenizer sets.
         download: the address under which its files lie, where that is not the Hub: they are loaded from a folder.
         licence: of its weights, where that is not the family's.
         branches: revisions of the same repository with a trained task head, and what each predicts.
@@ -41,6 +42,7 @@ class Checkpoint:
     trained_on: str
     citation: str
     auto_class: str = "AutoModelForMaskedLM"
+    special_tokens: int | None = None
     download: str | None = None
     licence: str | None = None
     branches: Mapping[str, str] = field(default_factory=dict)
@@ -139,8 +141,14 @@ class Passport:
         return f"{'overlapping' if self.overlapping else 'non-overlapping'} {k}-mers"
 
     def bp_of(self, tokens: int | None, k: int | None) -> int | None:
-        """The most bp that so many tokens cover, special tokens counted: every other one full. None where either is."""
+        """The most bp that so many tokens cover, special tokens counted: every other one full. None without a k."""
         if tokens is None or k is None:
             return None
         full = tokens - self.special_tokens
         return full + k - 1 if self.overlapping else full * k
+
+    def context_bp(self, checkpoint: Checkpoint) -> int | None:
+        """The bp of a checkpoint's context. None without a k."""
+        if checkpoint.context_tokens is None or checkpoint.special_tokens is None:
+            return self.bp_of(checkpoint.context_tokens, checkpoint.k)
+        return self.bp_of(checkpoint.context_tokens + self.special_tokens - checkpoint.special_tokens, checkpoint.k)

@@ -83,7 +83,7 @@ def _published(passport: Passport, checkpoint: Checkpoint) -> dict[str, Any]:
         "k": checkpoint.k,
         "vocabulary": passport.vocabulary_of(checkpoint),
         "context_tokens": checkpoint.context_tokens,
-        "context_bp": passport.bp_of(checkpoint.context_tokens, checkpoint.k),
+        "context_bp": passport.context_bp(checkpoint),
         "limited": passport.limited,
         **_cost(checkpoint.parameters),
         "heads": [_HEADS[checkpoint.auto_class]] if checkpoint.auto_class in passport.heads else [],

@@ -47,7 +47,7 @@ def checkpoint_rows() -> list[dict[str, Any]]:
             "parameters": checkpoint.parameters,
             "k": checkpoint.k,
             "context_tokens": checkpoint.context_tokens,
-            "context_bp": passport.bp_of(checkpoint.context_tokens, checkpoint.k),
+            "context_bp": passport.context_bp(checkpoint),
             "limited": passport.limited,
             "licence": passport.licence_of(checkpoint),
             "revision": checkpoint.revision,

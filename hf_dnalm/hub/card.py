@@ -61,7 +61,12 @@ def render_checkpoint_card(passport: Passport, checkpoint: Checkpoint) -> str:
         summary=_checkpoint_summary(passport, checkpoint),
         k=checkpoint.k,
         facts=_facts(
-            passport, checkpoint.parameters, checkpoint.k, passport.vocabulary_of(checkpoint), checkpoint.context_tokens
+            passport,
+            checkpoint.parameters,
+            checkpoint.k,
+            passport.vocabulary_of(checkpoint),
+            checkpoint.context_tokens,
+            checkpoint,
         ),
         base_model=None if checkpoint.download else checkpoint.hub_id,
         licence=passport.licence_of(checkpoint),
@@ -230,13 +235,19 @@ def _fetch(passport: Passport, checkpoint: Checkpoint) -> str:
 
 
 def _facts(
-    passport: Passport, parameters: int, k: int | None, vocabulary: int, tokens: int | None
+    passport: Passport,
+    parameters: int,
+    k: int | None,
+    vocabulary: int,
+    tokens: int | None,
+    checkpoint: Checkpoint | None = None,
 ) -> list[tuple[str, str]]:
     if tokens is None:
         longest = "any"
     else:
-        covered = passport.bp_of(tokens, k)
-        special = f", {passport.added_tokens} included" if passport.added_tokens else ""
+        covered = passport.bp_of(tokens, k) if checkpoint is None else passport.context_bp(checkpoint)
+        bare = checkpoint is not None and checkpoint.special_tokens == 0
+        special = f", {passport.added_tokens} included" if passport.added_tokens and not bare else ""
         longest = f"{tokens:,} tokens{special}" + ("" if covered is None else f" = {covered:,} bp")
         longest = longest if passport.limited else f"any; in pre-training {longest}"
     return [

@@ -104,7 +104,7 @@ def _family(passport: Passport) -> list[str]:
 
 
 def _row(passport: Passport, checkpoint: Checkpoint) -> tuple[str, ...]:
-    tokens, bp = checkpoint.context_tokens, passport.bp_of(checkpoint.context_tokens, checkpoint.k)
+    tokens, bp = checkpoint.context_tokens, passport.context_bp(checkpoint)
     context = "not stated" if tokens is None else f"{tokens:,} tokens" + ("" if bp is None else f" = {bp:,} bp")
     return (
         f"[{checkpoint.hub_id}]({_place(checkpoint)})",
@@ -118,7 +118,7 @@ def _row(passport: Passport, checkpoint: Checkpoint) -> tuple[str, ...]:
 
 
 def _reads(passport: Passport, checkpoint: Checkpoint) -> str:
-    tokens, bp = checkpoint.context_tokens, passport.bp_of(checkpoint.context_tokens, checkpoint.k)
+    tokens, bp = checkpoint.context_tokens, passport.context_bp(checkpoint)
     if tokens is None:
         return "any"
     longest = f"{tokens:,} tokens" if bp is None else f"{bp:,} bp"
@@ -126,7 +126,8 @@ def _reads(passport: Passport, checkpoint: Checkpoint) -> str:
 
 
 def _limits(passport: Passport) -> str:
-    special = passport.added_tokens if passport.special_tokens else ""
+    set_in_training = any(checkpoint.special_tokens != 0 for checkpoint in passport.checkpoints)
+    special = passport.added_tokens if passport.special_tokens and set_in_training else ""
     counted = f", {special} counted" if special else ""
     if passport.limited:
         return f"The context is a limit{counted}: what is longer is refused, or cut where you ask for it."

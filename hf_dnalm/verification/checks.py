@@ -88,7 +88,8 @@ def check_weights(subject: Subject, auto_class: str, stored: Collection[str] | N
     model, passport = subject.model, subject.passport
     prefix = f"{model.base_model_prefix}."
     own = {name.removeprefix(prefix) for name in model.state_dict()}
-    declared = "|".join(f"(?:{pattern})" for pattern in passport.unused_keys(model.config))
+    patterns = (*passport.unused_keys(model.config), *(copy for copy, _ in passport.copies))
+    declared = "|".join(f"(?:{pattern})" for pattern in patterns)
     heads = tuple(head for other, head in passport.heads.items() if other != auto_class)
     unread = sorted(
         name

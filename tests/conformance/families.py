@@ -56,8 +56,8 @@ class Tester:
 
 
 class CommonTests(ModelTesterMixin):
-    all_generative_model_classes = ()  # the tests of `generate` are not in the source distribution
     test_can_init_all_missing_weights_before_2023 = True  # run it whatever year stands in a file's head
+    all_generative_model_classes = ()  # the tests of generation are not in the source distribution
     family: Family
 
     def setUp(self):

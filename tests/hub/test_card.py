@@ -20,6 +20,7 @@ CHECKPOINTS = [(passport, checkpoint) for passport in PASSPORTS for checkpoint i
 WORDS = {
     "nucleotide_transformer": "non-overlapping {}-mers",
     "dnabert": "overlapping {}-mers",
+    "hyenadna": "single nucleotides",
     "caduceus": "single nucleotides",
     "hyenadna": "single nucleotides",
     "gpn": "single nucleotides",
@@ -50,7 +51,7 @@ def test_cards_hold_valid_metadata_and_the_facts(passport, checkpoint):
     assert data["license"] == passport.licence_of(checkpoint)
     assert data.get("base_model") == (None if checkpoint.download else checkpoint.hub_id)
     assert (data["library_name"], data["pipeline_tag"]) == ("transformers", PIPELINES[checkpoint.auto_class])
-    bp = passport.bp_of(checkpoint.context_tokens, checkpoint.k)
+    bp = passport.context_bp(checkpoint)
     of_kmers = [] if checkpoint.k is None else [WORDS[passport.family].format(checkpoint.k)]
     of_kmers += [] if bp is None else [f"{bp:,} bp"]
     for fact in [

@@ -102,5 +102,5 @@ def test_published_ids_are_answered_offline(checkpoint, capsys):
     row = next(row for row in checkpoint_rows() if row["checkpoint"] == checkpoint.hub_id)
     assert (row["k"], row["context_bp"], row["context_tokens"], row["limited"]) == (1, bp, bp, False)
     card = render_checkpoint_card(passport_of_family("caduceus"), checkpoint)
-    assert f"any; in pre-training {bp:,} tokens, no special tokens included = {bp:,} bp" in card
+    assert f"any; in pre-training {bp:,} tokens = {bp:,} bp" in card
     assert ("16 flowering plants" in card) == ("zhai2025" in card) == checkpoint.name.startswith("Plant")

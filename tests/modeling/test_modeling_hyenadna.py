@@ -164,7 +164,7 @@ def test_only_the_last_logits_are_computed_on_request():
 def test_a_new_model_starts_with_waves_and_decays():
     config = HyenaDnaConfig(hidden_size=8, num_hidden_layers=1, max_position_embeddings=5, filter_embedding_size=5)
     filters = layers_hyenadna.HyenaDnaFilter(config)
-    z, t = filters.pos_emb.initial_values()
+    z, t = filters.pos_emb.initial_z(), filters.pos_emb.t
     assert t.flatten().tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert torch.equal(z[..., 0], t[..., 0])
     angle = 2 * torch.pi / 5  # at the second point in time, of the faster of two waves
@@ -178,9 +178,8 @@ def test_a_models_first_weights_are_upstreams():
     torch.manual_seed(0)
     model = type(toy_model())(HyenaDnaConfig(hidden_size=64, num_hidden_layers=2, max_position_embeddings=32))
     mixer = model.hyena.backbone.layers[1].mixer
-    z, t = mixer.filter_fn.pos_emb.initial_values()
-    assert torch.equal(mixer.filter_fn.pos_emb.z, z)
-    assert torch.equal(mixer.filter_fn.pos_emb.t, t)
+    assert torch.equal(mixer.filter_fn.pos_emb.z, mixer.filter_fn.pos_emb.initial_z())
+    assert torch.equal(mixer.filter_fn.pos_emb.t, mixer.filter_fn.pos_emb.initial_t())
     assert torch.equal(mixer.filter_fn.modulation.deltas, mixer.filter_fn.modulation.initial_deltas())
     assert mixer.filter_fn.implicit_filter["1"].freq.unique().tolist() == [10]
     assert 0.5 < mixer.filter_fn.bias.std() < 1.5
@@ -204,6 +203,16 @@ def test_a_models_first_weights_are_upstreams():
 def test_shapes_that_cannot_be_built_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         toy_config(**change)
+
+
+def test_a_vocabulary_is_filled_up_once(tmp_path):
+    config = toy_config(vocab_size=12, pad_vocab_size_multiple=8)
+    assert config.vocab_size == 16
+    model = type(toy_model())(config)
+    model.resize_token_embeddings(19)
+    model.save_pretrained(tmp_path)
+    again = type(model).from_pretrained(tmp_path)
+    assert again.config.vocab_size == len(again.lm_head.weight) == 19
 
 
 @pytest.mark.parametrize("layers", [0, 1, 3])

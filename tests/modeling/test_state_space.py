@@ -180,11 +180,11 @@ def test_the_kernel_of_mamba_ssm_is_called_in_its_own_layout_where_it_is_asked_f
     assert len(kernel) == 2
 
 
-def test_the_kernel_gets_activations_of_one_dtype_and_decays_in_float32(kernel):
+def test_the_kernel_computes_in_float32_too(kernel):
     x, dt, A, B, C = inputs()
     y = selective_scan(x.bfloat16(), dt, A.bfloat16(), B.bfloat16(), C.bfloat16(), scan="mamba_ssm")
     assert y.dtype == torch.bfloat16
-    assert [each.dtype for each in kernel[0]] == [torch.bfloat16, torch.bfloat16, torch.float32] + [torch.bfloat16] * 2
+    assert {each.dtype for each in kernel[0]} == {torch.float32}
 
 
 def test_an_absent_kernel_and_an_unknown_scan_are_refused(monkeypatch):

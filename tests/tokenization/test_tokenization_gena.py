@@ -23,22 +23,22 @@ from tests.toys.gena_bert import toy_backend, toy_model, toy_tokenizer, write_up
 PUBLISHED = {"v1": "bert-base", "t2t": "bert-base-t2t"}
 REAL = {"v1": "gena_bpe_32k", "t2t": "gena_t2t_1000h_multi_32k"}
 
-layouts = pytest.mark.parametrize("layout", PUBLISHED)
+vocabularies = pytest.mark.parametrize("vocabulary", PUBLISHED)
 
 
 @pytest.fixture
-def real(shared, layout) -> Path:
-    return shared / "data" / "tokenizers" / REAL[layout]
+def real(shared, vocabulary) -> Path:
+    return shared / "data" / "tokenizers" / REAL[vocabulary]
 
 
 @pytest.mark.parametrize(
-    ("layout", "text", "ids"),
+    ("vocabulary", "text", "ids"),
     [
         ("v1", "ACGTNACGTNACGTN", [1, 114, 9, 0, 114, 9, 0, 114, 9, 0, 2]),
         ("t2t", "ACGTNNNNNNNNNN", [1, 120, 15, 5, 2]),
     ],
 )
-def test_published_ids(real, text, ids, layout):
+def test_published_ids(real, text, ids, vocabulary):
     assert AutoTokenizer.from_pretrained(real)(text).input_ids == ids
 
 
@@ -52,7 +52,7 @@ def test_ids_of_the_reference_files(shared):
     assert tokens == json.loads((folder / "tokens.json").read_text())
 
 
-@layouts
+@vocabularies
 def test_the_real_files_on_random_text(real):
     backend, ours = Tokenizer.from_file(str(real / "tokenizer.json")), AutoTokenizer.from_pretrained(real)
     random = np.random.default_rng(0)
@@ -64,17 +64,17 @@ def test_the_real_files_on_random_text(real):
                 assert (got.input_ids, got.token_type_ids) == (expected.ids, expected.type_ids)
 
 
-@layouts
+@vocabularies
 @settings(max_examples=50, deadline=None)
 @given(text=st.text("ACGTNRacgtU-. \n", max_size=40), run=st.integers(0, 12))
-def test_ids_are_those_of_the_pipeline(layout, text, run):
+def test_ids_are_those_of_the_pipeline(vocabulary, text, run):
     text += "N" * run
-    assert toy_tokenizer(layout)(text, "AC").input_ids == toy_backend(layout).encode(text, "AC").ids
+    assert toy_tokenizer(vocabulary)(text, "AC").input_ids == toy_backend(vocabulary).encode(text, "AC").ids
 
 
-@layouts
-def test_folders_give_our_tokenizer_with_the_models_limit(layout, tmp_path):
-    tokenizer = AutoTokenizer.from_pretrained(write_upstream(tmp_path / "upstream", PUBLISHED[layout]))
+@vocabularies
+def test_folders_give_our_tokenizer_with_the_models_limit(vocabulary, tmp_path):
+    tokenizer = AutoTokenizer.from_pretrained(write_upstream(tmp_path / "upstream", PUBLISHED[vocabulary]))
     assert type(tokenizer) is DnaBpeTokenizer
     assert tokenizer.model_max_length == 64  # upstream states none
     assert len(tokenizer("ACGT" * 50, truncation=True).input_ids) == 64
@@ -126,12 +126,12 @@ def test_the_ends_of_lines_in_the_first_vocabulary_are_no_bases():
     assert tokenizer.bases_per_token(ids).tolist() == [0, 2, 1, 1, 0, 0]
 
 
-@layouts
+@vocabularies
 @settings(max_examples=50, deadline=None)
 @given(parts=st.lists(st.one_of(st.text("ACGT", max_size=9), st.integers(1, 14)), min_size=1, max_size=6))
-def test_bases_add_up_to_the_sequence(layout, parts):
+def test_bases_add_up_to_the_sequence(vocabulary, parts):
     sequence = "".join("N" * part if isinstance(part, int) else part for part in parts)
-    tokenizer = toy_tokenizer(layout)
+    tokenizer = toy_tokenizer(vocabulary)
     ids = tokenizer(sequence).input_ids
     bases = tokenizer.bases_in(ids, sequence)
     assert bases.sum() == len(sequence)
@@ -183,9 +183,9 @@ def test_text_that_no_file_can_hold_is_refused():
             toy_tokenizer()(*inputs)
 
 
-@layouts
-def test_both_kinds_are_byte_pairs_of_dna(layout):
-    assert is_dna_bpe(toy_backend(layout).to_str())
-    english = json.loads(toy_backend(layout).to_str())
+@vocabularies
+def test_both_kinds_are_byte_pairs_of_dna(vocabulary):
+    assert is_dna_bpe(toy_backend(vocabulary).to_str())
+    english = json.loads(toy_backend(vocabulary).to_str())
     english["model"]["vocab"]["the"] = 99
     assert not is_dna_bpe(json.dumps(english))

@@ -36,7 +36,6 @@ SHAPE: dict[str, Any] = {"d_model": 12, "n_layer": 2}
 FLAVOURS: dict[str, dict[str, Any]] = {
     "Ps": {},
     "Ph": {"rcps": False},
-    "Conjoin": {"rcps": False, "conjoin": True},
     "Plant": {"residual_in_fp32": True},
 }
 LAYOUTS = ("ps", "ph")

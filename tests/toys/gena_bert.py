@@ -47,25 +47,24 @@ SHAPE: dict[str, Any] = {
 }
 SPARSE: dict[str, Any] = {"sparse_block_size": 4}
 ROTARY: dict[str, Any] = {"position_embedding_type": "rotary", "rotary_dim": 4}
-CONFORMANCE = {
+FLAVOURS = {
     "Dense": {"add_pooler": True},
     "LastNorm": {"last_layer_norm": True},
     "Sparse": SPARSE,
     "SparseRotary": SPARSE | ROTARY,
 }
+LAYOUTS = ("bert-base-t2t", "bigbird-base-sparse-t2t")
 
-Layout = Literal["v1", "t2t"]
-Published = Literal[
-    "bert-base", "bert-base-t2t", "bigbird-base-sparse", "bigbird-base-sparse-t2t", "promoters", "splice"
-]
+Vocabulary = Literal["v1", "t2t"]
+Layout = Literal["bert-base", "bert-base-t2t", "bigbird-base-sparse", "bigbird-base-sparse-t2t", "promoters", "splice"]
 
 
-def toy_backend(layout: Layout = "t2t") -> Tokenizer:
+def toy_backend(vocabulary: Vocabulary = "t2t") -> Tokenizer:
     """The pipeline of one of the two published tokenizers, with eight merges."""
-    words = [*SPECIAL, *LETTERS[layout], *("".join(pair) for pair in MERGES[layout])]
-    backend = Tokenizer(BPE({word: i for i, word in enumerate(words)}, MERGES[layout], unk_token="[UNK]"))
+    words = [*SPECIAL, *LETTERS[vocabulary], *("".join(pair) for pair in MERGES[vocabulary])]
+    backend = Tokenizer(BPE({word: i for i, word in enumerate(words)}, MERGES[vocabulary], unk_token="[UNK]"))
     backend.add_special_tokens([AddedToken(word, special=True, normalized=False) for word in SPECIAL])
-    if layout == "v1":
+    if vocabulary == "v1":
         backend.post_processor = TemplateProcessing(
             single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
         )
@@ -82,9 +81,9 @@ def toy_config(**changes) -> GenaBertConfig:
     return GenaBertConfig(**(SHAPE | {"initializer_range": 0.3, "num_labels": 3} | changes))
 
 
-def toy_tokenizer(layout: Layout = "t2t") -> DnaBpeTokenizer:
+def toy_tokenizer(vocabulary: Vocabulary = "t2t") -> DnaBpeTokenizer:
     """The tokenizer of the toy's folder."""
-    return DnaBpeTokenizer(tokenizer_object=toy_backend(layout), model_max_length=64, **NAMES)
+    return DnaBpeTokenizer(tokenizer_object=toy_backend(vocabulary), model_max_length=64, **NAMES)
 
 
 def toy_model(head: Literal["base", "masked_lm", "sequence", "token"] = "masked_lm", *, seed: int = 0, **changes):
@@ -99,39 +98,37 @@ def toy_model(head: Literal["base", "masked_lm", "sequence", "token"] = "masked_
     return model.eval()
 
 
-def write_upstream(folder: Path, published: Published = "bert-base-t2t", *, seed: int = 0) -> Path:
+def write_upstream(folder: Path, layout: Layout = "bert-base-t2t", *, seed: int = 0) -> Path:
     """A folder as the Hub holds it, or as the official classes save a fine-tuned model."""
-    is_sparse, is_rotary = "sparse" in published, published == "bigbird-base-sparse"
+    is_sparse, is_rotary = "sparse" in layout, layout == "bigbird-base-sparse"
     changes = (SPARSE if is_sparse else {}) | (ROTARY if is_rotary else {})
-    head = {"promoters": "sequence", "splice": "token"}.get(published, "masked_lm")
-    model = toy_model(head, seed=seed, add_pooler=published == "bert-base", **changes)
+    head = {"promoters": "sequence", "splice": "token"}.get(layout, "masked_lm")
+    model = toy_model(head, seed=seed, add_pooler=layout == "bert-base", **changes)
     state = {key.replace("token_classifier.", "classifier."): value for key, value in model.state_dict().items()}
     state["bert.embeddings.position_ids"] = torch.arange(64)[None]
-    if published == "bert-base":
+    if layout == "bert-base":
         state |= {"cls.seq_relationship.weight": torch.zeros(2, 24), "cls.seq_relationship.bias": torch.zeros(2)}
     if is_rotary:
         for i in range(SHAPE["num_hidden_layers"]):
             state[f"bert.encoder.layer.{i}.attention.self.rotary_emb.inv_freq"] = torch.ones(2)
     folder.mkdir(parents=True, exist_ok=True)
     torch.save(state, folder / "pytorch_model.bin")
-    (folder / "config.json").write_text(json.dumps(upstream_config(published), indent=2))
-    toy_backend("v1" if published in ("bert-base", "bigbird-base-sparse") else "t2t").save(
-        str(folder / "tokenizer.json")
-    )
+    (folder / "config.json").write_text(json.dumps(upstream_config(layout), indent=2))
+    toy_backend("v1" if layout in ("bert-base", "bigbird-base-sparse") else "t2t").save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
     (folder / "special_tokens_map.json").write_text(json.dumps(NAMES))
     return folder
 
 
-def upstream_config(published: Published) -> dict[str, Any]:
+def upstream_config(layout: Layout) -> dict[str, Any]:
     """config.json with upstream's own keys."""
     upstream_class = {
         "bert-base": "BertForPreTraining",
         "promoters": "BertForSequenceClassification",
         "splice": "BertForTokenClassification",
-    }.get(published, "BertForMaskedLM")
+    }.get(layout, "BertForMaskedLM")
     config = SHAPE | {
-        "architectures": ["BertForPretraining" if published == "bert-base" else upstream_class],
+        "architectures": ["BertForPretraining" if layout == "bert-base" else upstream_class],
         "attention_probs_dropout_prob": 0.1,
         "auto_map": {"AutoModel": f"modeling_bert.{upstream_class}"},
         "gradient_checkpointing": False,
@@ -148,7 +145,7 @@ def upstream_config(published: Published) -> dict[str, Any]:
         "type_vocab_size": 2,
         "use_cache": True,
     }
-    if "sparse" in published:
+    if "sparse" in layout:
         config["sparse_config_cls"] = "deepspeed.ops.sparse_attention:BigBirdSparsityConfig"
         config["sparse_attention"] = {
             "num_heads": SHAPE["num_attention_heads"],
@@ -158,13 +155,13 @@ def upstream_config(published: Published) -> dict[str, Any]:
             "num_global_blocks": 2,
             "num_random_blocks": 3,
         }
-    if published == "bigbird-base-sparse":
+    if layout == "bigbird-base-sparse":
         config |= {"position_embedding_type": "rotary", "rotary_base": 10000, "rotary_dim": 4}
     if upstream_class in ("BertForSequenceClassification", "BertForTokenClassification"):
         config |= {
             "id2label": {str(i): f"LABEL_{i}" for i in range(3)},
             "label2id": {f"LABEL_{i}": i for i in range(3)},
         }
-    if published == "splice":
+    if layout == "splice":
         config["problem_type"] = "multi_label_classification"
     return config

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+from importlib.resources import files
 from types import SimpleNamespace
 
 import pytest
@@ -17,7 +19,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerFast
 from transformers.modeling_outputs import MaskedLMOutput
 
-from hf_dnalm.checkpoints import passport_of_family
+from hf_dnalm.checkpoints import PASSPORTS, passport_of_family
 from hf_dnalm.checkpoints.references import LogitsReference, VectorReference, parse_references, references_of
 from hf_dnalm.tokenization import build_kmer_tokenizer
 from hf_dnalm.verification.checks import (
@@ -284,6 +286,15 @@ def test_the_published_numbers_of_gpn_are_of_the_start_codon_of_its_notebook():
     assert len(reference.sequence) == 700
     assert reference.sequence[reference.masked :].startswith("ATG")
     assert dict(zip(reference.letters, reference.numbers, strict=True))["A"] == max(reference.numbers)
+
+
+def test_references_are_of_checkpoints_that_are_known():
+    known = [checkpoint.hub_id for passport in PASSPORTS for checkpoint in passport.checkpoints]
+    table = json.loads(files("hf_dnalm.checkpoints").joinpath("references.json").read_text())
+    assert table
+    for hub_id in table:
+        assert hub_id in known
+        assert all(reference.source and set(reference.sequence) <= set("ACGTN") for reference in references_of(hub_id))
 
 
 def test_references_are_read_whole_or_not_at_all():

@@ -16,7 +16,7 @@ from hf_dnalm import verify
 from hf_dnalm.checkpoints import PASSPORTS, find_passport
 from hf_dnalm.checkpoints.references import VectorReference
 from hf_dnalm.cli.app import main
-from tests.toys import dnabert2
+from tests.toys import caduceus, dnabert2
 from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
 HUB_ID = "InstaDeepAI/nucleotide-transformer-v2-50m-multi-species"
@@ -54,6 +54,24 @@ def test_a_toy_of_every_family_passes(passport, tmp_path):
     assert result.revision is None
     config = importlib.import_module("hf_dnalm").AutoConfig.from_pretrained(folder)
     assert seen["reverse complement"] == ("ok" if passport.equivariant(config) else "none")
+
+
+@pytest.mark.parametrize(("kind", "outcome"), [("ps", "ok"), ("ph", "none")])
+def test_vectors_of_both_strands_are_compared_where_a_caduceus_reads_both(kind, outcome, tmp_path):
+    assert outcomes(verify(caduceus.write_upstream(tmp_path / kind, kind)))["reverse complement"] == outcome
+
+
+def test_second_copies_of_tensors_are_listed(tmp_path):
+    folder = caduceus.write_upstream(tmp_path / "ps")
+    weights = load_file(folder / "model.safetensors")
+    copies = {name.replace("mamba_fwd.in_proj", "mamba_rev.in_proj"): each for name, each in weights.items()}
+    (folder / "model.safetensors").unlink()
+    torch.save(copies | weights, folder / "pytorch_model.bin")
+    result = verify(folder)
+    assert result.ok, result
+    assert [detail.rpartition(".mixer.")[2] for detail in result.checks[1].details] == [
+        "submodule.mamba_rev.in_proj.weight"
+    ]
 
 
 @pytest.mark.parametrize("head", ["base", "masked_lm", "sequence", "token"])
