@@ -22,7 +22,6 @@ WORDS = {
     "dnabert": "overlapping {}-mers",
     "hyenadna": "single nucleotides",
     "caduceus": "single nucleotides",
-    "hyenadna": "single nucleotides",
     "gpn": "single nucleotides",
     "awd_lstm": "single nucleotides",
 }
