@@ -32,9 +32,10 @@ DEFAULTS: dict[str, Any] = {
     "BFLOAT16_ERROR": 0.05,
     "FLAVOURS": {"": {}},
     "LAYOUTS": (),
+    "SPECIAL_TOKENS": None,
     "CONFORMANCE_EXEMPT": {},
 }
-INPUTS = ("right_padding", "left_padding", "holes")
+INPUTS = ("right_padding", "left_padding", "holes", "inputs_embeds")
 CAPABILITIES = ("compile", "gradient_checkpointing", "lora")
 
 Inputs = dict[str, torch.Tensor]
@@ -138,6 +139,12 @@ class Family:
     @cached_property
     def tokenizer(self) -> Any:
         return self.toy.toy_tokenizer()
+
+    @property
+    def special_tokens(self) -> int:
+        """How many tokens the tokenizer sets around a sequence."""
+        own = self.declared("SPECIAL_TOKENS")
+        return self.passport.special_tokens if own is None else own
 
     @cached_property
     def rows(self) -> list[dict[str, list[int]]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
@@ -80,6 +82,15 @@ def test_outputs_come_as_a_tuple_when_asked(family, head):
     assert torch.equal(run(model, inputs, return_dict=False)[0], run(model, inputs)[0])
 
 
+def refused(model, inputs) -> str | None:
+    """The message of the ValueError that these inputs raise, or None."""
+    try:
+        run(model, inputs)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def test_vectors_in_place_of_ids_give_the_same_and_neither_or_both_is_refused(family, head):
     if not family.takes(head, "inputs_embeds"):
         with pytest.raises(TypeError):
@@ -89,13 +100,16 @@ def test_vectors_in_place_of_ids_give_the_same_and_neither_or_both_is_refused(fa
     batch = family.batch()
     ids = batch.pop("input_ids")
     vectors = model.get_input_embeddings()(ids)
-    real = slice(None) if head == "sequence" else batch["attention_mask"].bool()
-    expected = run(model, {"input_ids": ids, **batch})[0][real]
-    got = run(model, {"inputs_embeds": vectors, **batch})[0][real]
-    torch.testing.assert_close(got, expected, **family.close)
     for wrong in ({}, {"input_ids": ids, "inputs_embeds": vectors}):
         with pytest.raises(ValueError, match="exactly one of input_ids and inputs_embeds"):
             run(model, wrong | batch)
+    refusal = refused(model, {"inputs_embeds": vectors, **batch})
+    if refusal is not None:
+        assert re.search(family.declared("REFUSES")["inputs_embeds"], refusal)
+        return
+    got = run(model, {"inputs_embeds": vectors, **batch})[0]
+    real = slice(None) if head == "sequence" else batch["attention_mask"].bool()
+    torch.testing.assert_close(got[real], run(model, {"input_ids": ids, **batch})[0][real], **family.close)
 
 
 def test_a_mask_of_another_shape_is_refused(family):

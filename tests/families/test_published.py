@@ -21,7 +21,7 @@ def test_the_table_states_the_parameters_that_the_model_has(passport, checkpoint
     with torch.device("meta"):
         model = model_class(passport, checkpoint.auto_class)(config)
     assert checkpoint.parameters == sum(each.numel() for each in model.parameters())
-    assert passport.context_tokens(config) in (checkpoint.context_tokens, None)
+    assert passport.context_tokens(config) in (checkpoint.context_tokens, None)  # None where the config does not say
     assert find_checkpoint(checkpoint.hub_id) == (passport, checkpoint)
 
 

@@ -15,9 +15,11 @@ What a toy may declare, where its family differs; each exception is tested too, 
 
 - `SEQUENCES`: DNA of mixed lengths that the toy reads, where the usual 8 to 29 bp leave out a path worth testing
 - `CLOSE`: tolerances in float32 of a batch against its sequences alone; usually 2e-5 absolute, 1e-4 relative
-- `REFUSES`: "right_padding", "left_padding" or "holes" (of the mask) → pattern of the ValueError that such input raises
+- `REFUSES`: "right_padding", "left_padding", "holes" (of the mask) or "inputs_embeds" (in some flavours) → pattern of
+  the ValueError that such input raises
 - `CANNOT`: "compile", "gradient_checkpointing" or "lora" → the reason
 - `NO_GRADIENT`: patterns (whole names) of parameters that by mathematics get a gradient of zero or none
+- `SPECIAL_TOKENS`: how many its tokenizer sets around a sequence, where not as many as the passport counts
 - `BFLOAT16_ERROR`: of hidden states in bfloat16, root mean square over their standard deviation; usually 0.05
 - `hidden_widths(config)`: the last size of each of the hidden states; usually `hidden_size`, once more than layers
 - `FLAVOURS`: name → changes of the config, where the family has more kinds of models than the one of `toy_config`

@@ -39,6 +39,8 @@ FLAVOURS: dict[str, dict[str, Any]] = {
     "Plant": {"residual_in_fp32": True},
 }
 LAYOUTS = ("ps", "ph")
+SPECIAL_TOKENS = 1  # `[SEP]`; the passport counts those of pre-training, where there were none
+REFUSES = {"inputs_embeds": "conjoin reads the reverse complement of input_ids"}
 _PUBLISHED = {
     "ps": "kuleshov-group/caduceus-ps_seqlen-131k_d_model-256_n_layer-16",
     "ph": "kuleshov-group/caduceus-ph_seqlen-1k_d_model-256_n_layer-4_lr-8e-3",

@@ -47,6 +47,7 @@ SHAPE: dict[str, Any] = {
 }
 SPARSE: dict[str, Any] = {"sparse_block_size": 4}
 ROTARY: dict[str, Any] = {"position_embedding_type": "rotary", "rotary_dim": 4}
+NO_GRADIENT = (r"bert\.pooler\..*",)  # beside a language model's head it is kept, and not read
 FLAVOURS = {
     "Dense": {"add_pooler": True},
     "LastNorm": {"last_layer_norm": True},
