@@ -29,8 +29,9 @@ lint: $(VENV)/.installed  ## Check style (ruff) and types (mypy)
 	$(BIN)/mypy
 	$(BIN)/mypy modeling tokenization
 
-cards: $(VENV)/.installed  ## Render the model cards in hub_cards/ from the passports
+cards: $(VENV)/.installed  ## Render hub_cards/ and docs/models.md from the passports
 	$(BIN)/python -c "from hf_dnalm.hub import write_checkpoint_cards; write_checkpoint_cards('hub_cards')"
+	$(BIN)/python -c "from hf_dnalm.hub import write_models_page; write_models_page('docs/models.md')"
 
 clean:  ## Remove the environment and caches
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info demo_output

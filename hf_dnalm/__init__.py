@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hf_dnalm.inference.predict import predict
     from hf_dnalm.tasks import Task
     from hf_dnalm.training.finetune import finetune
+    from hf_dnalm.verification.verify import verify
 
 __version__ = "0.1.0"
 
@@ -50,6 +51,7 @@ _HOME = {
     "write_report": "evaluation",
     "finetune": "training",
     "export": "hub",
+    "verify": "verification",
 }
 
 __all__ = [
@@ -69,6 +71,7 @@ __all__ = [
     "load_benchmark",
     "predict",
     "read_file",
+    "verify",
     "write_report",
 ]
 

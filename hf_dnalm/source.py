@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,6 +122,12 @@ class Source(NamedTuple):
             FileNotFoundError: the name can only be a path, and nothing is there.
         """
         name = os.fspath(name)
+        known = None if os.path.exists(name) else find_checkpoint(name)
+        if known is not None and known[1].download is not None:
+            raise FileNotFoundError(
+                f"{name} is in no repository of the Hub: download its files from {known[1].download} and name their "
+                "folder."
+            )
         if not os.path.exists(name) and (os.path.isabs(name) or name.startswith((".", "~")) or name.count("/") > 1):
             raise FileNotFoundError(f"{name}: no such folder, and no Hub id either (that is owner/name).")
         hub = {key: arguments[key] for key in HUB_ARGUMENTS if arguments.get(key) is not None}
@@ -162,13 +169,17 @@ class Source(NamedTuple):
         except json.JSONDecodeError as error:
             raise ValueError(f"{self.name}: {file} is not JSON ({error}).") from error
 
-    def weight_names(self) -> list[str] | None:
-        """The names of the stored tensors; None without weights, and for one large file that only the Hub has."""
+    def weight_names(self, *, fetch: bool = False) -> list[str] | None:
+        """The names of the stored tensors; None without weights.
+
+        Args:
+            fetch: fetch one large file that only the Hub has; otherwise the names are None for it.
+        """
         for file in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
             index = self.json(file)
             if index is not None:
                 return list(index["weight_map"])
-        if not os.path.exists(self.name):
+        if not os.path.exists(self.name) and not fetch:
             return None
         path = self.path("model.safetensors")
         if path is not None:
@@ -182,6 +193,24 @@ class Source(NamedTuple):
         import torch
 
         return list(torch.load(path, map_location="meta", weights_only=True))
+
+    def weights(self) -> Iterator[dict[str, Any]]:
+        """The stored tensors by name, a file at a time; nothing where there are none under the usual names."""
+        for kind in ("model.safetensors", "pytorch_model.bin"):
+            index = self.json(f"{kind}.index.json")
+            files = [kind] if index is None else sorted(set(index["weight_map"].values()))
+            paths = [path for path in map(self.path, files) if path is not None]
+            for path in paths:
+                if kind == "model.safetensors":
+                    from safetensors.torch import load_file
+
+                    yield load_file(path)
+                else:
+                    import torch
+
+                    yield torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+            if paths:
+                return
 
     def recognise(self, family: str | None = None, *, trust_remote_code: bool | None = None) -> Recognised | None:
         """What family this source's config.json is of, or None where it is left to transformers.

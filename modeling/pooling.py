@@ -10,7 +10,8 @@ def pool(hidden_states: torch.Tensor, attention_mask: torch.Tensor | None, *, po
 
     Args:
         attention_mask: (batch, tokens), truthy for real tokens; None counts every token.
-        pooling: "cls": the first real token; "mean", "max": over all real tokens, the first one (CLS) included.
+        pooling: "cls": the first real token; "last": the last one; "mean", "max": over all real tokens, the first one
+            (CLS) included.
 
     Raises:
         ValueError: another pooling, or a mask that does not say which tokens are real.
@@ -18,8 +19,8 @@ def pool(hidden_states: torch.Tensor, attention_mask: torch.Tensor | None, *, po
     Example:
         >>> vectors = torch.tensor([[[9.0], [1.0], [3.0], [8.0]]])
         >>> mask = torch.tensor([[0, 1, 1, 0]])
-        >>> [pool(vectors, mask, pooling=pooling).item() for pooling in ("cls", "mean", "max")]
-        [1.0, 2.0, 3.0]
+        >>> [pool(vectors, mask, pooling=pooling).item() for pooling in ("cls", "last", "mean", "max")]
+        [1.0, 3.0, 2.0, 3.0]
     """
     if attention_mask is None:
         attention_mask = hidden_states.new_ones(hidden_states.shape[:2], dtype=torch.bool)
@@ -32,10 +33,13 @@ def pool(hidden_states: torch.Tensor, attention_mask: torch.Tensor | None, *, po
     if pooling == "cls":
         first = real.int().argmax(dim=1)
         return hidden_states[torch.arange(len(first), device=first.device), first]
+    if pooling == "last":
+        last = real.shape[1] - 1 - real.flip(1).int().argmax(dim=1)
+        return hidden_states[torch.arange(len(last), device=last.device), last]
     if pooling == "mean":
         counts = real.sum(dim=1, keepdim=True).clamp(min=1)
         total = hidden_states.masked_fill(~real[..., None], 0.0).sum(dim=1, dtype=torch.float32)
         return (total / counts).to(hidden_states.dtype)
     if pooling == "max":
         return hidden_states.masked_fill(~real[..., None], torch.finfo(hidden_states.dtype).min).amax(dim=1)
-    raise ValueError(f"pooling is {pooling!r}; choose from 'cls', 'mean', 'max'.")
+    raise ValueError(f"pooling is {pooling!r}; choose from 'cls', 'last', 'mean', 'max'.")

@@ -63,12 +63,18 @@ def causal_lm_output(
     logits: torch.Tensor,
     labels: torch.Tensor | None,
     num_items_in_batch: torch.Tensor | int | None = None,
+    shift_labels: torch.Tensor | None = None,
 ) -> CausalLMOutput:
     """What a causal language model returns: logits (b, n, v) of the next token, and with labels (b, n) the loss.
 
-    Labels stand where their tokens stand, as everywhere in transformers: they are shifted here.
+    Labels stand where their tokens stand, as everywhere in transformers: they are shifted here. `shift_labels`, which
+    are it already, go before them.
     """
-    loss = None if labels is None else token_loss(logits[:, :-1], labels[:, 1:], num_items_in_batch)
+    loss = None
+    if shift_labels is not None:
+        loss = token_loss(logits, shift_labels, num_items_in_batch)
+    elif labels is not None:
+        loss = token_loss(logits[:, :-1], labels[:, 1:], num_items_in_batch)
     return CausalLMOutput(loss=loss, logits=logits, **_states(outputs))
 
 

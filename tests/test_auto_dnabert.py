@@ -102,23 +102,36 @@ def test_a_file_without_a_pooler_gives_a_model_without_one(folder):
 
 
 def test_fine_tuned_checkpoints_of_the_official_code_are_read_whole(folder):
-    state = {key: value for key, value in weights(folder).items() if not key.startswith("cls.")}
-    hidden = state["bert.pooler.dense.bias"].shape[0]
-    store(folder, state | {"classifier.weight": torch.ones(2, hidden), "classifier.bias": torch.zeros(2)})
-    config = json.loads((folder / "config.json").read_text()) | {"architectures": ["BertForSequenceClassification"]}
-    (folder / "config.json").write_text(json.dumps(config))
+    weight = classified(folder, "BertForSequenceClassification")
     model, info = AutoModelForSequenceClassification.from_pretrained(folder, output_loading_info=True)
     assert not any(info.values())
     with torch.no_grad():
         outputs = model.eval().bert(IDS, MASK)
-        torch.testing.assert_close(model(IDS, MASK).logits, outputs.pooler_output.sum(1, keepdim=True).expand(-1, 2))
+        torch.testing.assert_close(model(IDS, MASK).logits, outputs.pooler_output @ weight.T)
 
 
-@pytest.mark.parametrize("architecture", ["BertForTokenClassification", "BertForMultipleChoice"])
-def test_a_head_that_would_be_taken_for_a_sequence_head_is_refused(folder, architecture):
+def classified(folder: Path, architecture: str) -> torch.Tensor:
+    """Give the folder a head of transformers' own class of this name; returns its weight."""
+    state = {key: value for key, value in weights(folder).items() if not key.startswith("cls.")}
+    weight = torch.randn(2, state["bert.pooler.dense.bias"].shape[0])
+    store(folder, state | {"classifier.weight": weight, "classifier.bias": torch.zeros(2)})
     config = json.loads((folder / "config.json").read_text()) | {"architectures": [architecture]}
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ValueError, match=f"{architecture}.*, whose head is stored under the same name"):
+    return weight
+
+
+def test_a_head_of_tokens_is_read_as_one_and_never_as_one_of_sequences(folder):
+    weight = classified(folder, "BertForTokenClassification")
+    model, info = AutoModelForTokenClassification.from_pretrained(folder, output_loading_info=True)
+    assert not any(info.values())
+    assert torch.equal(model.token_classifier.weight, weight)
+    with pytest.raises(ValueError, match=r"the head in the weights .* is of another task than"):
+        AutoModelForSequenceClassification.from_pretrained(folder)
+
+
+def test_a_head_that_would_be_taken_for_a_sequence_head_is_refused(folder):
+    classified(folder, "BertForMultipleChoice")
+    with pytest.raises(ValueError, match=r"BertForMultipleChoice.*, whose head is stored under the name of a sequence"):
         AutoModelForSequenceClassification.from_pretrained(folder)
 
 

@@ -18,9 +18,8 @@ from hf_dnalm import (
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
 )
-from hf_dnalm.checkpoints import find_checkpoint, find_passport, passport_of_family
+from hf_dnalm.checkpoints import find_passport, passport_of_family
 from hf_dnalm.modeling.configuration_dnabert2 import DnaBert2Config
-from hf_dnalm.registry import model_class
 from tests.toys.dnabert2 import write_upstream
 
 PASSPORT = passport_of_family("dnabert2")
@@ -123,36 +122,6 @@ def test_a_weight_of_another_model_is_refused(dnabert2):
     save_file(state, dnabert2 / "model.safetensors", {"format": "pt"})
     with pytest.raises(ValueError, match=r"position_embeddings\.weight, for which"):
         AutoModel.from_pretrained(dnabert2)
-
-
-@pytest.mark.parametrize(
-    "door", [AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoModelForTokenClassification]
-)
-def test_what_was_saved_loads_whole_and_the_same(dnabert2, door, tmp_path):
-    model = door.from_pretrained(dnabert2).eval()
-    model.save_pretrained(tmp_path / "saved")
-    again, info = door.from_pretrained(tmp_path / "saved", output_loading_info=True)
-    assert not any(info.values())
-    assert set(load_file(tmp_path / "saved" / "model.safetensors")) <= set(model.state_dict())
-    with torch.no_grad():
-        assert torch.equal(again.eval()(IDS, MASK)[0], model(IDS, MASK)[0])
-
-
-def test_one_tasks_head_does_not_read_into_another(dnabert2, tmp_path):
-    AutoModelForSequenceClassification.from_pretrained(dnabert2).save_pretrained(tmp_path / "saved")
-    _, info = AutoModelForTokenClassification.from_pretrained(tmp_path / "saved", output_loading_info=True)
-    assert {key.rpartition(".")[0] for key in info["missing_keys"]} == {"token_classifier"}
-
-
-@pytest.mark.parametrize("hub_id", ["zhihan1996/DNABERT-2-117M", "zhihan1996/DNABERT-S"])
-def test_the_published_configs_are_recognised_and_cost_what_the_table_states(hub_id):
-    passport, checkpoint = find_checkpoint(hub_id)
-    config = json.loads(json.dumps(dict(checkpoint.config)))
-    assert passport is find_passport(config) is PASSPORT
-    with torch.device("meta"):
-        model = model_class(PASSPORT, checkpoint.auto_class)(DnaBert2Config(**PASSPORT.translate(config)))
-    assert sum(each.numel() for each in model.parameters()) == checkpoint.parameters
-    assert PASSPORT.context_tokens(model.config) == checkpoint.context_tokens
 
 
 DNA, ENGLISH = (json.dumps({"model": {"vocab": {"[UNK]": 0, word: 1}}}) for word in ("GATT", "the"))

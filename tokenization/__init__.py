@@ -12,6 +12,7 @@ from .tokenization_kmer import (
     build_kmer_tokenizer,
     kmer_tokenizer_from_vocabulary,
 )
+from .tokenization_nucleotide import NucleotideTokenizer, build_nucleotide_tokenizer, is_nucleotide, with_edges
 from .tokenization_overlapping_kmer import (
     OverlappingKmerTokenizer,
     build_overlapping_kmer_tokenizer,
@@ -23,12 +24,15 @@ __all__ = [
     "DnaBpeTokenizer",
     "DnaTokenizer",
     "KmerTokenizer",
+    "NucleotideTokenizer",
     "OverlappingKmerTokenizer",
     "build_kmer_tokenizer",
+    "build_nucleotide_tokenizer",
     "build_overlapping_kmer_tokenizer",
     "check_kmer_vocabulary",
     "check_overlapping_kmer_vocabulary",
     "is_dna_bpe",
+    "is_nucleotide",
     "kmer_tokenizer_from_vocabulary",
     "kmer_vocabulary",
     "kmer_vocabulary_k",
@@ -36,6 +40,7 @@ __all__ = [
     "overlapping_kmer_vocabulary",
     "overlapping_kmer_vocabulary_k",
     "read_vocabulary",
+    "with_edges",
     "with_genome_mode",
     "without_limits",
 ]

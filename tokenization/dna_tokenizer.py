@@ -11,13 +11,15 @@ from tokenizers.normalizers import Normalizer, Replace
 from tokenizers.normalizers import Sequence as Normalizers
 from transformers import PreTrainedTokenizerFast
 
-from .kmer_arrays import AMBIGUITY_CODES
+from .kmer_arrays import AMBIGUITY_CODES, check_encodable
 from .vocabulary import BASES
 
 T = TypeVar("T", bound="DnaTokenizer")
 
 # What a tokenizer works out once and keeps; it goes by the normalizer or by the vocabulary.
 _CACHES = ("_array_encoder", "_bases_of_id")
+
+_NO_PAIRS = "a pair of sequences cannot be encoded: the vocabulary has no separator. Encode each sequence by itself."
 
 
 class DnaTokenizer(PreTrainedTokenizerFast):
@@ -37,6 +39,48 @@ class DnaTokenizer(PreTrainedTokenizerFast):
         n_added = super()._add_tokens(new_tokens, special_tokens=special_tokens)
         _forget(self)
         return n_added
+
+
+def as_text(sequence: str | bytes) -> str:
+    """The text of a sequence; bytes are read as UTF-8.
+
+    Raises:
+        ValueError: the bytes are not UTF-8.
+    """
+    if isinstance(sequence, str):
+        return sequence
+    try:
+        return sequence.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"byte {error.start + 1} of the sequence (1-based) is {sequence[error.start]:#04x}, which is not UTF-8."
+        ) from None
+
+
+def check_texts(text: Any, text_pair: Any = None, *, pairs: bool, is_split_into_words: bool = False) -> None:
+    """Refuse what has no ids in any input that transformers takes; leave the rest for it to judge.
+
+    Args:
+        text, text_pair: as a tokenizer takes them.
+        pairs: whether the scheme has pairs of sequences.
+
+    Raises:
+        ValueError: a lone surrogate, or a pair where the scheme has none.
+    """
+    if text_pair is not None:
+        if not pairs:
+            raise ValueError(_NO_PAIRS)
+        check_texts(text_pair, pairs=True, is_split_into_words=is_split_into_words)
+    if isinstance(text, str):
+        check_encodable(text)
+    elif isinstance(text, list | tuple):
+        for part in text:
+            is_pair = isinstance(part, list | tuple) and (
+                not is_split_into_words or any(isinstance(words, list | tuple) for words in part)
+            )
+            if is_pair and not pairs:
+                raise ValueError(_NO_PAIRS)
+            check_texts(part, pairs=pairs, is_split_into_words=is_split_into_words)
 
 
 def genome_normalizer() -> Normalizer:

@@ -19,11 +19,10 @@ from tokenizers.pre_tokenizers import Split
 from tokenizers.processors import TemplateProcessing
 from transformers import BatchEncoding
 
-from .dna_tokenizer import DnaTokenizer, genome_normalizer
-from .kmer_arrays import MOST_LITERALS, WHITESPACE, KmerArrayEncoder, check_encodable
+from .dna_tokenizer import DnaTokenizer, as_text, check_texts, genome_normalizer
+from .kmer_arrays import MOST_LITERALS, WHITESPACE, KmerArrayEncoder
 from .vocabulary import BASES, EDGE_TOKENS, LETTERS, SPECIAL_TOKENS, Layout, check_kmer_vocabulary, kmer_vocabulary
 
-_NO_PAIRS = "a pair of sequences cannot be encoded: the vocabulary has no separator. Encode each sequence by itself."
 _LITERAL = re.compile("<[A-Za-z0-9_|/-]+>")
 
 
@@ -71,7 +70,7 @@ class KmerTokenizer(DnaTokenizer):
         >>> tokenizer.encode_array("ATTCCGATTCCGN")
         array([   3,  367,  367, 4104])
         """
-        text = _as_text(sequence)
+        text = as_text(sequence)
         if self._array_encoder is None or self.split_special_tokens:
             return np.array(self(text)["input_ids"], dtype=np.int64)
         return self._array_encoder.encode(text)
@@ -80,7 +79,7 @@ class KmerTokenizer(DnaTokenizer):
         """`encode_array` of every sequence, in one pass: made for thousands of short reads."""
         if self._array_encoder is None or self.split_special_tokens:
             return [self.encode_array(sequence) for sequence in sequences]
-        return self._array_encoder.encode_many([_as_text(sequence) for sequence in sequences])
+        return self._array_encoder.encode_many([as_text(sequence) for sequence in sequences])
 
     def batch_encode_plus(self, batch_text: Sequence[str], **kwargs: Any) -> BatchEncoding:
         """`self(batch_text, …)` by the name that the published usage examples call; transformers 5 has dropped it."""
@@ -115,9 +114,7 @@ class KmerTokenizer(DnaTokenizer):
 
     def _encode_plus(self, text: Any, text_pair: Any = None, **kwargs: Any) -> BatchEncoding:  # type: ignore[override]
         """The one way in behind `__call__`, `encode` and `tokenize`: refuse what has no ids, then hand on."""
-        if text_pair is not None:
-            raise ValueError(_NO_PAIRS)
-        _check_texts(text, is_split_into_words=kwargs.get("is_split_into_words", False))
+        check_texts(text, text_pair, pairs=False, is_split_into_words=kwargs.get("is_split_into_words", False))
         return super()._encode_plus(text, **kwargs)
 
     @functools.cached_property
@@ -189,28 +186,3 @@ def kmer_tokenizer_from_vocabulary(
         model_max_length=model_max_length,
         model_input_names=KmerTokenizer.model_input_names,
     )
-
-
-def _as_text(sequence: str | bytes) -> str:
-    if isinstance(sequence, str):
-        return sequence
-    try:
-        return sequence.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"byte {error.start + 1} of the sequence (1-based) is {sequence[error.start]:#04x}, which is not UTF-8."
-        ) from None
-
-
-def _check_texts(text: Any, *, is_split_into_words: bool) -> None:
-    """Refuse pairs and lone surrogates in any input that transformers takes; leave the rest for it to judge."""
-    if isinstance(text, str):
-        check_encodable(text)
-    elif isinstance(text, list | tuple):
-        for part in text:
-            is_pair = isinstance(part, list | tuple) and (
-                not is_split_into_words or any(isinstance(words, list | tuple) for words in part)
-            )
-            if is_pair:
-                raise ValueError(_NO_PAIRS)
-            _check_texts(part, is_split_into_words=is_split_into_words)

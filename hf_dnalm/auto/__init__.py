@@ -1,6 +1,5 @@
 """The front doors: drop-in Auto classes for what we wrote, what upstream published, adapters, and all the rest."""
 
-from hf_dnalm.auto.adapters import base_of
 from hf_dnalm.auto.models import (
     AutoConfig,
     AutoModel,
@@ -10,6 +9,7 @@ from hf_dnalm.auto.models import (
     AutoModelForTokenClassification,
 )
 from hf_dnalm.auto.tokenizers import AutoTokenizer
+from hf_dnalm.auto.whole import Whole, whole_of
 
 __all__ = [
     "AutoConfig",
@@ -19,5 +19,6 @@ __all__ = [
     "AutoModelForSequenceClassification",
     "AutoModelForTokenClassification",
     "AutoTokenizer",
-    "base_of",
+    "Whole",
+    "whole_of",
 ]

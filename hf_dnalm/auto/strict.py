@@ -11,8 +11,9 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from hf_dnalm.auto.lightning import readable_weights
 from hf_dnalm.checkpoints import Passport
-from hf_dnalm.source import Source
+from hf_dnalm.source import HUB_ARGUMENTS, Source, without
 
 
 def load_strictly(
@@ -28,10 +29,13 @@ def load_strictly(
     """
     ignore_mismatched = kwargs.pop("ignore_mismatched_sizes", False)
     try:
-        with no_load_report():
-            model, info = load(source.name, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs)
+        with no_load_report(), readable_weights(source, passport, kwargs["config"]) as weights:
+            if weights != source.name:
+                kwargs = without(kwargs, *HUB_ARGUMENTS)
+            model, info = load(weights, *args, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs)
     except (SafetensorError, pickle.UnpicklingError) as error:
         raise ValueError(f"{source.name}: the weights cannot be read, cut short or damaged ({error}).") from error
+    model.name_or_path = model.config.name_or_path = source.name
     model._weight_conversions = []  # else save_pretrained would undo a key_mapping and write the names it was read from
 
     # transformers takes a stored name as it is where the new one has no place: another task's head, then.
@@ -55,8 +59,27 @@ def load_strictly(
     info["unexpected_keys"] = {
         key for key in info["unexpected_keys"] if not key.startswith(others) and not re.fullmatch(unused, key)
     }
+    copies = {key for key in info["unexpected_keys"] if any(re.fullmatch(copy, key) for copy, _ in passport.copies)}
+    if copies:
+        _check_copies(passport, source)
+        info["unexpected_keys"] -= copies
     _refuse(type(model).__name__, source, set(info["missing_keys"]) - new, info, head, ignore_mismatched)
     return model, info, new | {key for key, *_ in info["mismatched_keys"]}
+
+
+def _check_copies(passport: Passport, source: Source) -> None:
+    """Raise where a tensor that is stored twice has two values: only one of them would be read."""
+    import torch
+
+    for weights in source.weights():
+        for copy, first in passport.copies:
+            for key in (key for key in weights if re.fullmatch(copy, key)):
+                name = re.sub(copy, first, key)
+                if name in weights and not torch.equal(weights[key], weights[name]):
+                    raise ValueError(
+                        f"{source.name}: {key} and {name} are one tensor in every {passport.title} and differ in the "
+                        "weights: they were saved after the two had come apart. Load the original weights again."
+                    )
 
 
 def _settle_pooler(model: Any, door: str, missing: Collection[str]) -> set[str]:

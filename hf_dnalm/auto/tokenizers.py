@@ -19,6 +19,13 @@ from hf_dnalm.tokenization.dna_tokenizer import DnaTokenizer, with_genome_mode
 from hf_dnalm.tokenization.overlapping_kmers import overlapping_kmer_vocabulary_k
 from hf_dnalm.tokenization.tokenization_dna_bpe import DnaBpeTokenizer, is_dna_bpe, without_limits
 from hf_dnalm.tokenization.tokenization_kmer import KmerTokenizer, kmer_tokenizer_from_vocabulary
+from hf_dnalm.tokenization.tokenization_nucleotide import (
+    Edges,
+    NucleotideTokenizer,
+    Scheme,
+    build_nucleotide_tokenizer,
+    is_nucleotide,
+)
 from hf_dnalm.tokenization.tokenization_overlapping_kmer import (
     OverlappingKmerTokenizer,
     overlapping_kmer_tokenizer_from_vocabulary,
@@ -122,17 +129,63 @@ def read_dna_bpe(source: Source, options: dict[str, Any]) -> DnaBpeTokenizer | N
     tokenizer_json = source.text("tokenizer.json")
     if tokenizer_json is None or not is_dna_bpe(tokenizer_json):
         return None
+    return _read_backend(DnaBpeTokenizer, without_limits(tokenizer_json), source, options)
+
+
+def read_nucleotides(source: Source, options: dict[str, Any]) -> NucleotideTokenizer | None:
+    """The tokenizer over single letters: from a tokenizer.json of them, or by the class that upstream's settings name.
+
+    HyenaDNA's and Caduceus' repositories hold no vocabulary: it stands in the code of their remote tokenizer class. The
+    first ones of HyenaDNA hold no file of a tokenizer at all: the model's config says what it reads.
+
+    Raises:
+        ValueError: upstream's settings list other characters than A, C, G, T, N.
+    """
+    tokenizer_json = source.text("tokenizer.json")
+    if tokenizer_json is not None:
+        if not is_nucleotide(tokenizer_json):
+            return None
+        return _read_backend(NucleotideTokenizer, tokenizer_json, source, options)
+    settings = source.json("tokenizer_config.json")
+    scheme, edges = _scheme_of_model(source) if settings is None else _scheme_of_settings(source, settings)
+    if scheme is None:
+        return None
+    limit = (settings or {}).get("model_max_length") or model_limit(source) or VERY_LARGE_INTEGER
+    return reloaded(build_nucleotide_tokenizer(scheme, edges=edges, model_max_length=limit), source, options)
+
+
+def _scheme_of_settings(source: Source, settings: dict[str, Any]) -> tuple[Scheme | None, Edges | None]:
+    name = settings.get("tokenizer_class")
+    characters = settings.get("characters", [chr(code) for code in settings.get("char_ords", ())])
+    if name not in _CHARACTER_TOKENIZERS and not characters:
+        return None, None
+    if characters and "".join(characters) != "ACGTN":
+        raise ValueError(
+            f"{source.name}: tokenizer_config.json lists the characters {''.join(characters)!r}; single letters are "
+            "read with 'ACGTN' only, in this order."
+        )
+    return _CHARACTER_TOKENIZERS.get(name, _LISTED_CHARACTERS)
+
+
+def _scheme_of_model(source: Source) -> tuple[Scheme | None, Edges | None]:
+    contents = None if source.path("vocab.txt") else source.json("config.json")
+    passport = None if contents is None else find_passport(contents, source.text)
+    return ("hyenadna", "sep") if passport is not None and passport.family == "hyenadna" else (None, None)
+
+
+def _read_backend(tokenizer_class: type[T], tokenizer_json: str, source: Source, options: dict[str, Any]) -> T:
+    """A tokenizer over upstream's tokenizer.json, with the settings that lie beside it."""
     with tempfile.TemporaryDirectory() as folder:
-        written = {"tokenizer.json": without_limits(tokenizer_json)}
+        written = {"tokenizer.json": tokenizer_json}
         for name in ("tokenizer_config.json", "special_tokens_map.json"):
             if (text := source.text(name)) is not None:
                 written[name] = text
         for name, text in written.items():
             Path(folder, name).write_text(text, encoding="utf-8")
-        options = {"model_input_names": DnaBpeTokenizer.model_input_names} | options
+        options = {"model_input_names": tokenizer_class.model_input_names} | options
         if "model_max_length" not in json.loads(written.get("tokenizer_config.json", "{}")):
             options = {"model_max_length": model_limit(source) or VERY_LARGE_INTEGER} | options
-        tokenizer = DnaBpeTokenizer.from_pretrained(folder, **options)
+        tokenizer = tokenizer_class.from_pretrained(folder, **options)
     vocabulary = tokenizer.get_vocab()
     unnamed = {name: word for name, word in _SPECIAL_NAMES.items() if getattr(tokenizer, name) is None}
     tokenizer.add_special_tokens({name: word for name, word in unnamed.items() if word in vocabulary})
@@ -158,8 +211,17 @@ def reloaded(built: T, source: Source, options: dict[str, Any]) -> T:
     return tokenizer
 
 
+# The remote classes of upstream's repositories, by what their code does.
+_CHARACTER_TOKENIZERS: dict[str | None, tuple[Scheme, Edges]] = {
+    "HyenaDNATokenizer": ("hyenadna", "sep"),
+    "CaduceusTokenizer": ("caduceus", "sep"),
+}
+# HyenaDNA's first code, which BEND copied, lists its characters in the settings and sets [CLS] too.
+_LISTED_CHARACTERS: tuple[Scheme, Edges] = ("hyenadna", "cls_sep")
+
 # Each reads one kind of vocabulary by its content, and gives None for any other.
 READERS: tuple[Callable[[Source, dict[str, Any]], DnaTokenizer | None], ...] = (
+    read_nucleotides,
     read_dna_bpe,
     read_kmers,
     read_overlapping_kmers,

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hf_dnalm.checkpoints.awd_lstm import AWD_LSTM
+from hf_dnalm.checkpoints.caduceus import CADUCEUS
 from hf_dnalm.checkpoints.dnabert import DNABERT
 from hf_dnalm.checkpoints.dnabert2 import DNABERT2
 from hf_dnalm.checkpoints.gena_bert import GENA_BERT
 from hf_dnalm.checkpoints.gena_bigbird import GENA_BIGBIRD
+from hf_dnalm.checkpoints.gpn import GPN
 from hf_dnalm.checkpoints.grover import GROVER
+from hf_dnalm.checkpoints.hyenadna import HYENADNA
 from hf_dnalm.checkpoints.nucleotide_transformer import NUCLEOTIDE_TRANSFORMER
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
 
@@ -20,6 +24,10 @@ PASSPORTS: tuple[Passport, ...] = (
     GENA_BIGBIRD,
     DNABERT,
     GROVER,
+    HYENADNA,
+    CADUCEUS,
+    GPN,
+    AWD_LSTM,
 )
 
 __all__ = [

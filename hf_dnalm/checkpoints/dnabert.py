@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
-from hf_dnalm.checkpoints.stock_bert import context_tokens, translate_bert, unused_keys
+from hf_dnalm.checkpoints.stock_bert import context_tokens, renamed_keys, translate_bert, unused_keys
 
 DNABERT_CITATION = """\
 @article{ji2021dnabert,
@@ -153,6 +153,7 @@ DNABERT = Passport(
     added_tokens="`[CLS]` and `[SEP]`",
     overlapping=True,
     poolers=("bert.pooler",),
+    renamed_keys=renamed_keys,
     checkpoints=tuple(
         Checkpoint(
             hub_id=f"zhihan1996/DNA_bert_{k}",

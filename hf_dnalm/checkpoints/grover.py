@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
-from hf_dnalm.checkpoints.stock_bert import context_tokens, translate_bert, unused_keys
+from hf_dnalm.checkpoints.stock_bert import context_tokens, renamed_keys, translate_bert, unused_keys
 
 GROVER_CITATION = """\
 @article{sanabria2024grover,
@@ -123,6 +123,7 @@ GROVER = Passport(
     ),
     added_tokens="`[CLS]` and `[SEP]`",
     poolers=("bert.pooler",),
+    renamed_keys=renamed_keys,
     checkpoints=(
         Checkpoint(
             hub_id="PoetschLab/GROVER",

@@ -34,8 +34,6 @@ _OLD_BOOKKEEPING = {
     "use_bfloat16",
 }
 
-_HEADS_NAMED_ALIKE = ("ForTokenClassification", "ForMultipleChoice")
-
 
 def translate_bert(config: Mapping[str, Any], *, title: str, ignored: Collection[str] = ()) -> dict[str, Any]:
     """The arguments of a `BertDnaConfig` for a config.json of BERT; what it leaves out is as BERT's own config says.
@@ -50,13 +48,12 @@ def translate_bert(config: Mapping[str, Any], *, title: str, ignored: Collection
         ValueError: a key that is not known, a value that asks for a computation this family does not have, or weights
             whose head cannot be told from a sequence head.
     """
-    for name in config.get("architectures") or ():
-        if name.endswith(_HEADS_NAMED_ALIKE):
-            raise ValueError(
-                f"config.json has architectures = [{name!r}], whose head is stored under the same name as a sequence "
-                "head (classifier) and would be taken for one. To read the body alone, take `architectures` out of "
-                "config.json and load it with AutoModel."
-            )
+    if "BertForMultipleChoice" in _architectures(config):
+        raise ValueError(
+            "config.json has architectures = ['BertForMultipleChoice'], whose head is stored under the name of a "
+            "sequence head (classifier) and would be taken for one. To read the body alone, take `architectures` out "
+            "of config.json and load it with AutoModel."
+        )
     arguments = translated(
         config,
         title=title,
@@ -66,6 +63,15 @@ def translate_bert(config: Mapping[str, Any], *, title: str, ignored: Collection
         defaults={},
     )
     return arguments | {"add_pooler": True}
+
+
+def renamed_keys(config: Mapping[str, Any]) -> dict[str, str]:
+    """Upstream calls the heads of tokens and of sequences `classifier` both; ours have names of their own."""
+    return {r"^classifier\.": "token_classifier."} if "BertForTokenClassification" in _architectures(config) else {}
+
+
+def _architectures(config: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(config.get("architectures") or ())
 
 
 def context_tokens(config: Any) -> int:

@@ -59,6 +59,52 @@ KEPT = (
 )
 NEEDED = KEPT[:5]
 
+# Keys that transformers 4 wrote into every config.json that it saved whole: of generation, and of things long gone.
+OF_EVERY_CONFIG = {
+    "bad_words_ids",
+    "begin_suppress_tokens",
+    "decoder_start_token_id",
+    "diversity_penalty",
+    "do_sample",
+    "early_stopping",
+    "encoder_no_repeat_ngram_size",
+    "exponential_decay_length_penalty",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "length_penalty",
+    "max_length",
+    "min_length",
+    "no_repeat_ngram_size",
+    "num_beam_groups",
+    "num_beams",
+    "num_return_sequences",
+    "output_scores",
+    "pad_token_id",
+    "prefix",
+    "remove_invalid_values",
+    "repetition_penalty",
+    "return_dict_in_generate",
+    "sep_token_id",
+    "suppress_tokens",
+    "temperature",
+    "tf_legacy_loss",
+    "tie_encoder_decoder",
+    "top_k",
+    "top_p",
+    "torchscript",
+    "typical_p",
+    "use_bfloat16",
+}
+
+
+def with_article(title: str) -> str:
+    """A family's title as one of its kind.
+
+    >>> with_article("AWD-LSTM"), with_article("GPN")
+    ('an AWD-LSTM', 'a GPN')
+    """
+    return f"{'an' if title.startswith('A') else 'a'} {title}"
+
 
 def translated(
     config: Mapping[str, Any],
@@ -68,6 +114,7 @@ def translated(
     required: Mapping[str, tuple[Any, ...]],
     ignored: set[str],
     defaults: Mapping[str, Any],
+    needed: Sequence[str] = NEEDED,
 ) -> dict[str, Any]:
     """The fields of an upstream config.json that our config class takes as they are, `dtype` included.
 
@@ -77,6 +124,7 @@ def translated(
         required: keys with the values that ask for nothing we do not have.
         ignored: keys that change no number.
         defaults: what upstream takes for a key that config.json leaves out.
+        needed: the keys without which nothing can be built.
 
     Raises:
         ValueError: a key that is not known, a value that asks for a computation this family does not have, or no sizes.
@@ -84,15 +132,15 @@ def translated(
     for key, value in config.items():
         if key in required and value not in required[key]:
             allowed = " or ".join(repr(choice) for choice in required[key])
-            raise ValueError(f"config.json has {key} = {value!r}; a {title} is read with {allowed} only.")
+            raise ValueError(f"config.json has {key} = {value!r}; {with_article(title)} is read with {allowed} only.")
         if key not in required and key not in kept and key not in ignored and not key.startswith("_"):
             raise ValueError(
                 f"config.json has the key {key!r} (= {value!r}), which no {title} has. "
                 "Delete it if it changes nothing in the computation."
             )
-    missing = [key for key in NEEDED if key not in config]
+    missing = [key for key in needed if key not in config]
     if missing:
-        raise ValueError(f"config.json states no {', '.join(missing)}; a {title} needs it.")
+        raise ValueError(f"config.json states no {', '.join(missing)}; {with_article(title)} needs it.")
     arguments = {**defaults, **{key: config[key] for key in kept if config.get(key) is not None}}
     dtype = config.get("dtype", config.get("torch_dtype"))
     return arguments | ({} if dtype is None else {"dtype": dtype})

@@ -11,6 +11,7 @@ COMMANDS = {
     "demo": "Fine-tune, evaluate, report, export and predict on a small simulated data set, offline.",
     "list": "The published checkpoints (or, with --tasks, the benchmark tasks) that this package knows.",
     "info": "What a checkpoint is, what it reads and what it costs.",
+    "verify": "Whether a checkpoint is whole, sound, and the one that was published.",
     "finetune": "Fine-tune a checkpoint on a benchmark task or on your own file.",
     "predict": "Apply a fine-tuned model to new sequences.",
     "evaluate": "Score a fine-tuned model on labelled sequences and write a report.",

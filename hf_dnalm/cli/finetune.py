@@ -140,13 +140,14 @@ def start_model(about: ModelArguments, task: Task, *, seed: int) -> tuple[PreTra
         )
     with naming(str(path)):
         config = AutoConfig.for_model(**fields | head_settings(task))
-    tokenizer = _tokenizer_for(config.vocab_size, passport.context_tokens(config), path)
+    limit: Any = passport.context_tokens(config)  # known for every family of k-mers
+    tokenizer = _tokenizer_for(config.vocab_size, limit, path)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return model_class(task).from_config(config), tokenizer
 
 
-def _tokenizer_for(vocab_size: int, context_tokens: int, path: Path) -> PreTrainedTokenizerBase:
+def _tokenizer_for(vocab_size: int, context_tokens: int | None, path: Path) -> PreTrainedTokenizerBase:
     """The k-mer tokenizer of a config, which gives the size of its vocabulary but not its letters."""
     for extra, layout in _LAYOUTS.items():
         k = max(vocab_size - extra, 1).bit_length() // 2

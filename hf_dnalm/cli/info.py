@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from inspect import get_annotations
 from typing import TYPE_CHECKING, Any
 
 from hf_dnalm.checkpoints import Checkpoint, Passport, find_checkpoint
@@ -76,30 +78,35 @@ def _published(passport: Passport, checkpoint: Checkpoint) -> dict[str, Any]:
         "source": checkpoint.hub_id,
         "kind": "published checkpoint",
         "family": passport.family,
+        "download": checkpoint.download,
         "trained_on": checkpoint.trained_on,
         "k": checkpoint.k,
-        "vocabulary": checkpoint.config["vocab_size"],
+        "vocabulary": passport.vocabulary_of(checkpoint),
         "context_tokens": checkpoint.context_tokens,
-        "context_bp": passport.bp_of(checkpoint.context_tokens, checkpoint.k),
+        "context_bp": passport.context_bp(checkpoint),
         "limited": passport.limited,
         **_cost(checkpoint.parameters),
         "heads": [_HEADS[checkpoint.auto_class]] if checkpoint.auto_class in passport.heads else [],
-        "licence": passport.licence,
+        "licence": passport.licence_of(checkpoint),
         "revision": checkpoint.revision,
         "config_checked": checkpoint.config_checked,
-        "architecture": {key: checkpoint.config[key] for key in _SIZES if key in checkpoint.config},
+        "architecture": _architecture(passport.translate(checkpoint.config)),
     }
 
 
-_SIZES = (
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-    "position_embedding_type",
-    "token_dropout",
+# Of a family's own config, what does not say how the network is built.
+_NO_ARCHITECTURE = re.compile(
+    r"model_type|vocab_size|dtype|problem_type|num_labels|classifier_.*|tie_.*|output_.*|.*(_id|_prob)"
 )
+
+
+def _architecture(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Sizes and choices of an architecture, under the names of the family's own config; rates and ranges are none."""
+    return {
+        key: value
+        for key, value in fields.items()
+        if isinstance(value, bool | int | str) and not _NO_ARCHITECTURE.fullmatch(key)
+    }
 
 
 def _cost(parameters: int) -> dict[str, Any]:
@@ -126,7 +133,7 @@ def _local(source: Source, found: Recognised) -> dict[str, Any]:
         "heads": None if names is None else _heads(found.passport, found.renamed(names)),
         "licence_of_published": found.passport.licence,
         "revision": source.hub.get("revision"),
-        "architecture": {key: getattr(config, key) for key in _SIZES if hasattr(config, key)},
+        "architecture": _architecture({key: getattr(config, key) for key in get_annotations(type(config))}),
     }
     if auto_class in found.passport.new_heads:
         facts |= {"problem_type": config.problem_type, "labels": list(config.id2label.values())}
@@ -156,10 +163,10 @@ def _count(passport: Passport, auto_class: str, config: Any) -> int:
 
 
 def _k_of_tokenizer(source: Source) -> int | None:
-    """The k of the k-mer tokenizer that lies beside the config, or None."""
+    """The bp of a token, where all are as long, of the tokenizer that lies beside the config; or None."""
     from hf_dnalm.auto import AutoTokenizer
 
-    if source.path("tokenizer.json") is None and source.path("vocab.txt") is None:
+    if not any(source.path(name) for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json")):
         return None
     return getattr(AutoTokenizer.from_pretrained(source.name, **source.hub), "k", None)
 
@@ -183,6 +190,16 @@ def _size(n_bytes: int) -> str:
     return f"{n_bytes / 2**30:,.2f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:,.1f} MiB"
 
 
+def _reads(facts: dict[str, Any]) -> str:
+    """Which words, and how many of them."""
+    k, tokens, bp = facts["k"], facts["context_tokens"], facts["context_bp"]
+    words = "" if k is None else "single nucleotides, " if k == 1 else f"{k}-mers, "
+    if tokens is None:
+        return f"{words}any length"
+    context = f"{tokens:,} tokens" + ("" if bp is None else f" = {bp:,} bp")
+    return f"{words}up to {context}" if facts["limited"] else f"{words}any length; pre-trained on {context}"
+
+
 def text(facts: dict[str, Any]) -> str:
     """The facts, a line each."""
     lines = [facts["source"], f"  {facts['kind']}"]
@@ -193,12 +210,10 @@ def text(facts: dict[str, Any]) -> str:
 
     line("base model", facts.get("base_model"))
     line("family", facts.get("family"))
+    line("lies at", facts.get("download"))
     line("trained on", facts.get("trained_on"))
     if "context_tokens" in facts:
-        bp = facts["context_bp"]
-        kmers = "" if facts["k"] is None else f"{facts['k']}-mers, "
-        tokens = f"{facts['context_tokens']:,} tokens" + ("" if bp is None else f" = {bp:,} bp")
-        line("reads", f"{kmers}up to {tokens}" if facts["limited"] else f"{kmers}any length; pre-trained on {tokens}")
+        line("reads", _reads(facts))
     if "parameters" in facts:
         full, half = _size(facts["memory_float32"]), _size(facts["memory_bfloat16"])
         line("costs", f"{facts['parameters']:,} parameters: {full} in float32, {half} in bfloat16")
@@ -211,7 +226,8 @@ def text(facts: dict[str, Any]) -> str:
     if "licence_of_published" in facts:
         line("licence", f"{facts['licence_of_published']} where it comes from the family's published weights")
     if facts["kind"] == "published checkpoint":
-        line("revision", facts["revision"] or "main (none is pinned)")
+        on_hub = facts["revision"] or "main (none is pinned)"
+        line("revision", "none: it is in no Hub repository" if facts["download"] else on_hub)
         if not facts["config_checked"]:
             lines.append("  Its sizes follow the authors' code; its config.json was not compared with them.")
     else:

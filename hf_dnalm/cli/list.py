@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> None:
     if not options.tasks:
         print()
         print("context: the longest input; + where longer ones than in pre-training are read too.")
-        print("revision: the commit that was checked and is read; main where none was.")
+        print("revision: the commit that was checked and is read; main where none was; - where it lies elsewhere.")
 
 
 CHECKPOINT_COLUMNS = ("checkpoint", "family", "parameters", "k", "tokens", "context", "licence", "revision")
@@ -37,7 +37,8 @@ TASK_COLUMNS = ("task", "type", "labels", "metric", "length", "licence")
 def checkpoint_rows() -> list[dict[str, Any]]:
     """One row a checkpoint: plain numbers; `context_tokens` in tokens, special ones counted, `context_bp` in bp.
 
-    `k` and `context_bp` are None where tokens differ in length. `limited` says whether the context is a limit.
+    `k` and `context_bp` are None where tokens differ in length; the context is None where nothing limits it and that of
+    pre-training is not known. `limited` says whether the context is a limit.
     """
     return [
         {
@@ -46,10 +47,11 @@ def checkpoint_rows() -> list[dict[str, Any]]:
             "parameters": checkpoint.parameters,
             "k": checkpoint.k,
             "context_tokens": checkpoint.context_tokens,
-            "context_bp": passport.bp_of(checkpoint.context_tokens, checkpoint.k),
+            "context_bp": passport.context_bp(checkpoint),
             "limited": passport.limited,
-            "licence": passport.licence,
+            "licence": passport.licence_of(checkpoint),
             "revision": checkpoint.revision,
+            "download": checkpoint.download,
         }
         for passport in PASSPORTS
         for checkpoint in passport.checkpoints
@@ -89,6 +91,8 @@ def _cell(row: dict[str, Any], column: str) -> str:
     """What a table shows of a row's numbers."""
     if column == "parameters":
         return f"{row['parameters'] / 1e6:,.1f} M"
+    if column == "tokens" and row["context_tokens"] is None:
+        return "any"
     if column == "tokens":
         return f"{row['context_tokens']:,}" + ("" if row["limited"] else "+")
     if column == "context":
@@ -96,7 +100,7 @@ def _cell(row: dict[str, Any], column: str) -> str:
     if column == "k":
         return "" if row["k"] is None else str(row["k"])
     if column == "revision":
-        return row["revision"] or "main"
+        return row["revision"] or ("-" if row["download"] else "main")
     if column == "task" and "suite" in row:
         return f"{row['suite']}/{row['task']}"
     if column == "type":

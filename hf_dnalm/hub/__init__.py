@@ -2,5 +2,14 @@
 
 from hf_dnalm.hub.card import render_card, render_checkpoint_card, write_checkpoint_cards
 from hf_dnalm.hub.export import ExportResult, export
+from hf_dnalm.hub.models_page import render_models_page, write_models_page
 
-__all__ = ["ExportResult", "export", "render_card", "render_checkpoint_card", "write_checkpoint_cards"]
+__all__ = [
+    "ExportResult",
+    "export",
+    "render_card",
+    "render_checkpoint_card",
+    "render_models_page",
+    "write_checkpoint_cards",
+    "write_models_page",
+]

@@ -12,6 +12,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from hf_dnalm.checkpoints import PASSPORTS, Checkpoint, Passport, find_checkpoint
+from hf_dnalm.checkpoints.translation import with_article
 
 PIPELINES = {
     "AutoModel": "feature-extraction",
@@ -60,11 +61,17 @@ def render_checkpoint_card(passport: Passport, checkpoint: Checkpoint) -> str:
         summary=_checkpoint_summary(passport, checkpoint),
         k=checkpoint.k,
         facts=_facts(
-            passport, checkpoint.parameters, checkpoint.k, checkpoint.config["vocab_size"], checkpoint.context_tokens
+            passport,
+            checkpoint.parameters,
+            checkpoint.k,
+            passport.vocabulary_of(checkpoint),
+            checkpoint.context_tokens,
+            checkpoint,
         ),
-        base_model=checkpoint.hub_id,
-        sections=f"## Training data\n\n{checkpoint.trained_on[:1].upper()}{checkpoint.trained_on[1:]}.\n\n"
-        + _branches(checkpoint),
+        base_model=None if checkpoint.download else checkpoint.hub_id,
+        licence=passport.licence_of(checkpoint),
+        fetch=_fetch(passport, checkpoint),
+        sections=f"## Training data\n\n{_capitalised(checkpoint.trained_on)}.\n\n" + _branches(checkpoint),
         citation=checkpoint.citation,
         results=None,
     )
@@ -97,11 +104,12 @@ def render_card(
     if checkpoint is not None and not head:
         summary = _checkpoint_summary(passport, checkpoint)
     else:
+        one = _capitalised(with_article(passport.title))
         start = "" if base_model is None else f", fine-tuned from [{base_model}](https://huggingface.co/{base_model})"
-        summary = f"A {passport.title} with {_HEAD_WORDS[auto_class]}{start}."
+        summary = f"{one} with {_HEAD_WORDS[auto_class]}{start}."
     sections = "" if not head else _labels(config)
     if checkpoint is not None:
-        sections += f"## Pre-training data\n\n{checkpoint.trained_on[:1].upper()}{checkpoint.trained_on[1:]}.\n\n"
+        sections += f"## Pre-training data\n\n{_capitalised(checkpoint.trained_on)}.\n\n"
     return _fill(
         passport,
         title=name,
@@ -112,6 +120,7 @@ def render_card(
         k=k,
         facts=_facts(passport, parameters, k, config.vocab_size, passport.context_tokens(config)),
         base_model=base_model,
+        licence=passport.licence if checkpoint is None else passport.licence_of(checkpoint),
         sections=sections + ("" if report is None else _results(report)),
         citation=(passport.checkpoints[0] if checkpoint is None else checkpoint).citation,
         results=report,
@@ -149,12 +158,14 @@ def _fill(
     k: int | None,
     facts: list[tuple[str, str]],
     base_model: str | None,
+    licence: str,
     sections: str,
     citation: str,
     results: Mapping[str, Any] | None,
+    fetch: str = "",
 ) -> str:
     metadata = ModelCardData(
-        license=passport.licence,
+        license=licence,
         library_name="transformers",
         pipeline_tag=PIPELINES[auto_class],
         tags=["biology", "dna", "genomics", passport.family.replace("_", "-")],
@@ -169,37 +180,40 @@ def _fill(
         metadata=metadata.to_yaml(),
         title=title,
         summary=summary,
-        usage=example.format(auto_class=auto_class, name=source, last=last),
+        usage=fetch + example.format(auto_class=auto_class, name=source, last=last),
         auto_class=auto_class,
         repository=repository,
         facts="\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)]),
         reading=passport.reading.format(words="k-mers" if k is None else f"{k}-mers"),
         sections=sections,
         differences="\n".join(f"- {difference}" for difference in passport.differences),
-        licence=_licence(passport),
+        licence=_licence(passport, licence),
         citation=citation,
     )
 
 
-def _licence(passport: Passport) -> str:
-    if passport.licence == "unknown":
+def _licence(passport: Passport, licence: str) -> str:
+    if licence == "unknown":
         return (
             "No licence is stated with the published weights of this family: ask their authors before you pass them on."
         )
-    return f"The published weights of this family, and what is derived from them, are under {passport.licence}."
+    whose = "The published weights of this family" if licence == passport.licence else "These weights"
+    return f"{whose}, and what is derived from them, are under {licence}."
 
 
 def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
-    origin = f"[{checkpoint.hub_id}](https://huggingface.co/{checkpoint.hub_id})"
+    origin = f"[{checkpoint.hub_id}]({checkpoint.download or f'https://huggingface.co/{checkpoint.hub_id}'})"
     commit = " (no commit is pinned)" if checkpoint.revision is None else f" at commit {checkpoint.revision}"
+    commit = "" if checkpoint.download else commit
     summary = (
         f"The weights of {origin}{commit} in a form that today's transformers reads: the numbers of the official code, "
         "safetensors, and a fast tokenizer. "
     )
+    one = _capitalised(with_article(passport.title))
     if checkpoint.auto_class == "AutoModelForMaskedLM":
-        summary += f"A {passport.title} is a masked language model of DNA."
+        summary += f"{one} is a masked language model of DNA."
     elif checkpoint.auto_class == "AutoModelForCausalLM":
-        summary += f"A {passport.title} is a causal language model of DNA: each letter is told from those before it."
+        summary += f"{one} is a causal language model of DNA: each letter is told from those before it."
     else:
         head = _HEAD_WORDS[checkpoint.auto_class]
         summary += f"It is an encoder of DNA on the architecture of {passport.title}, with {head}."
@@ -208,23 +222,40 @@ def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
     return summary
 
 
-def _facts(passport: Passport, parameters: int, k: int | None, vocabulary: int, tokens: int) -> list[tuple[str, str]]:
-    covered = passport.bp_of(tokens, k)
-    bp = "" if covered is None else f" = {covered:,} bp"
-    longest = f"{tokens:,} tokens, {passport.added_tokens} included{bp}"
+def _capitalised(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _fetch(passport: Passport, checkpoint: Checkpoint) -> str:
+    """How to get files that are in no Hub repository."""
+    if checkpoint.download is None:
+        return ""
+    names = ",".join(("config.json", "pytorch_model.bin", *passport.tokenizer_files))
+    return f"Fetch the files:\n\n```bash\nwget -P {checkpoint.hub_id} {checkpoint.download}/{{{names}}}\n```\n\n"
+
+
+def _facts(
+    passport: Passport,
+    parameters: int,
+    k: int | None,
+    vocabulary: int,
+    tokens: int | None,
+    checkpoint: Checkpoint | None = None,
+) -> list[tuple[str, str]]:
+    if tokens is None:
+        longest = "any"
+    else:
+        covered = passport.bp_of(tokens, k) if checkpoint is None else passport.context_bp(checkpoint)
+        bare = checkpoint is not None and checkpoint.special_tokens == 0
+        special = f", {passport.added_tokens} included" if passport.added_tokens and not bare else ""
+        longest = f"{tokens:,} tokens{special}" + ("" if covered is None else f" = {covered:,} bp")
+        longest = longest if passport.limited else f"any; in pre-training {longest}"
     return [
         ("parameters", f"{parameters:,}"),
         ("memory of the weights", f"{_size(4 * parameters)} in float32, {_size(2 * parameters)} in bfloat16"),
-        ("tokens", f"{vocabulary:,}" + ("" if k is None else f", {_words(passport, k)}")),
-        ("longest input", longest if passport.limited else f"any; in pre-training {longest}"),
+        ("tokens", f"{vocabulary:,}" + ("" if k is None else f", {passport.words(k)}")),
+        ("longest input", longest),
     ]
-
-
-def _words(passport: Passport, k: int) -> str:
-    """What the words of a vocabulary with a fixed length are."""
-    if k == 1:
-        return "single nucleotides"
-    return f"{'overlapping' if passport.overlapping else 'non-overlapping'} {k}-mers"
 
 
 def _size(n_bytes: int) -> str:

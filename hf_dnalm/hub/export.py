@@ -13,10 +13,7 @@ from typing import Any
 from hf_dnalm import auto
 from hf_dnalm.checkpoints import find_checkpoint
 from hf_dnalm.hub.card import render_card
-from hf_dnalm.source import Recognised, Source
-
-# The kinds of head that PEFT names in an adapter's config.
-_ADAPTER_TASKS = {"SEQ_CLS": "AutoModelForSequenceClassification", "TOKEN_CLS": "AutoModelForTokenClassification"}
+from hf_dnalm.source import Source
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,12 @@ def export(
     place = Source.of(source, arguments)
     _check_target(out, place, overwrite=overwrite)
     metrics = _report(place, report)
-    found, auto_class = _what(place, arguments.get("family"))
+    whole = auto.whole_of(place, arguments.get("family"))
+    if whole is None:
+        raise ValueError(
+            f"{place.name} is of no family of this package; transformers saves and pushes it without help."
+        )
+    found, auto_class, _ = whole
     model = getattr(auto, model_class or auto_class).from_pretrained(place.name, **arguments)
     adapter = bool(getattr(model, "peft_config", None))
     base_model = _base_model(place, model, metrics)
@@ -124,27 +126,6 @@ def _report(place: Source, report: str | os.PathLike[str] | None) -> dict[str, A
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON ({error}).") from error
-
-
-def _what(place: Source, family: str | None) -> tuple[Recognised, str]:
-    """The family of a source and the Auto class that takes all its weights.
-
-    Raises:
-        ValueError: transformers alone reads it.
-    """
-    adapter = place.json("adapter_config.json")
-    if adapter is not None and place.weight_names() is None:
-        base = auto.base_of(place, adapter)
-        found = base.recognise(family)
-        auto_class = "" if found is None else _ADAPTER_TASKS.get(str(adapter.get("task_type")), found.auto_class(None))
-    else:
-        found = place.recognise(family)
-        auto_class = "" if found is None else found.auto_class(place.weight_names())
-    if found is None:
-        raise ValueError(
-            f"{place.name} is of no family of this package; transformers saves and pushes it without help."
-        )
-    return found, auto_class
 
 
 def _base_model(place: Source, model: Any, report: dict[str, Any] | None) -> str | None:

@@ -102,14 +102,17 @@ def prepared(model: nn.Module, *, device: torch.device, dtype: torch.dtype) -> I
     A bfloat16 copy lives as long as the call (half of a float32 model's memory). Autocast is hardly more exact (vectors
     of the 50-million configuration are off by 0.9 % instead of 1.1 %, root mean square) and casts back to float32
     around every normalisation and sum.
-    Only parameters change dtype. Buffers keep theirs: rotary angles in bfloat16 are wrong after 256 positions.
+    Only parameters change dtype. Buffers keep theirs: rotary angles in bfloat16 are wrong after 256 positions. So do
+    the parameters that a model keeps in float32 by transformers' own mark, such as HyenaDNA's points in time.
     """
     modes = [(module, module.training) for module in model.modules()]
     originals = [(tensor, tensor.data) for tensor in (*model.parameters(), *model.buffers())]
     try:
         model.eval()
-        for parameter in model.parameters():
-            parameter.data = parameter.data.to(device, dtype if parameter.is_floating_point() else None)
+        marks = {mark for each in model.modules() for mark in getattr(each, "_keep_in_fp32_modules_strict", None) or ()}
+        for name, parameter in model.named_parameters():
+            casts = parameter.is_floating_point() and marks.isdisjoint(name.split("."))
+            parameter.data = parameter.data.to(device, dtype if casts else None)
         for buffer in model.buffers():
             buffer.data = buffer.data.to(device)
         yield

@@ -106,8 +106,8 @@ def _adapter_config(
     if method == "ia3":
         if not any(re.fullmatch(_IA3_TARGETS, name) for name, _ in model.named_modules()):
             raise ValueError(
-                f"method='ia3' rescales keys and values, which {type(model).__name__} has in one projection with the "
-                "queries; use method='lora'"
+                f"method='ia3' rescales the projections of keys and values, and {type(model).__name__} has none of "
+                "their own; use method='lora'"
             )
         return IA3Config(
             task_type=task_type,
@@ -116,12 +116,13 @@ def _adapter_config(
             modules_to_save=head,
         )
     passport = find_passport(model.config.to_dict())
+    targets = _LORA_TARGETS if passport is None else passport.lora_targets
     return LoraConfig(
         task_type=task_type,
         r=rank,
         lora_alpha=alpha,  # type: ignore[arg-type]  # scales by alpha / r, whole or not
         lora_dropout=dropout,
-        target_modules=list(_LORA_TARGETS if passport is None else passport.lora_targets),
+        target_modules=targets if isinstance(targets, str) else list(targets),
         modules_to_save=head,
     )
 
@@ -145,9 +146,10 @@ def merge_adapter(model: PeftModel) -> PreTrainedModel:
     from peft.utils import ModulesToSaveWrapper
 
     base = model.get_base_model()
-    for name, module in list(base.named_children()):  # IA³'s own unloading only knows heads of one linear layer
+    for name, module in list(base.named_modules()):  # IA³'s own unloading only knows heads of one linear layer
         if isinstance(module, ModulesToSaveWrapper):
-            setattr(base, name, module.modules_to_save[module.active_adapters[0]])
+            parent, _, child = name.rpartition(".")
+            setattr(base.get_submodule(parent), child, module.modules_to_save[module.active_adapters[0]])
     return model.merge_and_unload()
 
 

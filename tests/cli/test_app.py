@@ -39,7 +39,7 @@ def test_version_is_the_package_version(capsys):
 def test_an_unknown_command_lists_the_known_ones(capsys):
     with pytest.raises(SystemExit, match="2"):
         app.main(["finetoon"])
-    assert "no command 'finetoon'; there are: demo, list, info, finetune" in capsys.readouterr().err
+    assert "no command 'finetoon'; there are: demo, list, info, verify, finetune" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("error", [ValueError("bad\n  letter"), FileNotFoundError("no x.fa"), ImportError("no peft")])

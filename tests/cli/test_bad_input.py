@@ -102,13 +102,13 @@ def test_predict_and_info_refuse_a_checkpoint_with_a_missing_tensor(fine_tuned, 
     assert not (tmp_path / "out.tsv").exists()
 
 
-@pytest.mark.parametrize("command", ["info", "export", "predict"])
+@pytest.mark.parametrize("command", ["info", "export", "predict", "verify"])
 def test_a_config_that_nobody_knows_is_refused(command, tmp_path, capsys):
     shutil.rmtree(tmp_path / "odd", ignore_errors=True)
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "config.json").write_text(json.dumps({"model_type": "squid", "architectures": ["Squid"]}))
     (tmp_path / "x.fa").write_text(">a\nACGT\n")
-    more = {"info": [], "export": [str(tmp_path / "out")], "predict": [str(tmp_path / "x.fa")]}[command]
+    more = {"info": [], "verify": [], "export": [str(tmp_path / "out")], "predict": [str(tmp_path / "x.fa")]}[command]
     line = refused([command, str(tmp_path / "odd"), *more], capsys)
     for part in ("odd", "'squid'", "family="):
         assert part in line

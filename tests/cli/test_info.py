@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -10,28 +11,13 @@ import pytest
 import torch
 import transformers
 
-from hf_dnalm.checkpoints import PASSPORTS, find_checkpoint
+from hf_dnalm.checkpoints import passport_of_family
 from hf_dnalm.cli.app import main
-from hf_dnalm.cli.info import describe, run
+from hf_dnalm.cli.info import describe, run, text
+from hf_dnalm.source import Source
 from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
-IDS = [checkpoint.hub_id for passport in PASSPORTS for checkpoint in passport.checkpoints if checkpoint.k]
-
-
-@pytest.mark.parametrize("hub_id", IDS)
-def test_published_ids_are_answered_offline(hub_id, capsys):
-    run([hub_id])
-    out = capsys.readouterr().out
-    assert out.startswith(f"{hub_id}\n  published checkpoint\n")
-    for word in (
-        "-mers, up to",
-        "bp",
-        "parameters:",
-        "GiB" if "2.5b" in hub_id else "iB",
-        find_checkpoint(hub_id)[0].licence,
-        "revision",
-    ):
-        assert word in out
+IDS = [checkpoint.hub_id for checkpoint in passport_of_family("nucleotide_transformer").checkpoints]
 
 
 def test_a_published_id_needs_no_torch():
@@ -108,3 +94,80 @@ def test_bad_sources_are_one_line_and_exit_code_2(tmp_path, capsys):
         err = capsys.readouterr().err
         assert message in err
         assert err.count("\n") == 1
+
+
+def test_architecture_is_told_by_the_names_of_the_familys_own_config(upstream_v2):
+    expected = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+        "max_position_embeddings": 2050,
+        "position_embedding_type": "rotary",
+        "feed_forward": "silu_gated",
+        "token_dropout": False,
+        "emb_layer_norm_before": False,
+    }
+    assert describe(str(upstream_v2))["architecture"] == expected
+    published = describe("InstaDeepAI/nucleotide-transformer-v2-50m-multi-species")["architecture"]
+    assert published.keys() <= expected.keys()
+    assert published["hidden_size"] == 512
+
+
+@pytest.fixture
+def odd(monkeypatch):
+    """The table with one more family: a causal model of single nucleotides, of any length, that is not on the Hub."""
+    passport = passport_of_family("dnabert2")
+    config = {key: value for key, value in passport.checkpoints[0].config.items() if key != "vocab_size"}
+    checkpoint = dataclasses.replace(
+        passport.checkpoints[0],
+        hub_id="lab-model",
+        revision=None,
+        k=1,
+        config=config | {"words": 12},
+        context_tokens=None,
+        auto_class="AutoModelForCausalLM",
+        download="https://files.example.org/model",
+        licence="bsd-3-clause",
+    )
+    family = dataclasses.replace(
+        passport,
+        family="odd",
+        checkpoints=(checkpoint,),
+        heads={"AutoModelForCausalLM": "lm_head."},
+        limited=False,
+        translate=lambda config: {"vocab_size": 16, "d_model": 8},
+    )
+    for room in ("checkpoints", "cli.list"):
+        monkeypatch.setattr(f"hf_dnalm.{room}.PASSPORTS", (family,))
+    return family
+
+
+def test_a_family_that_is_not_on_the_hub_is_described_and_listed(odd, capsys):
+    run(["lab-model"])
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert "lies at    https://files.example.org/model" in lines
+    assert "reads      single nucleotides, any length" in lines
+    assert "heads      causal language model" in lines
+    assert "licence    bsd-3-clause" in lines
+    assert "revision   none: it is in no Hub repository" in lines
+    facts = describe("lab-model")
+    assert (facts["vocabulary"], facts["architecture"]) == (16, {"d_model": 8})
+    main(["list"])
+    row = capsys.readouterr().out.splitlines()[1]
+    assert row.split() == ["lab-model", "odd", "117.1", "M", "1", "any", "bsd-3-clause", "-"]
+
+
+def test_what_is_not_on_the_hub_is_refused_with_its_address_until_it_is_downloaded(odd, tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match=r"no repository of the Hub: download its files from https://files\."):
+        Source.of("lab-model", {})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lab-model").mkdir()
+    assert Source.of("lab-model", {}).name == "lab-model"
+
+
+def test_contexts_are_told_in_words(odd):
+    facts = describe("lab-model") | {"context_tokens": 1024, "context_bp": 1022}
+    assert "single nucleotides, any length; pre-trained on 1,024 tokens = 1,022 bp" in text(facts)
+    assert "single nucleotides, up to 1,024 tokens = 1,022 bp" in text(facts | {"limited": True})
+    assert "any length; pre-trained on 1,024 tokens\n" in text(facts | {"k": None, "context_bp": None})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import numpy as np
@@ -57,8 +58,10 @@ def test_low_rank_adapters_on_the_passports_layers_train_and_reload(family, upst
         return
     adapted = add_adapter(model, "lora", base=BaseWeights.of(model), rank=2).train()
     trained = {name for name, each in adapted.named_parameters() if each.requires_grad}
-    for target in family.passport.lora_targets:
-        assert any(f"{target}.lora_A." in name for name in trained), f"no layer is called {target}"
+    targets = family.passport.lora_targets
+    for target in [targets] if isinstance(targets, str) else [rf"(.*\.)?{re.escape(each)}" for each in targets]:
+        layers = {name.partition(".lora_A.")[0].removeprefix("base_model.model.") for name in trained}
+        assert any(re.fullmatch(target, name) for name in layers), f"no layer is called {target}"
     optimizer = torch.optim.SGD([each for each in adapted.parameters() if each.requires_grad], lr=1.0)
     for _ in range(2):  # in the first step one half of each adapter is zero, and the other has no gradient
         optimizer.zero_grad()

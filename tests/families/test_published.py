@@ -21,7 +21,7 @@ def test_the_table_states_the_parameters_that_the_model_has(passport, checkpoint
     with torch.device("meta"):
         model = model_class(passport, checkpoint.auto_class)(config)
     assert checkpoint.parameters == sum(each.numel() for each in model.parameters())
-    assert checkpoint.context_tokens == passport.context_tokens(config)
+    assert passport.context_tokens(config) in (checkpoint.context_tokens, None)
     assert find_checkpoint(checkpoint.hub_id) == (passport, checkpoint)
 
 
@@ -29,6 +29,6 @@ def test_the_table_states_the_parameters_that_the_model_has(passport, checkpoint
 def test_every_checkpoint_can_be_cited_and_traced(passport, checkpoint):
     assert checkpoint.citation.startswith("@")
     assert checkpoint.citation.count("{") == checkpoint.citation.count("}")
-    assert checkpoint.hub_id.count("/") == 1
+    assert checkpoint.hub_id.count("/") == (0 if checkpoint.download else 1)
     assert checkpoint.revision is None or len(checkpoint.revision) >= 7
     assert checkpoint.auto_class == "AutoModel" or checkpoint.auto_class in passport.heads

@@ -7,10 +7,14 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from tests.toys.dnabert2 import write_upstream
 
 PINNED = "81b29e57" + "0" * 32
 MAIN = "f" * 40
@@ -66,9 +70,10 @@ class Hub(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
-@pytest.fixture
-def hub(upstream_v2):
-    handler = type("Repository", (Hub,), {"folder": upstream_v2, "asked": set()})
+@contextmanager
+def hub_of(folder: Path) -> Iterator[tuple[str, set[str]]]:
+    """A running server of one folder: its address, and the revisions that it was asked for."""
+    handler = type("Repository", (Hub,), {"folder": folder, "asked": set()})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -78,11 +83,17 @@ def hub(upstream_v2):
     server.server_close()
 
 
-def load(home: Path, endpoint: str | None, *jobs: dict) -> list[str]:
+@pytest.fixture
+def hub(upstream_v2):
+    with hub_of(upstream_v2) as running:
+        yield running
+
+
+def load(home: Path, endpoint: str | None, *jobs: dict, code: str = CODE) -> list[str]:
     """What a fresh process with its own cache says about the model, loaded with each job's arguments."""
     environment = os.environ | {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1" if endpoint is None else "0"}
     environment |= {} if endpoint is None else {"HF_ENDPOINT": endpoint, "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "*"}
-    command = [sys.executable, "-c", CODE, HUB_ID, json.dumps(jobs)]
+    command = [sys.executable, "-c", code, HUB_ID, json.dumps(jobs)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return [line.removeprefix("SEEN ") for line in done.stdout.splitlines() if line.startswith("SEEN ")]
@@ -96,3 +107,20 @@ def test_a_known_id_is_read_at_its_pinned_commit_unless_a_revision_is_given(hub,
     cache = tmp_path / "hub" / f"models--{HUB_ID.replace('/', '--')}"
     (cache / "refs" / "81b29e57").unlink(missing_ok=True)  # as if the commit had come in under another name
     assert load(tmp_path, None, {}) == [SEEN]
+
+
+VERIFY = """
+import json, sys
+from hf_dnalm import export, verify
+for arguments in json.loads(sys.argv[2]):
+    seen = verify(sys.argv[1], **arguments)
+    print("\\nSEEN", seen.family, seen.auto_class, seen.revision, *(check.outcome for check in seen.checks))
+    print("\\nSEEN", export(sys.argv[1], sys.argv[3], **arguments).auto_class)
+"""
+
+
+def test_a_bare_model_that_only_the_hub_has_is_verified_and_exported_as_one(tmp_path):
+    with hub_of(write_upstream(tmp_path / "DNABERT-S", "DNABERT-S")) as (endpoint, _):
+        command_line = VERIFY.replace("sys.argv[3]", repr(str(tmp_path / "out")))
+        seen = load(tmp_path, endpoint, {"token": "secret"}, code=command_line)
+    assert seen == ["dnabert2 AutoModel 81b29e57 ok ok ok ok ok none none", "AutoModel"]

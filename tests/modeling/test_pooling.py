@@ -22,6 +22,9 @@ VECTORS = torch.tensor([[[5.0, -1.0], [1.0, -2.0], [3.0, -6.0], [100.0, 100.0]]]
         ("mean", None, [27.25, 22.75]),
         ("max", None, [100.0, 100.0]),
         ("cls", None, [5.0, -1.0]),
+        ("last", [1, 1, 1, 0], [3.0, -6.0]),
+        ("last", [0, 1, 0, 0], [1.0, -2.0]),
+        ("last", None, [100.0, 100.0]),
     ],
 )
 def test_pooling_reads_the_tokens_that_are_attended_to(pooling, mask, expected):
@@ -46,5 +49,5 @@ def test_a_mask_of_pairs_cannot_say_which_tokens_are_real():
 
 
 def test_an_unknown_pooling_is_refused():
-    with pytest.raises(ValueError, match="pooling is 'last'; choose from 'cls', 'mean', 'max'"):
-        pool(VECTORS, None, pooling="last")
+    with pytest.raises(ValueError, match="pooling is 'sum'; choose from 'cls', 'last', 'mean', 'max'"):
+        pool(VECTORS, None, pooling="sum")

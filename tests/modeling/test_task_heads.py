@@ -123,6 +123,8 @@ def test_a_causal_model_is_asked_for_the_next_token():
     assert output.logits is logits
     assert output.hidden_states is None
     assert causal_lm_output(BaseModelOutput(), logits, None).loss is None
+    shifted = causal_lm_output(BaseModelOutput(), logits, torch.tensor([[0, 0, 0]]), None, torch.tensor([[1, 0, -100]]))
+    assert shifted.loss.item() == pytest.approx(expected)
 
 
 def test_several_labels_of_a_token_are_scored_one_by_one():

@@ -48,7 +48,7 @@ SHAPE: dict[str, Any] = {
 SPARSE: dict[str, Any] = {"sparse_block_size": 4}
 ROTARY: dict[str, Any] = {"position_embedding_type": "rotary", "rotary_dim": 4}
 FLAVOURS = {
-    "": {},
+    "Dense": {"add_pooler": True},
     "LastNorm": {"last_layer_norm": True},
     "Sparse": SPARSE,
     "SparseRotary": SPARSE | ROTARY,

@@ -45,9 +45,9 @@ SEQUENCES = (
     "TTGACCATTGGTACCATGGATTGCCATAGGTTCA",
 )
 CANNOT = {"compile": "the mask says which blocks see which, and is read on the host: one graph break before the layers"}
-CONFORMANCE: dict[str, dict[str, Any]] = {
-    "GenaBigBird": {},
-    "GenaBigBirdByBlocks": {"block_size": 1, "num_random_blocks": 0, "add_pooler": True},  # past five tokens
+FLAVOURS: dict[str, dict[str, Any]] = {
+    "": {},
+    "ByBlocks": {"block_size": 1, "num_random_blocks": 0, "add_pooler": True},  # past five tokens
 }
 
 

@@ -28,6 +28,7 @@ CLASSES = {
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 # The first four join a base with nothing, as in the published file: they leave the empty word, which no text gives.
 MERGES = ["A ", "C ", "G ", "T ", "T T", "A A", "G C", "A TT", "GC AA", "AA AA"]
+MERGES += ["C C", "C G", "C T", "TT TT", "CC CC", "CG CG", "CT CT", "AAAA AAAA", "GCAA GCAA"]
 WORDS = [*SPECIAL, *"ACGT", *(merge.replace(" ", "") for merge in MERGES[4:]), ""]
 SHAPE: dict[str, Any] = {
     "vocab_size": len(WORDS) - 1,  # one row for every word but the empty one

@@ -215,9 +215,9 @@ def test_the_best_checkpoint_is_kept_not_the_last(tmp_path):
         task,
         splits_of(task),
         tmp_path,
-        num_train_epochs=4,
+        num_train_epochs=3,
         metric_for_best_model="loss",
-        learning_rate=0.1,
+        learning_rate=0.2,
         lr_scheduler_type="constant",
     )
     losses = {entry["step"]: entry["eval_loss"] for entry in result.history if "eval_loss" in entry}

@@ -1,0 +1,305 @@
+"""Caduceus (Ph and Ps) and PlantCaduceus: the eight published checkpoints and how to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.translation import IGNORED, REQUIRED, translated
+
+CADUCEUS_CITATION = """\
+@inproceedings{schiff2024caduceus,
+  title     = {Caduceus: Bi-Directional Equivariant Long-Range {DNA} Sequence Modeling},
+  author    = {Schiff, Yair and Kao, Chia-Hsiang and Gokaslan, Aaron and Dao, Tri and Gu, Albert and
+               Kuleshov, Volodymyr},
+  booktitle = {Proceedings of the 41st International Conference on Machine Learning},
+  year      = {2024},
+  url       = {https://arxiv.org/abs/2403.03234}
+}"""
+
+PLANT_CADUCEUS_CITATION = """\
+@article{zhai2025plantcaduceus,
+  title   = {Cross-species modeling of plant genomes at single nucleotide resolution using a pretrained {DNA} language
+             model},
+  author  = {Zhai, Jingjing and Gokaslan, Aaron and Schiff, Yair and Berthel, Ana and Liu, Zong-Yan and Lai, Wei-Yun and
+             Miller, Zachary R. and Scheben, Armin and Stitzer, Michelle C. and Romay, M. Cinta and
+             Buckler, Edward S. and Kuleshov, Volodymyr},
+  journal = {Proceedings of the National Academy of Sciences},
+  volume  = {122},
+  number  = {24},
+  pages   = {e2421738122},
+  year    = {2025},
+  doi     = {10.1073/pnas.2421738122}
+}"""
+
+_TITLE = "Caduceus"
+
+# Size of the vocabulary, filled up to a multiple of 8 → ids of the padding and of the mask, which config.json leaves
+# out: the 12 tokens of Caduceus, and the 7 of PlantCaduceus.
+_PADDING_AND_MASK = {16: (4, 3), 8: (0, 1)}
+
+_SSM: dict[str, Any] = {
+    "bias": False,
+    "conv_bias": True,
+    "d_conv": 4,
+    "d_state": 16,
+    "dt_init": "random",
+    "dt_init_floor": 1e-4,
+    "dt_max": 0.1,
+    "dt_min": 0.001,
+    "dt_rank": "auto",
+    "dt_scale": 1.0,
+    "expand": 2,
+    "use_fast_path": True,
+}
+
+
+def _complement_map(vocab_size: int, *pairs: tuple[int, int]) -> dict[str, int]:
+    """As config.json holds it, its keys in the order in which transformers sorts them: "0", "1", "10", "11"…"""
+    opposite = {i: i for i in range(vocab_size)} | {a: b for pair in pairs for a, b in (pair, pair[::-1])}
+    return {str(i): opposite[i] for i in sorted(opposite, key=str)}
+
+
+_CONFIG: dict[str, Any] = {
+    "architectures": ["CaduceusForMaskedLM"],
+    "auto_map": {
+        "AutoConfig": "configuration_caduceus.CaduceusConfig",
+        "AutoModel": "modeling_caduceus.Caduceus",
+        "AutoModelForMaskedLM": "modeling_caduceus.CaduceusForMaskedLM",
+        "AutoModelForSequenceClassification": "modeling_caduceus.CaduceusForSequenceClassification",
+    },
+    "bidirectional": True,
+    "bidirectional_strategy": "add",
+    "bidirectional_weight_tie": True,
+    "complement_map": _complement_map(16, (7, 10), (8, 9)),
+    "d_model": 256,
+    "fused_add_norm": True,
+    "initializer_cfg": {"initializer_range": 0.02, "n_residuals_per_layer": 1, "rescale_prenorm_residual": True},
+    "model_type": "caduceus",
+    "n_layer": 16,
+    "norm_epsilon": 1e-05,
+    "pad_vocab_size_multiple": 8,
+    "rcps": True,
+    "residual_in_fp32": False,
+    "rms_norm": True,
+    "ssm_cfg": _SSM,
+    "vocab_size": 16,
+}
+_PLANT_CONFIG = _CONFIG | {
+    "complement_map": _complement_map(8, (3, 6), (4, 5)),
+    "residual_in_fp32": True,
+    "vocab_size": 8,
+}
+
+# What upstream's config class takes for a key that config.json leaves out.
+_UPSTREAM_DEFAULTS = {"norm_epsilon": 1e-5, "residual_in_fp32": True, "rcps": False}
+
+_KEPT = ("vocab_size", "d_model", "n_layer", "norm_epsilon", "residual_in_fp32", "rcps")
+_HEAD_KEPT = ("num_labels", "id2label", "label2id", "problem_type", "output_hidden_states")
+_OWN_READING = ("ssm_cfg", "complement_map", "initializer_cfg", "pad_vocab_size_multiple", "fused_add_norm")
+
+_REQUIRED = REQUIRED | {
+    "bidirectional": (True,),
+    "bidirectional_strategy": ("add",),
+    "bidirectional_weight_tie": (True,),
+    "rms_norm": (True,),
+    "tie_word_embeddings": (True,),
+}
+
+# Of the scan: what shapes it, what only a new model's first weights depend on, and what asks for nothing.
+_SSM_KEPT = ("d_state", "d_conv", "expand", "conv_bias")
+_SSM_FIRST_WEIGHTS = ("dt_init", "dt_init_floor", "dt_max", "dt_min", "dt_scale", "use_fast_path")
+
+
+def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
+    """Whether an upstream config.json is of Caduceus, PlantCaduceus included; no other model has that model_type."""
+    return config.get("model_type") == "caduceus"
+
+
+def translate(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `CaduceusConfig` for an upstream config.json.
+
+    Raises:
+        ValueError: a key that is not known, or a value that asks for a computation this family does not have.
+    """
+    if config.get("rcps", False) and not config.get("fused_add_norm", True):
+        raise ValueError(
+            "config.json has rcps = True and fused_add_norm = False: that path of the official code leaves the two "
+            "strands in place where the published models exchange them in every layer. It is another model, and this "
+            f"{_TITLE} cannot compute it."
+        )
+    arguments = translated(
+        config,
+        title=_TITLE,
+        kept=(*_KEPT, *_HEAD_KEPT),
+        required=_REQUIRED,
+        ignored=IGNORED | set(_OWN_READING),
+        defaults=_UPSTREAM_DEFAULTS,
+        needed=("vocab_size", "d_model", "n_layer"),
+    )
+    multiple = config.get("pad_vocab_size_multiple") or 8
+    vocab_size = -(-arguments["vocab_size"] // multiple) * multiple  # upstream fills the vocabulary up
+    if vocab_size not in _PADDING_AND_MASK:
+        raise ValueError(
+            f"config.json has vocab_size = {arguments['vocab_size']}; a {_TITLE} is read with 16 tokens (12 are used) "
+            "or 8 (7 are used)."
+        )
+    pad, mask = _PADDING_AND_MASK[vocab_size]
+    initializer = config.get("initializer_cfg") or {}
+    return arguments | {
+        "vocab_size": vocab_size,
+        "complement_ids": _complement_ids(config.get("complement_map"), vocab_size),
+        "initializer_range": initializer.get("initializer_range", 0.02),
+        "pad_token_id": pad,
+        "mask_token_id": mask,
+        **_state_space(config.get("ssm_cfg") or {}),
+    }
+
+
+def _complement_ids(complement_map: Mapping[Any, int] | None, vocab_size: int) -> list[int] | None:
+    """The map by the numbers that its keys stand for: their order in a file is that of text, "10" before "2"."""
+    if complement_map is None:
+        return None
+    by_id = {int(token): int(opposite) for token, opposite in complement_map.items()}
+    return [by_id.get(token, token) for token in range(vocab_size)]
+
+
+def _state_space(ssm: Mapping[str, Any]) -> dict[str, Any]:
+    for key, value in ssm.items():
+        if key == "bias" and value:
+            raise ValueError(f"config.json has ssm_cfg.bias = {value!r}; a {_TITLE} is read with False only.")
+        if key not in (*_SSM_KEPT, *_SSM_FIRST_WEIGHTS, "dt_rank", "bias"):
+            raise ValueError(
+                f"config.json has the key {key!r} (= {value!r}) in ssm_cfg, which no {_TITLE} has: it is of another "
+                "version of Mamba."
+            )
+    rank = ssm.get("dt_rank", "auto")
+    return {key: ssm[key] for key in _SSM_KEPT if key in ssm} | {"dt_rank": None if rank == "auto" else rank}
+
+
+def context_tokens(config: Any) -> None:
+    """A config says nothing of the length of sequences, and nothing limits it."""
+    return None
+
+
+def unused_keys(config: Any) -> tuple[str, ...]:
+    """No tensor is left over: what pickled files hold twice is in `copies`."""
+    return ()
+
+
+def equivariant(config: Any) -> bool:
+    """Ps and PlantCaduceus: every layer treats both strands alike."""
+    return config.rcps
+
+
+_TRAINED_ON = "the human reference genome (hg38), in sequences of {bp} bp, with masked nucleotides to fill in"
+_PLANTS = "genomes of 16 flowering plants, in sequences of 512 bp, with masked nucleotides to fill in"
+
+
+def _caduceus(kind: str, length: str, bp: int, n_layer: int, parameters: int, *, checked: bool) -> Checkpoint:
+    return Checkpoint(
+        hub_id=f"kuleshov-group/caduceus-{kind}_seqlen-{length}",
+        revision=None,
+        config=_CONFIG | {"n_layer": n_layer, "rcps": kind == "ps"},
+        config_checked=checked,
+        parameters=parameters,
+        k=1,
+        context_tokens=bp,
+        trained_on=_TRAINED_ON.format(bp=f"{bp:,}"),
+        citation=CADUCEUS_CITATION,
+        special_tokens=0,
+    )
+
+
+def _plant_caduceus(n_layer: int, d_model: int, parameters: int) -> Checkpoint:
+    return Checkpoint(
+        hub_id=f"kuleshov-group/PlantCaduceus_l{n_layer}",
+        revision=None,
+        config=_PLANT_CONFIG | {"n_layer": n_layer, "d_model": d_model},
+        config_checked=False,
+        parameters=parameters,
+        k=1,
+        context_tokens=512,
+        trained_on=_PLANTS,
+        citation=PLANT_CADUCEUS_CITATION,
+        special_tokens=0,
+    )
+
+
+_LONG, _SHORT = "131k_d_model-256_n_layer-16", "1k_d_model-256_n_layer-4_lr-8e-3"
+
+CADUCEUS = Passport(
+    family="caduceus",
+    title=_TITLE,
+    model_type="dnalm_caduceus",
+    config_class="configuration_caduceus.CaduceusConfig",
+    tokenizer_class="tokenization_nucleotide.NucleotideTokenizer",
+    recognises=recognises,
+    translate=translate,
+    context_tokens=context_tokens,
+    unused_keys=unused_keys,
+    # The projections of the scan against the sequence are those along it: one tensor here, two names in pickled files.
+    copies=((r"(.*\.mamba_)rev(\.(?:in|out)_proj\.weight)", r"\1fwd\2"),),
+    heads={
+        "AutoModelForMaskedLM": "lm_head.",
+        "AutoModelForSequenceClassification": "score.",
+        "AutoModelForTokenClassification": "token_classifier.",
+    },
+    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
+    head_fields=(
+        "id2label",
+        "label2id",
+        "num_labels",
+        "problem_type",
+        "classifier_pooling",
+        "classifier_dropout",
+        "conjoin",
+    ),
+    label_weights={
+        "AutoModelForSequenceClassification": "score.weight",
+        "AutoModelForTokenClassification": "token_classifier.weight",
+    },
+    lora_targets=("in_proj", "x_proj", "out_proj"),
+    tokenizer_files=("tokenizer.json", "tokenizer_config.json"),
+    licence="apache-2.0",
+    differences=(
+        "It runs in plain torch, on CPUs too; the official code needs the CUDA package mamba_ssm. Its scan is used on "
+        "a GPU where it is installed (`scan` in the config: `auto`, `torch`, `mamba_ssm`).",
+        "The projections in and out of the two directions are one tensor each. The official code ties them after "
+        "loading, which transformers 5 undoes: those of the second direction are then random.",
+        "An attention mask is read: padding on either side, or anywhere, changes no result. The official code has no "
+        "masks, and padding takes part.",
+        "The tokenizer pads on the right unless `padding_side` says otherwise; Caduceus' own one pads on the left.",
+        "Labels of a masked language model are -100 where nothing is asked; the official code fails on labels.",
+        "Complements are looked up by token id, also where saving has sorted their table as text.",
+        "Outputs are transformers' own. `hidden_states` holds, as in the official code, the embeddings, what each "
+        "layer but the last adds, and the normalised sum.",
+        "In a Ps the strands change places in every layer, as in the official code's fused path, which is "
+        "how the published weights were trained. Its other path (`fused_add_norm = false`) is refused.",
+        "A sequence head pools by the mean, the maximum or the first token (`classifier_pooling`); with `conjoin` a Ph "
+        "reads the reverse complement of its input itself.",
+        "There is a head for tokens and nucleotides, gradient checkpointing, and a scan that never holds the states of "
+        "all tokens at once.",
+    ),
+    reading=(
+        "Every nucleotide is one token, in lower case or upper. Caduceus sets `[SEP]` behind a sequence unless "
+        "`add_special_tokens=False` is passed, which is how it was pre-trained; PlantCaduceus sets nothing, and has no "
+        "`N`: it is `[UNK]`. Vectors of a Ps, PlantCaduceus included, are twice as wide as those of one "
+        "strand: the second half is the other strand's, with its channels in reverse order."
+    ),
+    added_tokens="`[SEP]`",
+    special_tokens=1,
+    equivariant=equivariant,
+    limited=False,
+    checkpoints=(
+        _caduceus("ph", _LONG, 131_072, 16, 7_725_312, checked=False),
+        _caduceus("ps", _LONG, 131_072, 16, 7_725_312, checked=True),
+        _caduceus("ph", _SHORT, 1_024, 4, 1_934_592, checked=True),
+        _caduceus("ps", _SHORT, 1_024, 4, 1_934_592, checked=False),
+        _plant_caduceus(20, 384, 20_870_016),
+        _plant_caduceus(24, 512, 43_614_720),
+        _plant_caduceus(28, 768, 112_107_264),
+        _plant_caduceus(32, 1024, 225_354_752),
+    ),
+)
