@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from hf_dnalm.evaluation.report import write_report
     from hf_dnalm.hub.export import export
     from hf_dnalm.inference.embed import embed
+    from hf_dnalm.inference.likelihood import log_likelihood
+    from hf_dnalm.inference.mutagenesis import mutagenesis
     from hf_dnalm.inference.predict import predict
+    from hf_dnalm.inference.variants import score_variants
     from hf_dnalm.tasks import Task
     from hf_dnalm.training.finetune import finetune
     from hf_dnalm.verification.verify import verify
@@ -47,6 +50,9 @@ _HOME = {
     "load_benchmark": "data",
     "predict": "inference",
     "embed": "inference",
+    "log_likelihood": "inference",
+    "score_variants": "inference",
+    "mutagenesis": "inference",
     "evaluate": "evaluation",
     "write_report": "evaluation",
     "finetune": "training",
@@ -69,8 +75,11 @@ __all__ = [
     "export",
     "finetune",
     "load_benchmark",
+    "log_likelihood",
+    "mutagenesis",
     "predict",
     "read_file",
+    "score_variants",
     "verify",
     "write_report",
 ]

@@ -28,6 +28,13 @@ def workplace(tmp_path, monkeypatch, upstream_v2):
     for name in ("promoters.csv", "held_out.csv"):
         (tmp_path / name).write_text("\n".join(["name,sequence,label", *lines]) + "\n")
     (tmp_path / "new_sequences.fa").write_text(">a\nACGTNACGT\n>b\nacgtacgtacgt\n")
+    letters = simulate_splice_sites(1, seed=2)[0]["sequence"]
+    (tmp_path / "genome.fa").write_text(f">chr1\n{letters}\n")
+    head = "##fileformat=VCFv4.2\n##contig=<ID=1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    alt = "A" if letters[29] != "A" else "C"
+    (tmp_path / "variants.vcf").write_text(f"{head}1\t30\trs1\t{letters[29]}\t{alt}\t.\t.\t.\n")
+    species = [f"{row['name']},{row['sequence']},{'ab'[number % 2]}" for number, row in enumerate(rows)]
+    (tmp_path / "species.csv").write_text("\n".join(["name,sequence,label", *species]) + "\n")
     monkeypatch.chdir(tmp_path)
     return upstream_v2
 
@@ -48,6 +55,15 @@ def test_the_commands_of_the_readme_run(workplace, tmp_path):
     assert len((tmp_path / "predictions.tsv").read_text().splitlines()) == 3
     assert (tmp_path / "tuned" / "report" / "report.html").exists()
     assert (tmp_path / "shipped" / "tokenizer.json").exists()
+    for name in (
+        "vectors.parquet",
+        "bits_per_base.tsv",
+        "scored.vcf.gz",
+        "substitutions.tsv",
+        "logo.png",
+        "clusters.json",
+    ):
+        assert (tmp_path / name).exists(), name
 
 
 def test_the_commands_of_the_guide_run(workplace, tmp_path, capsys):

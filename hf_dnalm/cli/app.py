@@ -6,7 +6,8 @@ import importlib
 import os
 import sys
 
-# name → one line for --help; the module is hf_dnalm.cli.<name>, which holds a function `run(arguments: list[str])`.
+# name → one line for --help; the module is hf_dnalm.cli.<name>, with "_" for "-", which holds a function
+# `run(arguments: list[str])`.
 COMMANDS = {
     "demo": "Fine-tune, evaluate, report, export and predict on a small simulated data set, offline.",
     "list": "The published checkpoints (or, with --tasks, the benchmark tasks) that this package knows.",
@@ -15,6 +16,11 @@ COMMANDS = {
     "finetune": "Fine-tune a checkpoint on a benchmark task or on your own file.",
     "predict": "Apply a fine-tuned model to new sequences.",
     "evaluate": "Score a fine-tuned model on labelled sequences and write a report.",
+    "embed": "Write one vector per sequence.",
+    "likelihood": "How likely a language model finds sequences: nats, and bits per base.",
+    "score-variants": "Score the variants of a VCF file by a language model.",
+    "mutate": "Score every substitution of sequences, and draw a sequence logo.",
+    "cluster": "See how well vectors of labelled sequences fall into their classes.",
     "export": "Write a folder that strangers load with trust_remote_code=True.",
 }
 
@@ -22,7 +28,7 @@ COMMANDS = {
 def usage() -> str:
     """The text of `dnalm --help`."""
     lines = ["usage: dnalm COMMAND …", "", "DNA language models, native to the Hugging Face stack.", "", "commands:"]
-    lines += [f"  {name:<10} {text}" for name, text in COMMANDS.items()]
+    lines += [f"  {name:<15} {text}" for name, text in COMMANDS.items()]
     lines += ["", "`dnalm COMMAND --help` shows the options of one command."]
     lines += ["Errors in the input are one line and exit code 2; DNALM_TRACEBACK=1 shows where they were raised."]
     return "\n".join(lines)
@@ -44,7 +50,8 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"dnalm: error: no command {name!r}; there are: {', '.join(COMMANDS)}", file=sys.stderr)
         raise SystemExit(2)
     try:
-        importlib.import_module(f"hf_dnalm.cli.{name}").run(rest)
+        module = name.replace("-", "_")
+        importlib.import_module(f"hf_dnalm.cli.{module}").run(rest)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough: `dnalm list | head -3`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left for Python to flush at exit

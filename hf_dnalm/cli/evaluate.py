@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hf_dnalm.cli.fine_tuned import add_inference_options, find_model_class, inference_arguments
+from hf_dnalm.cli.aligned import aligned
+from hf_dnalm.cli.inference_options import add_column_options, add_inference_options, inference_arguments
+from hf_dnalm.cli.load import find_model_class
 from hf_dnalm.tasks import Task
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ def run(arguments: list[str]) -> None:
         )
     title = f"{Path(options.model).name} on {task.name}"
     files = write_report(evaluation, options.out, title=title, baseline=baselines)
-    print(_aligned(metrics_table(evaluation, baselines)))
+    print(aligned(metrics_table(evaluation, baselines)))
     print(f"{verdict(evaluation, baselines)} Report: {files.html}", file=sys.stderr)
 
 
@@ -136,12 +138,6 @@ def _read_file(path: str, task: Task, options: argparse.Namespace) -> Dataset:
     )
 
 
-def _aligned(rows: list[list[str]]) -> str:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("dnalm evaluate", description=_DESCRIPTION, allow_abbrev=False)
     parser.add_argument("model", metavar="MODEL", help="folder or Hub id of a fine-tuned model or adapter")
@@ -175,6 +171,7 @@ def _parser() -> argparse.ArgumentParser:
         help="labelled training sequences (for a benchmark task also the word train): a linear model on their k-mers "
         "is scored beside the model",
     )
-    add_inference_options(parser)
+    add_inference_options(parser, overflow=("error", "truncate"))
+    add_column_options(parser)
     parser.add_argument("--labels-column", default="labels", metavar="NAME", help="of a table; default: labels")
     return parser

@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from hf_dnalm.cli.fine_tuned import add_inference_options, find_model_class, inference_arguments
+from hf_dnalm.cli.inference_options import add_column_options, add_inference_options, inference_arguments
+from hf_dnalm.cli.load import find_model_class
 
 _DESCRIPTION = """\
 Apply a fine-tuned model to new sequences. The table has one row per sequence in input order: name, label and
@@ -55,5 +56,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help=".tsv, .tsv.gz, .csv, .parquet or .bed; default: TSV to stdout"
     )
-    add_inference_options(parser)
+    add_inference_options(parser, overflow=("error", "truncate"))
+    add_column_options(parser)
     return parser

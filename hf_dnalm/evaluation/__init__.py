@@ -5,6 +5,7 @@ from hf_dnalm.evaluation.binning import Binning, bin_sequences, score_bins, simi
 from hf_dnalm.evaluation.bootstrap import bootstrap_intervals
 from hf_dnalm.evaluation.clustering import Clustering, FewShot, cluster, few_shot, tetranucleotide_frequencies
 from hf_dnalm.evaluation.evaluate import Evaluation, Interval, evaluate
+from hf_dnalm.evaluation.logo import draw_logo, write_logo
 from hf_dnalm.evaluation.metrics import METRICS
 from hf_dnalm.evaluation.report import ReportFiles, metrics_table, verdict, write_report
 from hf_dnalm.evaluation.table import METRICS_OF, compute_metrics
@@ -22,6 +23,7 @@ __all__ = [
     "bootstrap_intervals",
     "cluster",
     "compute_metrics",
+    "draw_logo",
     "evaluate",
     "few_shot",
     "kmer_baseline",
@@ -31,5 +33,6 @@ __all__ = [
     "similarity_threshold",
     "tetranucleotide_frequencies",
     "verdict",
+    "write_logo",
     "write_report",
 ]

@@ -1,8 +1,13 @@
-"""Fine-tuned models and embeddings on new sequences: one loop, results in input order, the model left as it was."""
+"""Predictions, vectors and likelihoods of new sequences: one loop, results in input order, the model left as it was."""
 
 from hf_dnalm.inference.batches import DTYPES, TOKEN_BUDGETS, Batch, batch_indices, run_batches
 from hf_dnalm.inference.embed import Embeddings, embed
+from hf_dnalm.inference.likelihood import Likelihoods, log_likelihood
+from hf_dnalm.inference.mutagenesis import Mutagenesis, mutagenesis
 from hf_dnalm.inference.predict import Predictions, predict
+from hf_dnalm.inference.score_writers import write_variant_scores
+from hf_dnalm.inference.variants import VariantScores, score_variants
+from hf_dnalm.inference.vector_writers import write_embeddings
 from hf_dnalm.inference.writers import write_predictions
 
 __all__ = [
@@ -10,10 +15,18 @@ __all__ = [
     "TOKEN_BUDGETS",
     "Batch",
     "Embeddings",
+    "Likelihoods",
+    "Mutagenesis",
     "Predictions",
+    "VariantScores",
     "batch_indices",
     "embed",
+    "log_likelihood",
+    "mutagenesis",
     "predict",
     "run_batches",
+    "score_variants",
+    "write_embeddings",
     "write_predictions",
+    "write_variant_scores",
 ]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import BinaryIO, TextIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet
 
+from hf_dnalm.inference.output_files import TABLE_WRITERS, Table, output_extension, whole_file, write_text
 from hf_dnalm.inference.predict import Predictions
 
 _ROWS_AT_A_TIME = 100_000
@@ -37,13 +34,8 @@ def write_predictions(predictions: Predictions, path: str | os.PathLike[str]) ->
     """
     path = Path(path)
     write = find_writer(path, level=predictions.task.level)
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        with open(partial, "wb") as file:
-            write(predictions, file)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as partial, open(partial, "wb") as file:
+        write(predictions, file)
 
 
 def find_writer(path: Path, *, level: str) -> Callable[[Predictions, BinaryIO], None]:
@@ -52,50 +44,21 @@ def find_writer(path: Path, *, level: str) -> Callable[[Predictions, BinaryIO], 
     Raises:
         ValueError, FileNotFoundError: as `write_predictions`.
     """
-    extension = next((extension for extension in _WRITERS if path.name.lower().endswith(extension)), None)
-    if extension is None:
-        raise ValueError(f"cannot write {path}: the extension must be one of {', '.join(_WRITERS)}")
-    if extension == ".bed" and level != "nucleotide":
+    extension = output_extension(path, (*TABLE_WRITERS, ".bed"))
+    if extension == ".bed":
+        if level == "nucleotide":
+            return _write_bed
         raise ValueError(
             f"cannot write {path}: BED holds a class for each base, this model gives one answer for each sequence; "
             "write .tsv, .csv or .parquet"
         )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
-    return _WRITERS[extension]
+    write = TABLE_WRITERS[extension]
+    return lambda predictions, file: write(_table(predictions), file)
 
 
-def write_table(predictions: Predictions, file: TextIO, *, delimiter: str = "\t") -> None:
-    """The rows of `write_predictions` as text, with a header line."""
-    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(_column_names(predictions))
-    for columns in _columns(predictions):
-        # numpy prints the shortest digits that read back to the same float32
-        writer.writerows(zip(*(column.astype(str).tolist() for column in columns), strict=True))
-
-
-def _write_tsv(predictions: Predictions, file: BinaryIO | gzip.GzipFile) -> None:
-    with io.TextIOWrapper(cast(BinaryIO, file), encoding="utf-8", newline="") as text:
-        write_table(predictions, text)
-
-
-def _write_csv(predictions: Predictions, file: BinaryIO) -> None:
-    with io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
-        write_table(predictions, text, delimiter=",")
-
-
-def _write_tsv_gz(predictions: Predictions, file: BinaryIO) -> None:
-    # no name and no time in the header: equal predictions are equal files
-    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as compressed:
-        _write_tsv(predictions, compressed)
-
-
-def _write_parquet(predictions: Predictions, file: BinaryIO) -> None:
-    types = {"name": pa.string(), "label": pa.string(), "position": pa.int64()}
-    schema = pa.schema([(name, types.get(name, pa.float32())) for name in _column_names(predictions)])
-    with pyarrow.parquet.ParquetWriter(file, schema) as writer:
-        for columns in _columns(predictions):
-            writer.write_table(pa.table(columns, schema=schema))
+def write_table(predictions: Predictions, file: TextIO) -> None:
+    """The rows of `write_predictions` as tab-separated text, with a header line."""
+    write_text(_table(predictions), file)
 
 
 def _write_bed(predictions: Predictions, file: BinaryIO) -> None:
@@ -114,13 +77,10 @@ def _write_bed(predictions: Predictions, file: BinaryIO) -> None:
             file.write(f"{name}\t{start}\t{end}\t{label_names[classes[start]]}\t{round(score)}\n".encode())
 
 
-_WRITERS: dict[str, Callable[[Predictions, BinaryIO], None]] = {
-    ".tsv": _write_tsv,
-    ".tsv.gz": _write_tsv_gz,
-    ".csv": _write_csv,
-    ".parquet": _write_parquet,
-    ".bed": _write_bed,
-}
+def _table(predictions: Predictions) -> Table:
+    types = {"name": pa.string(), "label": pa.string(), "position": pa.int64()}
+    names = _column_names(predictions)
+    return Table({name: types.get(name, pa.float32()) for name in names}, _columns(predictions))
 
 
 def _column_names(predictions: Predictions) -> list[str]:

@@ -22,6 +22,15 @@ def fine_tuned(tmp_path):
     return tmp_path / "model"
 
 
+@pytest.fixture(scope="module")
+def language_model(tmp_path_factory):
+    """A saved language model that reads 64 tokens."""
+    folder = tmp_path_factory.mktemp("language_model")
+    toy_model("masked_lm").save_pretrained(folder)
+    toy_tokenizer(model_max_length=64).save_pretrained(folder)
+    return folder
+
+
 def refused(command: list[str], capsys) -> str:
     """The one line that the command leaves on stderr."""
     capsys.readouterr()
@@ -64,6 +73,18 @@ def test_predict_refuses(kind, fine_tuned, tmp_path, capsys):
     assert not (tmp_path / "out.tsv").exists()
 
 
+@pytest.mark.parametrize("command", ["embed", "likelihood", "mutate"])
+@pytest.mark.parametrize("kind", FILES)
+def test_commands_of_language_models_refuse(kind, command, language_model, tmp_path, capsys):
+    name, write, parts = FILES[kind]
+    write(tmp_path / name)
+    out = tmp_path / {"embed": "out.npz"}.get(command, "out.tsv")
+    line = refused([command, str(language_model), str(tmp_path / name), "--out", str(out)], capsys)
+    for part in [*parts, *([] if "context" in kind else [name])]:
+        assert part in line
+    assert not out.exists()
+
+
 def test_finetune_refuses_a_table_without_labels(fine_tuned, tmp_path, capsys):
     (tmp_path / "x.csv").write_text("name,sequence,score\na,ACGT,1\n")
     command = ["finetune", "--model", str(fine_tuned), "--train", str(tmp_path / "x.csv")]
@@ -102,13 +123,22 @@ def test_predict_and_info_refuse_a_checkpoint_with_a_missing_tensor(fine_tuned, 
     assert not (tmp_path / "out.tsv").exists()
 
 
-@pytest.mark.parametrize("command", ["info", "export", "predict", "verify"])
+@pytest.mark.parametrize("command", ["info", "export", "verify", "predict", "embed", "likelihood", "mutate"])
 def test_a_config_that_nobody_knows_is_refused(command, tmp_path, capsys):
     shutil.rmtree(tmp_path / "odd", ignore_errors=True)
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "config.json").write_text(json.dumps({"model_type": "squid", "architectures": ["Squid"]}))
     (tmp_path / "x.fa").write_text(">a\nACGT\n")
-    more = {"info": [], "verify": [], "export": [str(tmp_path / "out")], "predict": [str(tmp_path / "x.fa")]}[command]
+    fasta, out = str(tmp_path / "x.fa"), str(tmp_path / "out")
+    more = {
+        "info": [],
+        "verify": [],
+        "export": [out],
+        "predict": [fasta],
+        "embed": [fasta, "--out", f"{out}.npz"],
+        "likelihood": [fasta],
+        "mutate": [fasta, "--out", f"{out}.tsv"],
+    }[command]
     line = refused([command, str(tmp_path / "odd"), *more], capsys)
     for part in ("odd", "'squid'", "family="):
         assert part in line

@@ -1,0 +1,17 @@
+"""Tables for the eye of whoever sits before the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of as many cells each as lines, the columns as wide as their longest cell.
+
+    >>> print(aligned([["name", "n"], ["a", "100"]]))
+    name  n
+    a     100
+    """
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,128 @@
+"""`dnalm cluster`: how well vectors of labelled sequences fall into their classes, beside 4-mer frequencies."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hf_dnalm.cli.aligned import aligned
+from hf_dnalm.cli.inference_options import add_column_options, add_inference_options, inference_arguments
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_DESCRIPTION = """\
+Embed labelled sequences (species, say) and see how well k-means finds the classes, and how well a few sequences of each
+teach a linear classifier; the same for tetranucleotide frequencies, the baseline of metagenomics. The protocol is that
+of DNABERT-S, means over five seeds. The table goes to stdout, every number to --out.
+"""
+BASELINE = "tetranucleotides"
+
+
+def run(arguments: list[str]) -> None:
+    """Parse the flags, read model and file, embed, score both kinds of vectors, print the table and write --out."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.test_per_class < 1:
+        parser.error(f"--test-per-class is {options.test_per_class}; it must be 1 or more")
+    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    import numpy as np
+    from tqdm import tqdm
+
+    from hf_dnalm.auto import AutoModel, AutoTokenizer
+    from hf_dnalm.data import infer_task, read_file
+    from hf_dnalm.evaluation import tetranucleotide_frequencies
+    from hf_dnalm.evaluation.clustering import SHOTS
+    from hf_dnalm.inference import embed
+    from hf_dnalm.inference.output_files import output_extension, whole_file
+
+    if options.out is not None:
+        output_extension(options.out, (".json",))
+    inference = inference_arguments(options)
+    columns = {
+        "sequence_column": options.sequence_column,
+        "name_column": options.name_column,
+        "labels_column": options.labels_column,
+    }
+    task = infer_task(options.file, name=Path(options.file).name, problem_type="single_label_classification", **columns)
+    dataset = read_file(options.file, task=task, labels="required", **columns)
+    labels, sequences = list(dataset["labels"]), list(dataset["sequence"])
+    frequencies = tetranucleotide_frequencies(sequences)
+    model = AutoModel.from_pretrained(options.model)
+    tokenizer = AutoTokenizer.from_pretrained(options.model)
+    with tqdm(unit=" sequences", file=sys.stderr, disable=None) as bar:
+        embeddings = embed(model, tokenizer, dataset, pooling=options.pooling, **inference, progress=bar.update)
+    counts = np.bincount(labels, minlength=task.num_labels)
+    rarest = int(counts.argmin())
+    shots = [shot for shot in SHOTS if shot + options.test_per_class <= counts[rarest]]
+    name = Path(options.model).name
+    scored = {
+        name: _scores(embeddings.vectors, labels, shots, options.test_per_class),
+        BASELINE: _scores(frequencies, labels, shots, options.test_per_class),
+    }
+    print(aligned(_rows(scored)))
+    if len(shots) < len(SHOTS):
+        left_out = ", ".join(str(shot) for shot in SHOTS if shot not in shots)
+        print(
+            f"few-shot classification with {left_out} sequences a class is left out: the smallest class, "
+            f"{task.label_names[rarest]!r}, has {counts[rarest]:,} sequences and {options.test_per_class:,} of them "
+            "are for the test (--test-per-class)"
+        )
+    if options.out is not None:
+        report = {
+            "model": options.model,
+            "file": options.file,
+            "pooling": options.pooling,
+            "overflow": options.overflow,
+            "test_per_class": options.test_per_class,
+            "sequences": len(sequences),
+            "classes": dict(zip(task.label_names, counts.tolist(), strict=True)),
+            "scores": scored,
+        }
+        with whole_file(options.out) as partial:
+            partial.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _scores(vectors: np.ndarray, labels: list[int], shots: list[int], test_per_class: int) -> dict[str, Any]:
+    """Every number of one kind of vectors: means over the seeds, and each seed's."""
+    from hf_dnalm.evaluation import cluster, few_shot
+
+    clustering = cluster(vectors, labels)
+    result: dict[str, Any] = {"clustering": clustering.scores, "clustering_by_seed": clustering.by_seed}
+    if shots:
+        few = few_shot(vectors, labels, shots=shots, test_per_class=test_per_class)
+        result |= {"few_shot_macro_f1": few.f1, "few_shot_macro_f1_by_seed": few.by_seed}
+    return result
+
+
+def _rows(scored: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """The table: a row for each kind of vectors."""
+    first = next(iter(scored.values()))
+    shots = list(first.get("few_shot_macro_f1", {}))
+    rows = [["vectors", *first["clustering"], *(f"F1, {shot} a class" for shot in shots)]]
+    for name, scores in scored.items():
+        values = [*scores["clustering"].values(), *scores.get("few_shot_macro_f1", {}).values()]
+        rows.append([name, *(f"{value:z.3f}" for value in values)])
+    return rows
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("dnalm cluster", description=_DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("model", metavar="MODEL", help="folder or Hub id; a head is left aside")
+    parser.add_argument("file", metavar="FILE", help="labelled FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the report, .json")
+    parser.add_argument("--pooling", choices=["mean", "max", "cls"], default="mean", help="default: mean")
+    parser.add_argument(
+        "--test-per-class",
+        type=int,
+        default=80,
+        metavar="N",
+        help="sequences of each class that score the few-shot classifier; default: 80, as published",
+    )
+    parser.add_argument("--labels-column", default="labels", metavar="NAME", help="of a table; default: labels")
+    add_inference_options(parser, overflow=("error", "truncate", "windows"))
+    add_column_options(parser)
+    return parser

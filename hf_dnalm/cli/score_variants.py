@@ -1,0 +1,84 @@
+"""`dnalm score-variants`: what the variants of a VCF file are to a model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from hf_dnalm.cli.inference_options import add_inference_options, inference_arguments
+from hf_dnalm.cli.load import load_language_model
+
+_DESCRIPTION = """\
+Score every alternative of a VCF file in a window of the genome around it. Method llr is log p(alt) - log p(ref) in nats
+under a language model, below 0 where the model finds alt less likely; cosine, l2 and dot compare vectors and take any
+model. REF is checked against the genome. A table has one row for each alternative; VCF has the same records with the
+scores in INFO.
+"""
+
+
+def run(arguments: list[str]) -> None:
+    """Parse the flags, read variants, genome and model, score, and write --out."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.window < 1:
+        parser.error(f"--window is {options.window}; it must be 1 bp or more")
+    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    from tqdm import tqdm
+
+    from hf_dnalm.auto import AutoModel, AutoTokenizer
+    from hf_dnalm.genome import Genome, read_variants
+    from hf_dnalm.inference import score_variants
+    from hf_dnalm.inference.output_files import output_extension
+    from hf_dnalm.inference.score_writers import VARIANT_FILES, check_info_field, write_variant_scores
+
+    as_vcf = output_extension(options.out, VARIANT_FILES) in (".vcf", ".vcf.gz")
+    if as_vcf:
+        check_info_field(options.vcf, options.info_field)
+    inference = inference_arguments(options)
+    variants = list(read_variants(options.vcf))
+    with Genome(options.genome) as genome:
+        for variant in variants:  # the wrong reference is refused before a model is read
+            genome.check(variant)
+        if options.method == "llr":
+            model, tokenizer = load_language_model(options.model)
+        else:
+            model = AutoModel.from_pretrained(options.model)
+            tokenizer = AutoTokenizer.from_pretrained(options.model)
+        with tqdm(unit=" passes", file=sys.stderr, disable=None) as bar:
+            scores = score_variants(
+                model,
+                tokenizer,
+                variants,
+                genome,
+                method=options.method,
+                window_bp=options.window,
+                strands=options.strands,
+                **inference,
+                progress=bar.update,
+            )
+    write_variant_scores(
+        scores, options.out, vcf=options.vcf, model=Path(options.model).name, info_field=options.info_field
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("dnalm score-variants", description=_DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("model", metavar="MODEL", help="folder or Hub id")
+    parser.add_argument("vcf", metavar="VCF", help="variants, plain or gzip; alleles in the letters A C G T N")
+    parser.add_argument("--genome", metavar="FASTA", required=True, help="the reference, plain or bgzip; 1 is chr1")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", required=True, help=".tsv, .tsv.gz, .csv, .parquet, .vcf or .vcf.gz (bgzip)"
+    )
+    parser.add_argument("--method", choices=["llr", "cosine", "l2", "dot"], default="llr", help="default: llr")
+    parser.add_argument(
+        "--window", type=int, default=512, metavar="BP", help="of the genome, the variant in its middle; default: 512"
+    )
+    parser.add_argument(
+        "--strands", choices=["both", "forward"], default="both", help="both: the mean of the strands; default: both"
+    )
+    parser.add_argument(
+        "--info-field", default="DNALM", metavar="NAME", help="of a VCF, where the scores stand; default: DNALM"
+    )
+    add_inference_options(parser)
+    return parser

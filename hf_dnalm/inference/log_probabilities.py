@@ -1,0 +1,169 @@
+"""How likely a language model finds tokens: the questions behind likelihoods, variant effects and mutagenesis.
+
+A question is a token sequence, in which some positions may be masked, and what to read from the model's answer. All
+logarithms are natural.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+
+from hf_dnalm.inference.batches import Batch, run_batches
+from hf_dnalm.inference.predict import bare_model
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+BASES = "ACGT"
+
+
+class Question(NamedTuple):
+    """Token ids and what is asked of them.
+
+    Attributes:
+        ids: (n,) int64, with masks in place.
+        positions: (m,) of the tokens that are asked for.
+        targets: (m,) the ids whose log-probabilities are read there; None reads the letters of one token instead.
+        length_bp: of that token.
+    """
+
+    ids: np.ndarray
+    positions: np.ndarray
+    targets: np.ndarray | None
+    length_bp: int = 0
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """The same for the same question."""
+        targets = None if self.targets is None else self.targets.tobytes()
+        return self.ids.tobytes(), self.positions.tobytes(), targets, self.length_bp
+
+
+class LanguageModel:
+    """A language model of DNA with its tokenizer, ready to be asked.
+
+    Args:
+        model: with a masked or a causal language model's head.
+        tokenizer: of the model; one with a mask token for a masked model.
+
+    Raises:
+        ValueError: the model has no such head, or the tokenizer no mask.
+    """
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase):
+        name = type(bare_model(model)).__name__
+        if not name.endswith(("ForMaskedLM", "ForCausalLM", "LMHeadModel")):  # GPT-2's causal model is named so
+            raise ValueError(
+                f"{name} is no language model: it does not say how likely a token is. Load the checkpoint with "
+                "AutoModelForMaskedLM or AutoModelForCausalLM."
+            )
+        self.kind: Literal["masked", "causal"] = "masked" if name.endswith("ForMaskedLM") else "causal"
+        if self.kind == "masked" and tokenizer.mask_token_id is None:
+            raise ValueError(
+                f"{type(tokenizer).__name__} has no mask token, which a masked language model is asked with"
+            )
+        self.model, self.tokenizer = model, tokenizer
+        self._special = np.array(sorted(set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}), dtype=np.int64)
+
+    def positions(self, ids: np.ndarray) -> np.ndarray:
+        """Where the tokens stand that can be scored: all but the special ones, and for a causal model the first."""
+        dna = np.flatnonzero(~np.isin(ids, self._special))
+        return dna[dna > 0] if self.kind == "causal" else dna
+
+    def masked(self, ids: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """The ids with the mask at these positions."""
+        asked = ids.copy()
+        asked[positions] = self.tokenizer.mask_token_id
+        return asked
+
+    def likelihood_questions(self, ids: np.ndarray, masked_at_once: float | None) -> list[Question]:
+        """What to ask for the log-likelihood of a sequence: the answers, all added, are that.
+
+        Args:
+            masked_at_once: share of the tokens that are masked together, spread evenly; None masks one at a time.
+        """
+        positions = self.positions(ids)
+        if self.kind == "causal":
+            return [Question(ids, positions, ids[positions])]
+        passes = len(positions) if masked_at_once is None else min(round(1 / masked_at_once), len(positions))
+        groups = [positions[start::passes] for start in range(passes)]
+        return [Question(self.masked(ids, group), group, ids[group]) for group in groups]
+
+    def letter_question(self, ids: np.ndarray, position: int, length_bp: int) -> Question:
+        """What to ask for the letters of one token: that token is masked."""
+        where = np.array([position])
+        return Question(self.masked(ids, where), where, None, length_bp)
+
+    def reads_letters(self, length_bp: int) -> bool:
+        """Whether a masked token of this length says how likely each letter at each of its places is.
+
+        So it is where tokens do not overlap and the vocabulary has every word of this length.
+        """
+        return self.kind == "masked" and length_bp in self._words
+
+    def answer(self, questions: Sequence[Question], **options: Any) -> list[np.ndarray]:
+        """For each question (m,) log-probabilities of its targets, or (length_bp, 4) of the letters A, C, G and T.
+
+        The same question is asked once.
+
+        Args:
+            options: as `run_batches` takes them: token_budget, device, dtype, progress.
+        """
+        first: dict[tuple[Any, ...], int] = {}
+        places = [first.setdefault(question.key, len(first)) for question in questions]
+        distinct: list[Question] = [questions[0]] * len(first)
+        for question, place in zip(questions, places, strict=True):
+            distinct[place] = question
+        pad = self.tokenizer.pad_token_id or 0  # under a mask of 0 any id will do
+        answers = run_batches(
+            self.model, [question.ids for question in distinct], self._reader(distinct), pad_token_id=pad, **options
+        )
+        return [answers[place] for place in places]
+
+    def _reader(self, questions: Sequence[Question]) -> Callable[[Batch], list[torch.Tensor]]:
+        shift = 1 if self.kind == "causal" else 0  # a causal model says at one place what comes at the next
+
+        def read(batch: Batch) -> list[torch.Tensor]:
+            logits = self.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
+            answers = []
+            for row, index in enumerate(batch.indices):
+                question = questions[index]
+                there = logits[row, torch.from_numpy(question.positions - shift).to(logits.device)].float()
+                if question.targets is None:
+                    answers.append(_letters(there[0], self._words[question.length_bp].to(logits.device)))
+                else:
+                    targets = torch.from_numpy(question.targets).to(logits.device)[:, None]
+                    answers.append(there.log_softmax(-1).gather(-1, targets)[:, 0])
+            return answers
+
+        return read
+
+    @functools.cached_property
+    def _words(self) -> dict[int, torch.Tensor]:
+        """Length in bp to the ids of all its words, (length, 4, words that have this letter at this place)."""
+        if getattr(self.tokenizer, "overlapping", False):
+            return {}
+        by_length: dict[int, dict[str, int]] = {}
+        for word, token in self.tokenizer.get_vocab().items():
+            if set(word.upper()) <= set(BASES):
+                by_length.setdefault(len(word), {})[word.upper()] = token
+        return {
+            length: torch.tensor(
+                [
+                    [sorted(token for word, token in words.items() if word[place] == letter) for letter in BASES]
+                    for place in range(length)
+                ]
+            )
+            for length, words in by_length.items()
+            if len(words) == len(BASES) ** length
+        }
+
+
+def _letters(logits: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+    """(vocabulary,) logits → (length, 4) log-probabilities of the letters at each place, among words of that length."""
+    return logits[words].logsumexp(-1).log_softmax(-1)

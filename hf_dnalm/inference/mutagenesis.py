@@ -1,0 +1,128 @@
+"""In silico mutagenesis: what every substitution of a sequence does to its likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from hf_dnalm.data.encode import bases_of_tokens, encode_sequences
+from hf_dnalm.inference.log_probabilities import BASES, LanguageModel
+from hf_dnalm.inference.variants import LETTERS, Pair, log_ratios
+from hf_dnalm.sequence import normalize, reverse_complement
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Mutagenesis:
+    """Every substitution of a sequence.
+
+    Attributes:
+        sequence: in the letters A C G T N.
+        scores: (bp, 4) log p(letter) - log p(reference letter) in nats, columns A C G T; 0 for the reference letter,
+            NaN where the reference is N.
+        estimator: how the scores were computed.
+    """
+
+    sequence: str
+    scores: np.ndarray
+    estimator: str
+
+    def probabilities(self) -> np.ndarray:
+        """(bp, 4) shares of the letters, each row summing to 1; NaN where the reference is N."""
+        weights = np.exp(self.scores - self.scores.max(1, keepdims=True))
+        return weights / weights.sum(1, keepdims=True)
+
+    def information(self) -> np.ndarray:
+        """(bp, 4) heights of a sequence logo in bits: shares times (2 - entropy of the row).
+
+        Source: Schneider and Stephens 1990, https://doi.org/10.1093/nar/18.20.6097, without small-sample correction.
+        """
+        shares = self.probabilities()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            entropy = -np.where(shares > 0, shares * np.log2(shares), np.where(np.isnan(shares), np.nan, 0.0)).sum(1)
+        return shares * (2 - entropy)[:, None]
+
+
+def mutagenesis(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    sequence: str,
+    *,
+    both_strands: bool = False,
+    token_budget: int | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> Mutagenesis:
+    """Score all substitutions of a sequence; the model is left as it was found.
+
+    Where tokens do not overlap (nucleotides, k-mers) one pass for each token suffices: masked, it says how likely each
+    letter at each of its places is. Elsewhere each of the three substitutions of each base is scored by itself, as
+    `score_variants` does with the window being the sequence.
+
+    Args:
+        model: with a masked or a causal language model's head.
+        sequence: DNA, of a length that the model reads.
+        both_strands: score the reverse complement too, and take the mean.
+        token_budget, device, dtype, progress: see `run_batches`.
+
+    Raises:
+        ValueError: the model is no language model; the sequence is empty, too long or not DNA.
+    """
+    if not sequence:
+        raise ValueError("the sequence is empty; there is nothing to change")
+    normal = normalize(sequence)
+    asked = LanguageModel(model, tokenizer)
+    options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
+    scores, estimator = _strand(asked, normal, options)
+    if both_strands:
+        other, _ = _strand(asked, reverse_complement(normal), options)
+        scores = (scores + other[::-1, ::-1]) / 2  # A C G T read backwards is the complement
+    return Mutagenesis(normal, scores, estimator)
+
+
+def _strand(asked: LanguageModel, sequence: str, options: dict) -> tuple[np.ndarray, str]:
+    """(bp, 4) scores of one strand, and how they were computed."""
+    limit = asked.tokenizer.model_max_length if asked.tokenizer.model_max_length < 1_000_000_000 else None
+    (ids,) = encode_sequences(asked.tokenizer, [sequence], max_tokens=limit, vocab_size=asked.model.config.vocab_size)
+    bases = bases_of_tokens(asked.tokenizer, [sequence], [ids])[0]
+    starts = np.cumsum(bases) - bases
+    is_base = np.array([letter in BASES for letter in sequence])
+    reference = np.array([max(BASES.find(letter), 0) for letter in sequence])
+    tokens = [
+        (token, int(start), int(length))
+        for token, (start, length) in enumerate(zip(starts, bases, strict=True))
+        if length and is_base[start : start + length].all()
+    ]
+    covered = sum(length for _, _, length in tokens) == is_base.sum()
+    scores = np.full((len(sequence), len(BASES)), np.nan)
+    if covered and all(asked.reads_letters(length) for _, _, length in tokens):
+        questions = [asked.letter_question(ids, token, length) for token, _, length in tokens]
+        answers = asked.answer(questions, **options) if questions else []
+        for (_, start, length), answer in zip(tokens, answers, strict=True):
+            scores[start : start + length] = answer
+        rows = np.flatnonzero(is_base)
+        scores[rows] -= scores[rows, reference[rows]][:, None]
+        return scores, LETTERS
+    places = [
+        (place, letter)
+        for place in np.flatnonzero(is_base).tolist()
+        for letter in range(4)
+        if letter != reference[place]
+    ]
+    pairs = [
+        Pair(sequence, sequence[:place] + BASES[letter] + sequence[place + 1 :], place, place + 1, place + 1)
+        for place, letter in places
+    ]
+    ratios, estimators = log_ratios(asked, pairs, options)
+    for (place, letter), ratio in zip(places, ratios, strict=True):
+        scores[place, letter] = ratio
+    rows = np.flatnonzero(is_base)
+    scores[rows, reference[rows]] = 0.0
+    return scores, estimators[0] if estimators else LETTERS

@@ -1,0 +1,110 @@
+"""Files of results, written whole or not at all, and tables in the formats that other programs read."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, TextIO, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+
+
+class Table(NamedTuple):
+    """A table that is made part by part.
+
+    Attributes:
+        columns: name → type, in order.
+        parts: the rows, some thousand at a time, each part one (rows,) array for each column.
+    """
+
+    columns: dict[str, pa.DataType]
+    parts: Iterable[Sequence[np.ndarray]]
+
+
+def output_extension(path: Path, extensions: Iterable[str]) -> str:
+    """Which of the extensions `path` has, checked before any work is done.
+
+    Raises:
+        ValueError: none of them, or `path` is a folder.
+        FileNotFoundError: the folder of `path` does not exist.
+    """
+    extensions = tuple(extensions)
+    fitting = [extension for extension in extensions if path.name.lower().endswith(extension)]
+    if not fitting:
+        raise ValueError(f"cannot write {path}: the extension must be one of {', '.join(extensions)}")
+    if path.is_dir():
+        raise ValueError(f"cannot write {path}: it is a folder")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
+    return max(fitting, key=len)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A place beside `path` to write to; what is there moves in when no error came, and is gone otherwise."""
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_table_file(table: Table, path: Path) -> None:
+    """Write the table as the file that the extension names, one of `TABLE_WRITERS`, whole or not at all.
+
+    Numbers are written with the digits that read back to the same number of the column's width.
+
+    Raises:
+        ValueError, FileNotFoundError: as `output_extension`.
+    """
+    write = TABLE_WRITERS[output_extension(path, TABLE_WRITERS)]
+    with whole_file(path) as partial, open(partial, "wb") as file:
+        write(table, file)
+
+
+def write_text(table: Table, file: TextIO, *, delimiter: str = "\t") -> None:
+    """The rows as text, with a header line."""
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(table.columns)
+    for part in table.parts:
+        # numpy prints the shortest digits that read back to the same number
+        writer.writerows(zip(*(column.astype(str).tolist() for column in part), strict=True))
+
+
+def _write_tsv(table: Table, file: BinaryIO | gzip.GzipFile) -> None:
+    with io.TextIOWrapper(cast(BinaryIO, file), encoding="utf-8", newline="") as text:
+        write_text(table, text)
+
+
+def _write_csv(table: Table, file: BinaryIO) -> None:
+    with io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        write_text(table, text, delimiter=",")
+
+
+def _write_tsv_gz(table: Table, file: BinaryIO) -> None:
+    # no name and no time in the header: equal results are equal files
+    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as compressed:
+        _write_tsv(table, compressed)
+
+
+def _write_parquet(table: Table, file: BinaryIO) -> None:
+    schema = pa.schema(list(table.columns.items()))
+    with pyarrow.parquet.ParquetWriter(file, schema) as writer:
+        for part in table.parts:
+            writer.write_table(pa.table(list(part), schema=schema))
+
+
+TABLE_WRITERS: dict[str, Callable[[Table, BinaryIO], None]] = {
+    ".tsv": _write_tsv,
+    ".tsv.gz": _write_tsv_gz,
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+}

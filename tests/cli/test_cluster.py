@@ -1,0 +1,86 @@
+"""`dnalm cluster`: two species that differ in their letters are told apart, and small classes are said to be small."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from hf_dnalm.cli import app
+from tests.cli.language_models import refused, save
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return save(tmp_path_factory.mktemp("model"))
+
+
+def write_species(path, counts) -> str:
+    """Sequences of species whose letters are of different shares: anybody can tell them apart."""
+    letters, generator = {"rich": "ACGTGCGC", "poor": "ACGTATAT"}, random.Random(0)
+    rows = [
+        f"{name}{number},{''.join(generator.choices(letters[name], k=60))},{name}"
+        for name, count in counts.items()
+        for number in range(count)
+    ]
+    path.write_text("\n".join(["name,sequence,label", *rows]) + "\n")
+    return str(path)
+
+
+def test_model_and_baseline_stand_side_by_side(model, tmp_path, capsys):
+    table = write_species(tmp_path / "x.csv", {"rich": 14, "poor": 12})
+    out = tmp_path / "report.json"
+    app.main(["cluster", model, table, "--test-per-class", "8", "--out", str(out)])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].split() == [
+        "vectors",
+        "ari",
+        "nmi",
+        "homogeneity",
+        "completeness",
+        "F1,",
+        "1",
+        "a",
+        "class",
+        "F1,",
+        "2",
+        "a",
+        "class",
+    ]
+    assert [line.split()[0] for line in printed[1:3]] == [model.rsplit("/", 1)[1], "tetranucleotides"]
+    assert printed[3] == (
+        "few-shot classification with 5, 10, 20 sequences a class is left out: the smallest class, 'poor', has 12 "
+        "sequences and 8 of them are for the test (--test-per-class)"
+    )
+    report = json.loads(out.read_text())
+    assert (report["sequences"], report["classes"]) == (26, {"poor": 12, "rich": 14})
+    baseline = report["scores"]["tetranucleotides"]
+    assert baseline["clustering"]["ari"] > 0.8
+    assert len(baseline["clustering_by_seed"]["ari"]) == 5
+    assert baseline["few_shot_macro_f1"]["2"] > 0.7
+    assert f"{baseline['clustering']['ari']:.3f}" == printed[2].split()[1]
+
+
+def test_classes_too_small_for_a_test_are_clustered_alone(model, tmp_path, capsys):
+    app.main(["cluster", model, write_species(tmp_path / "x.csv", {"rich": 14, "poor": 12})])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].split() == ["vectors", "ari", "nmi", "homogeneity", "completeness"]
+    assert printed[3].startswith("few-shot classification with 1, 2, 5, 10, 20 sequences a class is left out")
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "message"),
+    [
+        ("name,sequence\na,ACGT\n", [], "'labels'"),
+        ("name,sequence,label\na,ACGT,x\nb,ACGT,x\n", [], "cannot be classes"),
+        ("name,sequence,label\na,ACGT,x\nb,ACN,y\n", [], "sequence 2 has no stretch of four bases; leave it out"),
+        ("name,sequence,label\na,ACGT,x\nb,ACGT,y\n", ["--out", "x.txt"], "the extension must be one of .json"),
+        ("name,sequence,label\na,ACGT,x\nb,ACGT,y\n", ["--test-per-class", "0"], "--test-per-class is 0; it must be 1"),
+    ],
+)
+def test_what_cannot_be_clustered_is_one_line(model, tmp_path, monkeypatch, capsys, text, flags, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").write_text(text)
+    assert message in refused(capsys, "cluster", model, "x.csv", *flags)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]

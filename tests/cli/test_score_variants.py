@@ -1,0 +1,136 @@
+"""`dnalm score-variants`: tables and VCF agree, on made and on real variants, and the wrong reference is refused."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+import torch
+
+from hf_dnalm.cli import app
+from hf_dnalm.genome import Genome, read_variants
+from hf_dnalm.inference import score_variants
+from tests.cli.language_models import GENOME, refused, save, write_fasta, write_vcf
+from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
+
+pysam = pytest.importorskip("pysam", reason="pysam is not installed")
+
+ROWS = ["1\t4\trs1\tT\tA,C", "1\t31\t.\tT\tTG", "1\t35\t.\tC\t."]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return save(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def genome(tmp_path):
+    return write_fasta(tmp_path / "genome.fa", {"chr1": GENOME})
+
+
+@pytest.fixture
+def vcf(tmp_path):
+    return write_vcf(tmp_path / "in.vcf", *ROWS)
+
+
+def run(model, vcf, genome, out, *flags):
+    app.main(["score-variants", model, vcf, "--genome", genome, "--out", str(out), "--dtype", "float32", *flags])
+
+
+def agree(tsv, parquet, vcf) -> int:
+    """Check that the three files hold the same numbers in the same order; returns how many there are."""
+    with open(tsv, newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    table = pyarrow.parquet.read_table(parquet).to_pylist()
+    with pysam.VariantFile(str(vcf)) as records:
+        scored = [
+            (record.contig, record.pos, record.ref, alt, score)
+            for record in records
+            for alt, score in zip(record.alts or (), record.info.get("DNALM", ()), strict=True)
+        ]
+    keys = [(row["contig"], int(row["position"]), row["ref"], row["alt"]) for row in rows]
+    assert keys == [(row["contig"], row["position"], row["ref"], row["alt"]) for row in table]
+    assert keys == [row[:4] for row in scored]
+    scores = np.array([float(row["score"]) for row in rows])
+    np.testing.assert_array_equal(scores.astype(np.float32), np.array([row["score"] for row in table], np.float32))
+    np.testing.assert_allclose([row[4] for row in scored], scores, rtol=1e-5)  # VCF's numbers have six digits
+    return len(rows)
+
+
+@pytest.mark.parametrize(
+    ("flags", "options"),
+    [
+        ([], {}),
+        (["--method", "cosine", "--strands", "forward"], {"method": "cosine", "strands": "forward"}),
+        (["--window", "24"], {"window_bp": 24}),
+    ],
+)
+def test_all_formats_hold_what_the_function_computes(model, vcf, genome, tmp_path, flags, options):
+    for extension in ("tsv", "parquet", "vcf"):
+        run(model, vcf, genome, tmp_path / f"x.{extension}", *flags)
+    assert agree(tmp_path / "x.tsv", tmp_path / "x.parquet", tmp_path / "x.vcf") == 3
+    toy = toy_model("masked_lm", initializer_range=0.5)
+    with Genome(genome) as reference:
+        expected = score_variants(
+            toy, toy_tokenizer(), list(read_variants(vcf)), reference, dtype=torch.float32, **options
+        )
+    written = pyarrow.parquet.read_table(tmp_path / "x.parquet")
+    np.testing.assert_allclose(written["score"].to_numpy(), expected.scores, rtol=1e-3, atol=1e-5)
+    assert written["estimator"].to_pylist() == expected.estimators
+    lines = [line for line in (tmp_path / "x.vcf").read_text().splitlines() if not line.startswith("#")]
+    assert ["\t".join(line.split("\t")[:5]) for line in lines] == ROWS
+
+
+def test_packed_vcf_and_another_field(model, vcf, genome, tmp_path):
+    run(model, vcf, genome, tmp_path / "x.vcf.gz", "--info-field", "MINE")
+    with pysam.VariantFile(str(tmp_path / "x.vcf.gz")) as file:
+        assert "model" in file.header.info["MINE"].description
+        assert [len(record.info.get("MINE", ())) for record in file] == [2, 1, 0]
+
+
+def test_distances_take_a_fine_tuned_model(tmp_path, vcf, genome):
+    tuned = save(tmp_path / "tuned", head="sequence")
+    run(tuned, vcf, genome, tmp_path / "x.tsv", "--method", "l2")
+    assert len((tmp_path / "x.tsv").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("row", "flags", "message"),
+    [
+        ("1\t4\trs1\tC\tA", [], "1:4 is T in "),
+        ("1\t4\trs1\tC\tA", [], "but REF is C; the variants are of another reference genome"),
+        ("7\t4\trs1\tC\tA", [], "has no contig '7'"),
+        ("1\t4\trs1\tT\t<DEL>", [], "record 1 (1:4): allele '<DEL>' is not of the letters"),
+        ("1\t4\trs1\tT\tA", ["--out", "x.bed"], "the extension must be one of .tsv, .tsv.gz, .csv, .parquet, .vcf"),
+        ("1\t4\trs1\tT\tA", ["--window", "0"], "--window is 0; it must be 1 bp or more"),
+        ("1\t4\trs1\tT\tA", ["--out", "x.vcf", "--info-field", "a b"], "'a b' is no name of an INFO field"),
+        ("1\t4\trs1\tT\tA", ["--genome", "absent.fa"], "absent.fa: no such file"),
+        ("1\t4\trs1\tT\tA", ["--window", "90000"], "window of 90,000 bp"),
+    ],
+)
+def test_what_cannot_be_scored_is_one_line(model, genome, tmp_path, monkeypatch, capsys, row, flags, message):
+    monkeypatch.chdir(tmp_path)
+    vcf = write_vcf(tmp_path / "bad.vcf", row)
+    out = tmp_path / "x.tsv"
+    assert message in refused(capsys, "score-variants", model, vcf, "--genome", genome, "--out", out, *flags)
+    assert not {path.name for path in tmp_path.iterdir()} & {"x.tsv", "x.bed", "x.vcf"}
+
+
+def test_real_variants_agree_in_every_format(model, shared, tmp_path):
+    packed = tmp_path / "chr1.fa.gz"  # a copy: its index is written beside it
+    shutil.copy(shared / "data" / "genomes" / "human_hg38_chr1_first1Mb.fa.gz", packed)
+    for kind, count in (("snv", 717), ("indel", 171)):
+        vcf = tmp_path / f"{kind}.vcf"
+        shutil.copy(shared / "data" / "variants" / f"human_hg38_chr1_OR4F5_spliceai_{kind}.vcf", vcf)
+        for extension in ("tsv", "parquet", "vcf"):
+            run(model, str(vcf), str(packed), tmp_path / f"{kind}.out.{extension}", "--window", "48")
+        outputs = [tmp_path / f"{kind}.out.{extension}" for extension in ("tsv", "parquet", "vcf")]
+        assert agree(*outputs) >= count
+        before, after = (
+            [line for line in path.read_text().splitlines() if not line.startswith("#")] for path in (vcf, outputs[2])
+        )
+        assert len(before) == len(after) == count
+        assert [line.split(";DNALM=")[0] for line in after] == before

@@ -1,0 +1,47 @@
+"""Likelihoods the slow and plain way, one token and one sequence at a time, to compare with."""
+
+from __future__ import annotations
+
+import torch
+
+
+@torch.no_grad()
+def masked_log_probabilities(model, tokenizer, sequence: str, masked: list[int]) -> torch.Tensor:
+    """(n, vocabulary) log-probabilities with the mask at these positions."""
+    ids = torch.tensor([tokenizer(sequence)["input_ids"]])
+    ids[0, masked] = tokenizer.mask_token_id
+    return model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0].log_softmax(-1)
+
+
+def pseudo_log_likelihood(model, tokenizer, sequence: str) -> float:
+    """The sum over all tokens, but for special ones, of their log-probability when masked alone."""
+    ids = tokenizer(sequence)["input_ids"]
+    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    return sum(
+        masked_log_probabilities(model, tokenizer, sequence, [place])[place, token].item()
+        for place, token in enumerate(ids)
+        if token not in special
+    )
+
+
+def letter_log_odds(model, tokenizer, sequence: str, place: int, alt: str, ref: str) -> float:
+    """log p(alt) - log p(ref) at a place, summed over all words of the token that covers it; tokens do not overlap."""
+    ids = tokenizer(sequence)["input_ids"]
+    words = tokenizer.convert_ids_to_tokens(ids)
+    special = set(tokenizer.all_special_tokens) - {tokenizer.unk_token}
+    start = 0
+    token = next(index for index, word in enumerate(words) if word not in special)
+    while start + len(words[token]) <= place:
+        start += len(words[token])
+        token += 1
+    word = words[token]
+    probabilities = masked_log_probabilities(model, tokenizer, sequence, [token])[token].exp()
+    totals = {
+        letter: sum(
+            probabilities[index].item()
+            for other, index in tokenizer.get_vocab().items()
+            if len(other) == len(word) and set(other.upper()) <= set("ACGT") and other.upper()[place - start] == letter
+        )
+        for letter in (alt, ref)
+    }
+    return torch.log(torch.tensor(totals[alt] / totals[ref])).item()
