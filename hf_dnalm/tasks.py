@@ -132,11 +132,17 @@ class Task:
             level: "nucleotide" for a token classification head.
 
         Raises:
-            ValueError: several labels and no `problem_type`, so the logits could mean classes or tracks.
+            ValueError: several labels and no `problem_type`, so the logits could mean classes or tracks; or tracks of
+                every base, which no task has.
         """
         labels = {int(index): label for index, label in config.id2label.items()}
         problem_type: ProblemType | None = getattr(config, "problem_type", None)
         if level == "nucleotide":
+            if problem_type == "multi_label_classification":
+                raise ValueError(
+                    "the model's head gives every base several labels (problem_type 'multi_label_classification'), and "
+                    "a nucleotide-level task gives it one class: call the model itself and put a sigmoid on its logits."
+                )
             problem_type = "single_label_classification"
         if problem_type is None and len(labels) == 1:
             problem_type = "regression"  # transformers' own rule for one output

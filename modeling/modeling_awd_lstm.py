@@ -149,12 +149,18 @@ class AwdLstmForCausalLM(AwdLstmPreTrainedModel, GenerationMixin):
         inputs_embeds: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
+        shift_labels: torch.Tensor | None = None,
         **kwargs,
     ) -> CausalLMOutput:
-        """Logits (b, n, v) of the next token; with `labels` (b, n), which are shifted here, also the mean cross entropy
-        in nats."""
+        """Logits (b, n, v) of the next token; with labels also the mean cross entropy in nats.
+
+        Args:
+            labels: (b, n), the input ids themselves: they are shifted here. -100 where nothing is asked.
+            shift_labels: (b, n), labels that were shifted before.
+        """
         outputs = self.encoder(input_ids, attention_mask, inputs_embeds, **kwargs)
-        return causal_lm_output(outputs, self.decoder(outputs.last_hidden_state), labels, num_items_in_batch)
+        logits = self.decoder(outputs.last_hidden_state)
+        return causal_lm_output(outputs, logits, labels, num_items_in_batch, shift_labels)
 
 
 class AwdLstmForSequenceClassification(AwdLstmPreTrainedModel):

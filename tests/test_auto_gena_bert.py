@@ -20,6 +20,7 @@ from hf_dnalm import (
     AutoTokenizer,
 )
 from hf_dnalm.checkpoints import find_checkpoint, find_passport, passport_of_family
+from hf_dnalm.cli.fine_tuned import find_model_class
 from hf_dnalm.modeling.configuration_gena_bert import GenaBertConfig
 from hf_dnalm.modeling.modeling_gena_bert import GenaBertForMaskedLM
 from hf_dnalm.source import Source
@@ -119,6 +120,30 @@ def test_fine_tuned_revisions_have_their_trained_head(layout, door, head, auto_c
     assert not any(info.values())
     with torch.no_grad():
         assert torch.equal(again.eval()(IDS, MASK).logits, model(IDS, MASK).logits)
+
+
+@pytest.mark.parametrize(
+    ("layout", "door", "lost"),
+    [
+        ("promoters", AutoModelForSequenceClassification, "classifier.weight"),
+        ("promoters", AutoModelForSequenceClassification, "bert.pooler.dense.bias"),
+        ("splice", AutoModelForTokenClassification, "classifier.bias"),
+    ],
+)
+def test_a_revision_that_lost_its_trained_head_is_refused(layout, door, lost, tmp_path):
+    folder = write_upstream(tmp_path, layout)
+    state = stored(folder)
+    del state[lost]
+    torch.save(state, folder / "pytorch_model.bin")
+    with pytest.raises(ValueError, match=rf"misses (token_)?{lost}"):
+        door.from_pretrained(folder)
+
+
+def test_a_promoter_model_predicts(tmp_path):
+    assert find_model_class(str(write_upstream(tmp_path, "promoters"))) == (
+        AutoModelForSequenceClassification,
+        "sequence",
+    )
 
 
 def test_the_splice_models_name_their_labels_together(tmp_path):

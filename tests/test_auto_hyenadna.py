@@ -232,7 +232,8 @@ def test_what_config_json_leaves_out_is_read_as_upstream_reads_it():
     translated = PASSPORT.translate(sizes)
     assert translated["intermediate_size"] == 32
     assert (translated["filter_width"], translated["filter_frequency"]) == (64, 10)
-    assert (translated["vocab_size"], translated["pad_vocab_size_multiple"]) == (12, 8)
+    assert translated["vocab_size"] == 16
+    assert PASSPORT.translate(sizes | {"pad_vocab_size_multiple": 1})["vocab_size"] == 12
 
 
 @pytest.mark.parametrize(

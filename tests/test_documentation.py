@@ -28,7 +28,7 @@ def workplace(tmp_path, monkeypatch, upstream_v2):
     for name in ("promoters.csv", "held_out.csv"):
         (tmp_path / name).write_text("\n".join(["name,sequence,label", *lines]) + "\n")
     (tmp_path / "new_sequences.fa").write_text(">a\nACGTNACGT\n>b\nacgtacgtacgt\n")
-    letters = simulate_splice_sites(1, seed=2)[0]["sequence"]
+    letters = rows[0]["sequence"]
     (tmp_path / "genome.fa").write_text(f">chr1\n{letters}\n")
     head = "##fileformat=VCFv4.2\n##contig=<ID=1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
     alt = "A" if letters[29] != "A" else "C"
@@ -55,15 +55,9 @@ def test_the_commands_of_the_readme_run(workplace, tmp_path):
     assert len((tmp_path / "predictions.tsv").read_text().splitlines()) == 3
     assert (tmp_path / "tuned" / "report" / "report.html").exists()
     assert (tmp_path / "shipped" / "tokenizer.json").exists()
-    for name in (
-        "vectors.parquet",
-        "bits_per_base.tsv",
-        "scored.vcf.gz",
-        "substitutions.tsv",
-        "logo.png",
-        "clusters.json",
-    ):
-        assert (tmp_path / name).exists(), name
+    written = {path.name for path in tmp_path.iterdir()}
+    assert {"vectors.parquet", "bits_per_base.tsv", "scored.vcf.gz"} <= written
+    assert {"substitutions.tsv", "logo.png", "clusters.json"} <= written
 
 
 def test_the_commands_of_the_guide_run(workplace, tmp_path, capsys):

@@ -74,3 +74,9 @@ def test_config_of_a_model_gives_its_task(problem_type: str | None, id2label: di
 def test_config_that_could_mean_classes_or_tracks_is_refused() -> None:
     with pytest.raises(ValueError, match="has 2 labels and no problem_type, so its outputs could be classes or tracks"):
         Task.from_config(SimpleNamespace(problem_type=None, id2label={0: "a", 1: "b"}))
+
+
+def test_several_labels_of_every_base_are_no_task():
+    config = SimpleNamespace(problem_type="multi_label_classification", id2label={0: "donor", 1: "acceptor"})
+    with pytest.raises(ValueError, match=r"gives every base several labels .* call the model itself and put a sigmoid"):
+        Task.from_config(config, level="nucleotide")

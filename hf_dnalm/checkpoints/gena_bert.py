@@ -128,7 +128,9 @@ def upstream_classes(config: Mapping[str, Any]) -> set[str]:
 
 
 def translate(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `GenaBertConfig` for an upstream config.json.
+    """The arguments of `GenaBertConfig` for an upstream config.json, with our class for upstream's.
+
+    So a fine-tuned revision is known for what it is, and one that lost its trained head is refused.
 
     Raises:
         ValueError: a key that is not known, or a value that asks for a computation this family does not have.
@@ -145,7 +147,12 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
         arguments.setdefault("rotary_dim", arguments["hidden_size"] // arguments["num_attention_heads"])
     if config.get("sparse_config_cls") is not None:
         arguments |= _blocks(config)
-    return arguments | {"mask_token_id": 4, "add_pooler": bool(upstream_classes(config) & _WITH_POOLER)}
+    ours = {name: f"GenaBert{auto[len('AutoModel') :] or 'Model'}" for name, auto in UPSTREAM_CLASSES.items()}
+    return arguments | {
+        "architectures": [ours[name] for name in config.get("architectures") or () if name in ours],
+        "mask_token_id": 4,
+        "add_pooler": bool(upstream_classes(config) & _WITH_POOLER),
+    }
 
 
 def _blocks(config: Mapping[str, Any]) -> dict[str, Any]:

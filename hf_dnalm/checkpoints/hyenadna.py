@@ -162,6 +162,8 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
         defaults=_UPSTREAM_DEFAULTS,
         needed=("vocab_size", "d_model", "n_layer", "max_seq_len"),
     )
+    multiple = arguments.pop("pad_vocab_size_multiple")
+    arguments["vocab_size"] = -(-arguments["vocab_size"] // multiple) * multiple  # upstream fills the table up
     arguments.setdefault("d_inner", 4 * arguments["d_model"])
     return {_NAMES.get(key, key): value for key, value in arguments.items()}
 

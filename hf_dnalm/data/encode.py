@@ -63,7 +63,8 @@ def encode_sequences(
             if overflow == "error":
                 raise ValueError(
                     f"sequence {name!r} is {len(sequence):,} bp = {len(ids):,} tokens; the model reads "
-                    f"{max_tokens:,}. Pass overflow='truncate' or shorten it. (embed takes overflow='windows' too.)"
+                    f"{max_tokens:,}. Pass overflow='truncate' or shorten it. (embed takes overflow='windows' too; "
+                    "log_likelihood, score_variants and mutagenesis take neither.)"
                 )
             ids = encoded[row] = _cut(ids, max_tokens, edge_tokens(tokenizer, ids)[1])
         if vocab_size is not None and ids.max() >= vocab_size:

@@ -40,6 +40,8 @@ def exemptions() -> dict[str, str]:
         for family in FAMILIES
         for flavour in family.flavours()
         for test, reason in family.declared("CONFORMANCE_EXEMPT").items()
+        for flavours, _, test in [test.rpartition("::")]
+        if fnmatchcase(flavour.flavour, flavours or "*")
     }
 
 

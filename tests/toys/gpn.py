@@ -24,7 +24,7 @@ CLASSES = {
     "sequence": GpnForSequenceClassification,
     "token": GpnForTokenClassification,
 }
-SHAPE: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 3, "first_kernel_size": 5, "rest_kernel_size": 5}
+SHAPE: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "first_kernel_size": 5, "rest_kernel_size": 5}
 # The fields of the published GPN-Animal-Promoter, and of its sibling with another kind of layer.
 BYTENET: dict[str, Any] = {
     "block": "bytenet",
@@ -35,12 +35,24 @@ BYTENET: dict[str, Any] = {
     "rest_kernel_size": 3,
 }
 PRE_NORM: dict[str, Any] = {"block": "pre_norm", "intermediate_size": 20, "depthwise": True, "rest_kernel_size": 3}
+_ONE_HOT = "letters are one-hot by default: there is no table of vectors to get, resize, tie or train"
+_FEW = "the test takes away 15 tokens, and there are seven"
+CONFORMANCE_EXEMPT = {
+    "P*::test_model_get_set_embeddings": _ONE_HOT,
+    "P*::test_tied_weights_keys": _ONE_HOT,
+    "P*::test_retain_grad_hidden_states_attentions": _ONE_HOT,
+    "P*::test_load_with_mismatched_shapes": _ONE_HOT,
+    "P*::test_resize_tokens_embeddings": _ONE_HOT,
+    "PreNorm::test_resize_embeddings_untied": _FEW,
+    "ByteNet::test_resize_embeddings_untied": _FEW,
+    "ByteNet::test_resize_tokens_embeddings": _FEW,
+}
 LAYOUTS = ("first", "later")
 FLAVOURS: dict[str, dict[str, Any]] = {"PostNorm": {}, "PreNorm": PRE_NORM, "ByteNet": BYTENET}
 
 
 def toy_config(**changes) -> GpnConfig:
-    """Three layers of 16 numbers per token; initial weights large enough to tell."""
+    """Two layers of 16 numbers per token; initial weights large enough to tell."""
     return GpnConfig(**(SHAPE | {"initializer_range": 0.3, "num_labels": 3} | changes))
 
 
