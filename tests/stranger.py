@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-BLOCKED = ("hf_dnalm", "peft", "datasets", "evaluate")
+BLOCKED = ("hf_dnalm", "peft", "datasets", "evaluate", "mamba_ssm")
 
 # Reads one job a line; a job that fails ends the process, with its traceback as the last words.
 SCRIPT = """

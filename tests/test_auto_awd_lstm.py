@@ -20,7 +20,6 @@ from hf_dnalm.checkpoints import find_passport, passport_of_family
 from hf_dnalm.cli.app import main
 from hf_dnalm.hub import render_checkpoint_card
 from hf_dnalm.modeling.configuration_awd_lstm import AwdLstmConfig
-from hf_dnalm.registry import model_class
 from tests.toys.awd_lstm import SHAPE, write_upstream
 
 PASSPORT = passport_of_family("awd_lstm")
@@ -89,32 +88,17 @@ def test_a_weight_of_another_model_is_refused(folder):
         AutoModel.from_pretrained(folder)
 
 
-@pytest.mark.parametrize(
-    "door", [AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoModelForTokenClassification]
-)
-def test_what_was_saved_loads_whole_and_the_same(folder, door, tmp_path):
-    model = door.from_pretrained(folder).eval()
-    model.save_pretrained(tmp_path / "saved")
-    again, info = door.from_pretrained(tmp_path / "saved", output_loading_info=True)
-    assert not any(info.values())
-    with torch.no_grad():
-        assert torch.equal(again.eval()(IDS, MASK)[0], model(IDS, MASK)[0])
-
-
 def test_a_body_that_was_saved_alone_loads_under_a_head(folder, tmp_path):
     AutoModel.from_pretrained(folder).save_pretrained(tmp_path / "saved")
     _, info = AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved", output_loading_info=True)
     assert {key.partition(".")[0] for key in info["missing_keys"]} == {"classifier"}
 
 
-def test_the_published_config_is_recognised_and_costs_what_the_table_states():
+def test_the_published_config_is_recognised_without_any_other_file():
     (checkpoint,) = PASSPORT.checkpoints
     written = json.loads(json.dumps(dict(checkpoint.config)))
     assert find_passport(written) is PASSPORT
-    with torch.device("meta"):
-        model = model_class(PASSPORT, checkpoint.auto_class)(AwdLstmConfig(**PASSPORT.translate(written)))
-    assert sum(each.numel() for each in model.parameters()) == checkpoint.parameters
-    assert model.config.layer_sizes == [(64, 64)]
+    assert AwdLstmConfig(**PASSPORT.translate(written)).layer_sizes == [(64, 64)]
     assert checkpoint.download.endswith("/awd_lstm")
 
 

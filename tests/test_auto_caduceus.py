@@ -19,9 +19,8 @@ from hf_dnalm import (
     AutoModelForTokenClassification,
     AutoTokenizer,
 )
-from hf_dnalm.checkpoints import find_checkpoint, find_passport, passport_of_family
+from hf_dnalm.checkpoints import find_passport, passport_of_family
 from hf_dnalm.modeling.configuration_caduceus import CaduceusConfig
-from hf_dnalm.registry import model_class
 from tests.toys.caduceus import toy_model, upstream_config, write_upstream
 
 PASSPORT = passport_of_family("caduceus")
@@ -152,12 +151,6 @@ def test_what_was_saved_loads_whole_and_the_same(upstream, layout, tmp_path):
         assert torch.equal(logits(again, layout), logits(model, layout))
 
 
-def test_one_tasks_head_does_not_read_into_another(upstream, tmp_path):
-    AutoModelForSequenceClassification.from_pretrained(upstream).save_pretrained(tmp_path / "saved")
-    _, info = AutoModelForTokenClassification.from_pretrained(tmp_path / "saved", output_loading_info=True)
-    assert {key.rpartition(".")[0] for key in info["missing_keys"]} == {"token_classifier"}
-
-
 def test_the_path_of_the_official_code_that_leaves_the_strands_in_place_is_refused():
     for rcps, fused, works in ((True, True, True), (False, False, True), (True, False, False)):
         config = upstream_config("ps") | {"rcps": rcps, "fused_add_norm": fused}
@@ -169,15 +162,11 @@ def test_the_path_of_the_official_code_that_leaves_the_strands_in_place_is_refus
 
 
 @pytest.mark.parametrize("checkpoint", PASSPORT.checkpoints, ids=lambda each: each.name)
-def test_the_published_configs_are_recognised_and_cost_what_the_table_states(checkpoint):
-    assert find_checkpoint(checkpoint.hub_id) == (PASSPORT, checkpoint)
+def test_the_published_configs_are_recognised_and_say_nothing_of_a_context(checkpoint):
     config = json.loads(json.dumps(dict(checkpoint.config)))
     assert find_passport(config) is PASSPORT
-    with torch.device("meta"):
-        model = model_class(PASSPORT, checkpoint.auto_class)(CaduceusConfig(**PASSPORT.translate(config)))
-    assert sum(each.numel() for each in model.parameters()) == checkpoint.parameters
     assert PASSPORT.context_bp(checkpoint) == checkpoint.context_tokens
-    assert PASSPORT.context_tokens(model.config) is None
+    assert PASSPORT.context_tokens(CaduceusConfig(**PASSPORT.translate(config))) is None
 
 
 def test_a_published_file_holds_17_tensors_a_layer_and_pickled_ones_19(tmp_path):

@@ -19,7 +19,7 @@ from hf_dnalm import (
     AutoModelForTokenClassification,
     AutoTokenizer,
 )
-from hf_dnalm.checkpoints import find_checkpoint, find_passport, passport_of_family
+from hf_dnalm.checkpoints import find_passport, passport_of_family
 from hf_dnalm.cli.fine_tuned import find_model_class
 from hf_dnalm.modeling.configuration_gena_bert import GenaBertConfig
 from hf_dnalm.modeling.modeling_gena_bert import GenaBertForMaskedLM
@@ -196,15 +196,9 @@ def test_layouts_of_another_length_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
-def test_the_published_configs_are_recognised_and_cost_what_the_table_states(name):
-    checkpoint = CHECKPOINTS[name]
-    config = json.loads(json.dumps(dict(checkpoint.config)))
-    assert find_passport(config) is PASSPORT
-    assert find_checkpoint(checkpoint.hub_id) == (PASSPORT, checkpoint)
-    with torch.device("meta"):
-        model = GenaBertForMaskedLM(GenaBertConfig(**PASSPORT.translate(config)))
-    assert sum(each.numel() for each in model.parameters()) == checkpoint.parameters
-    assert PASSPORT.context_tokens(model.config) == checkpoint.context_tokens == (4096 if "bigbird" in name else 512)
+def test_the_published_configs_are_recognised_without_any_other_file(name):
+    assert find_passport(json.loads(json.dumps(dict(CHECKPOINTS[name].config)))) is PASSPORT
+    assert CHECKPOINTS[name].context_tokens == (4096 if "bigbird" in name else 512)
 
 
 def test_published_counts_are_ours_and_stored_constants():

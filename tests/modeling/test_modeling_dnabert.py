@@ -61,13 +61,6 @@ def test_ids_or_vectors_but_not_both(inputs):
         dnabert.toy_model("base")(**inputs)
 
 
-def test_vectors_in_place_of_ids():
-    model = dnabert.toy_model("masked_lm")
-    with torch.no_grad():
-        vectors = model.get_input_embeddings()(IDS)
-        torch.testing.assert_close(model(inputs_embeds=vectors).logits, model(IDS).logits)
-
-
 def test_the_bias_is_added_twice_or_once():
     twice, once = (dnabert.toy_model("masked_lm", mlm_bias=each) for each in ("twice", "once"))
     with torch.no_grad():

@@ -36,22 +36,6 @@ def test_eager_and_blocks_agree_at_every_length_and_under_holes(flavour, length)
         torch.testing.assert_close(hidden(models[0], *inputs), hidden(models[1], *inputs), **CLOSE)
 
 
-@pytest.mark.parametrize("implementation", ["eager", "sdpa"])
-@flavours
-def test_padding_on_either_side_changes_nothing(flavour, implementation):
-    model = toy_model("base", attn_implementation=implementation, **FLAVOURS[flavour])
-    sequences = [ids(1, length, seed=length) for length in (41, 18, 6)]
-    for side in ("left", "right"):
-        rows, masks = [], []
-        for sequence in sequences:
-            pads = (47 - sequence.shape[1], 0) if side == "left" else (0, 47 - sequence.shape[1])
-            rows.append(torch.nn.functional.pad(sequence, pads, value=3))
-            masks.append(torch.nn.functional.pad(torch.ones_like(sequence), pads))
-        together, mask = hidden(model, torch.cat(rows), torch.cat(masks)), torch.cat(masks).bool()
-        for row, sequence in enumerate(sequences):
-            torch.testing.assert_close(together[row][mask[row]], hidden(model, sequence)[0], **CLOSE)
-
-
 def test_attentions_of_a_padded_batch_stand_where_their_tokens_stand():
     model = toy_model("base", attn_implementation="eager", **SPARSE)
     sequence, mask = ids(1, 30), torch.ones(1, 30, dtype=torch.long)
@@ -166,12 +150,6 @@ def test_a_longer_input_is_refused_with_its_limit_and_no_index_error(changes):
     assert hidden(model, ids(1, 64)).shape == (1, 64, 24)
     with pytest.raises(ValueError, match="65 tokens are more than the 64 that this model reads, CLS and SEP included"):
         model(ids(1, 65))
-
-
-def test_ids_or_vectors_and_never_both():
-    for inputs in ({}, {"input_ids": ids(1, 4), "inputs_embeds": torch.zeros(1, 4, 24)}):
-        with pytest.raises(ValueError, match="exactly one of input_ids and inputs_embeds"):
-            toy_model("base")(**inputs)
 
 
 def test_masks_of_pairs_are_for_dense_attention():
