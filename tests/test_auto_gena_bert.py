@@ -20,7 +20,7 @@ from hf_dnalm import (
     AutoTokenizer,
 )
 from hf_dnalm.checkpoints import find_passport, passport_of_family
-from hf_dnalm.cli.fine_tuned import find_model_class
+from hf_dnalm.cli.load import find_model_class
 from hf_dnalm.modeling.configuration_gena_bert import GenaBertConfig
 from hf_dnalm.modeling.modeling_gena_bert import GenaBertForMaskedLM
 from hf_dnalm.source import Source
