@@ -33,8 +33,10 @@ from hf_dnalm.registry import config_class, model_class
 
 RESULTS = Path(__file__).parent / "results" / "families.md"
 LENGTHS_BP = (512, 4_096, 32_768)
+_UP_TO_4096_TOKENS = (512, 4_096, 27_115)
+_MIXED = "## DNABERT-2 on mixed lengths"
 # Seconds after which a measurement is given up.
-LIMIT = 600
+LIMIT = 150
 
 
 class Family(NamedTuple):
@@ -47,6 +49,7 @@ class Family(NamedTuple):
         make_peer: our model → the peer.
         same_weights: the peer computes with our weights, so the numbers must agree.
         config: fields that differ from the published ones.
+        lengths: in bp; of a model that reads 4,096 tokens, as many as that in place of the longest.
     """
 
     hub_id: str
@@ -55,6 +58,7 @@ class Family(NamedTuple):
     make_peer: Callable[[Any], peers.Forward]
     same_weights: bool = False
     config: dict[str, Any] = {}  # noqa: RUF012 (never changed)
+    lengths: tuple[int, ...] = LENGTHS_BP
 
 
 def _sequential(model: Any) -> peers.Forward:
@@ -90,10 +94,18 @@ FAMILIES: dict[str, Family] = {
     ),
     "gena_bert": Family("AIRI-Institute/gena-lm-bert-base-t2t", 6.62, _BERT, lambda model: peers.bert(model.config)),
     "gena_bert (block-sparse)": Family(
-        "AIRI-Institute/gena-lm-bigbird-base-sparse-t2t", 6.62, _BIG_BIRD, lambda model: peers.big_bird(model.config)
+        "AIRI-Institute/gena-lm-bigbird-base-sparse-t2t",
+        6.62,
+        _BIG_BIRD,
+        lambda model: peers.big_bird(model.config),
+        lengths=_UP_TO_4096_TOKENS,
     ),
     "gena_bigbird": Family(
-        "AIRI-Institute/gena-lm-bigbird-base-t2t", 6.62, _BIG_BIRD, lambda model: peers.big_bird(model.config)
+        "AIRI-Institute/gena-lm-bigbird-base-t2t",
+        6.62,
+        _BIG_BIRD,
+        lambda model: peers.big_bird(model.config),
+        lengths=_UP_TO_4096_TOKENS,
     ),
     "dnabert": Family("zhihan1996/DNA_bert_6", 1, _BERT, lambda model: peers.bert(model.config)),
     "grover": Family("PoetschLab/GROVER", 4.07, _BERT, lambda model: peers.bert(model.config)),
@@ -226,7 +238,7 @@ def mixed_lengths(repeats: int) -> list[str]:
     own, other = (statistics.median(seconds[name]) for name in ("ours", "theirs"))
     total = int(lengths.sum())
     return [
-        "## DNABERT-2 on mixed lengths",
+        _MIXED,
         "",
         f"48 sequences of 20 to 512 tokens, {total:,} tokens. Theirs: the official algorithm, padded batches of 16 in "
         "input order; ours: `hf_dnalm.inference`'s loop.",
@@ -238,8 +250,8 @@ def mixed_lengths(repeats: int) -> list[str]:
     ]
 
 
-def report(names: list[str], lengths: list[int], repeats: int) -> str:
-    """The page of results in Markdown."""
+def report(names: list[str], lengths: list[int] | None, repeats: int, kept: list[str]) -> str:
+    """The page of results in Markdown; of families that are not measured now the rows of an earlier run are kept."""
     lines = [
         "# Families: forward speed and memory",
         "",
@@ -251,9 +263,12 @@ def report(names: list[str], lengths: list[int], repeats: int) -> str:
         f"| {' | '.join(_HEADER)} |",
         "|---" * len(_HEADER) + "|",
     ]
-    for name in names:
+    for name in FAMILIES:
+        if name not in names:
+            lines += [row for row in kept if row.startswith(f"| {name} |")]
+            continue
         family = FAMILIES[name]
-        for length in lengths:
+        for length in family.lengths if lengths is None else lengths:
             if not fits(family, length):
                 continue
             own = in_own_process(name, "ours", length, repeats)
@@ -267,10 +282,14 @@ def report(names: list[str], lengths: list[int], repeats: int) -> str:
                 cells += [f"{other['tokens'] / other['seconds']:,.0f}", f"{other['mib']:,.0f}", ratio]
             lines.append(f"| {' | '.join(cells)} |")
             print(lines[-1], flush=True)
-    lines += ["", "The peers:", "", *(f"- {name}: {FAMILIES[name].peer}" for name in names), ""]
-    if "dnabert2" in names:
-        lines += mixed_lengths(repeats)
+    lines += ["", "The peers:", "", *(f"- {name}: {family.peer}" for name, family in FAMILIES.items()), ""]
+    lines += mixed_lengths(repeats) if "dnabert2" in names else _section(kept, _MIXED)
     return "\n".join(lines) + "\n"
+
+
+def _section(page: list[str], title: str) -> list[str]:
+    """A section of an earlier page, its title included."""
+    return page[page.index(title) :] if title in page else []
 
 
 def _cells(measured: dict[str, float], length_bp: int) -> list[str]:
@@ -296,8 +315,8 @@ def cpu_name() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--families", nargs="+", choices=list(FAMILIES), default=list(FAMILIES))
-    parser.add_argument("--lengths", nargs="+", type=int, default=list(LENGTHS_BP), help="in bp")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--lengths", nargs="+", type=int, help="in bp; default: those of each family")
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("--cell", nargs=3, metavar=("FAMILY", "SIDE", "BP"), help="one measurement, printed as JSON")
     arguments = parser.parse_args()
@@ -305,7 +324,8 @@ def main() -> None:
         name, side, length = arguments.cell
         print(json.dumps(measure(name, side, int(length), arguments.repeats)))
         return
-    page = report(arguments.families, arguments.lengths, arguments.repeats)
+    kept = arguments.output.read_text().splitlines() if arguments.output.exists() else []
+    page = report(arguments.families, arguments.lengths, arguments.repeats, kept)
     temporary = arguments.output.with_suffix(".partial")
     temporary.write_text(page)
     os.replace(temporary, arguments.output)

@@ -96,15 +96,18 @@ def sequential_scan(
     x: torch.Tensor, dt: torch.Tensor, A: torch.Tensor, B: torch.Tensor, C: torch.Tensor, *, scan: str = ""
 ) -> torch.Tensor:
     """The recurrence of a selective state space, one token after the other; arguments as `selective_scan` has them."""
-    groups, b, n, d = x.shape
-    states = x.new_zeros(groups, b, d, A.shape[-1])
-    outputs = []
-    for token in range(n):
-        step = dt[:, :, token, :, None]
-        entering = step * x[:, :, token, :, None] * B[:, :, token, None, :]
-        states = torch.exp(step * A[:, None]) * states + entering
-        outputs.append((states * C[:, :, token, None, :]).sum(-1))
-    return torch.stack(outputs, dim=2)
+    outputs = torch.empty_like(x)
+    for group in range(len(x)):  # the official code scans each direction and each strand by itself
+        decays = torch.exp(torch.einsum("bnd,ds->bnds", dt[group], A[group]))
+        entering = torch.einsum("bnd,bns,bnd->bnds", dt[group], B[group], x[group])
+        for row in range(x.shape[1]):
+            state = x.new_zeros(A.shape[1:])
+            steps = []
+            for token in range(x.shape[2]):
+                state = decays[row, token] * state + entering[row, token]
+                steps.append(torch.einsum("ds,s->d", state, C[group, row, token]))
+            outputs[group, row] = torch.stack(steps)
+    return outputs
 
 
 def lstm_by_steps(model: nn.Module) -> Forward:
