@@ -41,6 +41,7 @@ FLAVOURS: dict[str, dict[str, Any]] = {
 }
 LAYOUTS = ("ps", "ph")
 REFUSES = {"inputs_embeds": "conjoin reads the reverse complement of input_ids"}
+CONFORMANCE_EXEMPT = {"Conjoin::test_inputs_embeds": "vectors have no reverse complement, and are refused"}
 _PUBLISHED = {
     "ps": "kuleshov-group/caduceus-ps_seqlen-131k_d_model-256_n_layer-16",
     "ph": "kuleshov-group/caduceus-ph_seqlen-1k_d_model-256_n_layer-4_lr-8e-3",
