@@ -95,9 +95,7 @@ class BendTask:
         if self.level == "nucleotide" and (self.loss != "cross_entropy" or self.downsample is not None):
             raise self._refused("loss", "each nucleotide has one class: it must be 'cross_entropy', without downsample")
         if self.cross_validation < 0 or self.cross_validation in (1, 2):
-            raise self._refused(
-                "cross_validation", "folds are 0 (none), or 3 or more: one each for test and validation"
-            )
+            raise self._refused("cross_validation", "folds are 0 (none), or 3 and more: one tests, one validates")
         if self.cross_validation and self.level == "variant":
             raise self._refused("cross_validation", "a task of level 'variant' trains nothing")
         least = 2 if self.loss == "cross_entropy" else 1
