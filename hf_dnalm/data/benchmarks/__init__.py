@@ -71,7 +71,7 @@ def load_benchmark(
         task: as in `benchmark_tasks`; common other spellings are understood.
         data_dir: a local folder in the repo's layout or that of the authors' archive, files plain or .gz, instead of
             the Hub. Splits whose file is not there are left out.
-        reference: FASTA of the assembly, for "bend", whose files hold coordinates; its index is made where there is none.
+        reference: FASTA of the assembly, for "bend", whose files hold coordinates; indexed where it is not.
         streaming: iterable splits that are read record by record, from the Hub (tables are downloaded first) or from
             `data_dir`. Row counts are not
             checked then. `Dataset.from_list(list(splits["train"].take(100_000)))` makes a part of one a Dataset.

@@ -10,7 +10,7 @@ import difflib
 from hf_dnalm.data.benchmarks.bend.definition import BendTask
 
 SUITE = "bend"
-LICENCE = "BSD-3-Clause (the benchmark's code; its sources have their own terms)"
+LICENCE = "BSD-3-Clause"  # of the benchmark; its sources (GENCODE, ENCODE, GRASP, ClinVar) have their own terms
 CITATION = (
     "Marin et al. (2024) BEND: benchmarking DNA language models on biologically meaningful tasks. ICLR. "
     "arXiv:2311.12570"
