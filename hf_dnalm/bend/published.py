@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -50,9 +50,9 @@ class PublishedEmbedder:
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._body: Any = bare_model(model).base_model
+        self._body = cast(Any, bare_model(model).base_model)
         self._tokenizer = tokenizer
-        self._config: Any = self._body.config
+        self._config = self._body.config
         family = {passport.model_type: passport.family for passport in PASSPORTS}.get(self._config.model_type)
         if family not in _EMBEDDERS:
             raise ValueError(
