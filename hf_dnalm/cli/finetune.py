@@ -120,8 +120,7 @@ def read_data(about: DataArguments, *, seed: int) -> tuple[Mapping[str, Dataset]
     splits = {split: read_file(path, task=task, labels="required", **columns) for split, path in files.items() if path}
     rule = about.split_rule
     if rule:
-        classes = task.problem_type == "single_label_classification" and task.level == "sequence"
-        splits, task = rule.apply(splits, seed=seed, stratify=classes), task.with_note(rule.note(seed))
+        splits, task = rule.apply(splits, seed=seed, stratify=task.stratifies), task.with_note(rule.note(seed))
     return leaks_noted(splits, task, deduplicate=about.deduplicate)
 
 

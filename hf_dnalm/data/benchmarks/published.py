@@ -81,7 +81,7 @@ def load_published(
                     f"copy the whole file, or pass allow_subset=True to use what is there"
                 )
             notes.append(f"{split} has {len(data[split]):,} of {expected:,} published rows")
-    stratify = published.task.problem_type == "single_label_classification" and published.task.level == "sequence"
+    stratify = published.task.stratifies
     if rule:
         data = rule.apply(data, seed=seed, stratify=stratify)
         notes.append(rule.note(seed))
