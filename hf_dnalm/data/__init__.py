@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hf_dnalm.data.benchmarks import Benchmark, benchmark_tasks, load_benchmark
     from hf_dnalm.data.collate import SequenceCollator
     from hf_dnalm.data.encode import encode_dataset, encode_sequences
-    from hf_dnalm.data.files import infer_task, read_file
+    from hf_dnalm.data.files import infer_task, read_file, stream_file
     from hf_dnalm.data.simulate import SPLICE_SITES_SIMULATED, simulate_splice_sites
     from hf_dnalm.data.splits import split_three, split_validation
 
@@ -27,6 +27,7 @@ __all__ = [
     "simulate_splice_sites",
     "split_three",
     "split_validation",
+    "stream_file",
 ]
 
 # Not at once: `dnalm list --tasks` reads the tasks of the benchmarks without torch and datasets.
@@ -45,5 +46,6 @@ __getattr__ = imported_on_first_use(
         "simulate_splice_sites": "simulate",
         "split_three": "splits",
         "split_validation": "splits",
+        "stream_file": "files",
     },
 )
