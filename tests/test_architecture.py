@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "registry": {"checkpoints", "modeling", "tokenization"},
     "source": {"registry", "checkpoints"},
     "auto": {"source", "checkpoints", "modeling", "tokenization"},
-    "data": {"sequence", "tasks", "tokenization"},
+    "data": {"sequence", "genome", "tasks", "tokenization"},
     "inference": {"sequence", "genome", "tasks", "data", "tokenization"},
     "evaluation": {"sequence", "tasks", "data", "inference"},
     "training": {"auto", "checkpoints", "sequence", "tasks", "data", "evaluation", "inference"},
