@@ -129,8 +129,12 @@ class MethodArguments:
         default=False,
         metadata={"help": "Read half of the training sequences, drawn anew each epoch, from the other strand."},
     )
-    class_weights: Literal["none", "balanced"] = field(
-        default="none", metadata={"help": "Whether rare classes count more in the loss."}
+    class_weights: str = field(
+        default="none",
+        metadata={
+            "help": "What classes count in the loss: none (all the same), balanced (rare ones more), a number for "
+            "positives (8), or one for each class (1,100,100)."
+        },
     )
     early_stopping_patience: int | None = field(
         default=None, metadata={"help": "Stop after this many evaluations without a better metric."}
