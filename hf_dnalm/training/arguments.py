@@ -51,6 +51,10 @@ class DataArguments:
     data_dir: str | None = field(
         default=None, metadata={"help": "Local folder in the benchmark's own layout, in place of the Hub."}
     )
+    reference: str | None = field(
+        default=None,
+        metadata={"help": "FASTA of the assembly, for a benchmark task whose files hold coordinates."},
+    )
     allow_subset: bool = field(
         default=False, metadata={"help": "Take files with fewer rows than were published; the report says so."}
     )
@@ -98,8 +102,10 @@ class DataArguments:
             own = [f"--{name}" for name in ("validation", "test", "problem_type", "metric") if getattr(self, name)]
             if own:
                 raise ValueError(f"{', '.join(own)} are for --train FILE; a benchmark task brings its own")
-        elif self.data_dir is not None or self.allow_subset:
-            raise ValueError("--data_dir and --allow_subset are for --task SUITE/NAME; with --train give the files")
+        elif self.data_dir is not None or self.reference is not None or self.allow_subset:
+            raise ValueError(
+                "--data_dir, --reference and --allow_subset are for --task SUITE/NAME; with --train give the files"
+            )
 
 
 @dataclass

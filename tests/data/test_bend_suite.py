@@ -133,3 +133,12 @@ def test_variants_are_pairs_of_both_alleles(tmp_path, place):
 def test_what_is_missing_is_named(place, changes, message):
     with pytest.raises(ValueError, match=message):
         load_benchmark("bend", "histone_modification", **(place | changes))
+
+
+def test_dnalm_finetune_reads_a_task_of_coordinates(place):
+    from hf_dnalm.cli.finetune import read_data
+    from hf_dnalm.training import DataArguments
+
+    paths = {name: str(path) for name, path in place.items()}
+    splits, task = read_data(DataArguments(task="bend/histone_modification", **paths), seed=0)
+    assert (len(splits["train"]), task.num_labels) == (3, 18)
