@@ -1,7 +1,7 @@
 """Shards: archives of embeddings and labels, in the layout that BEND's own training code reads.
 
-A shard is `<split>_<chunk>.tar.gz` with two members for each sample, `sample_<n>.input.npy`, the embedding (1, L, D) (or
-integers (1, L) of a one-hot code), and `sample_<n>.output.npy`, the labels. n counts the rows of the split from 0.
+A shard is `<split>_<chunk>.tar.gz` with two members for each sample: `sample_<n>.input.npy`, the embedding, (1, L, D)
+(or (1, L) integers of a one-hot code), and `sample_<n>.output.npy`, the labels. n counts the split's rows from 0.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from hf_dnalm.data.benchmarks import (
     plant_genomic_benchmark,
     plant_multi_species,
 )
+from hf_dnalm.data.benchmarks.bend import tasks as bend
 from hf_dnalm.data.benchmarks.definition import Benchmark, PublishedTask
 from hf_dnalm.tasks import Task
 
@@ -39,9 +40,10 @@ _SUITE_ALIASES = {"pgb": plant_genomic_benchmark.SUITE}
 
 def benchmark_tasks() -> dict[str, dict[str, Task]]:
     """Every suite, and for each the tasks by the name that `load_benchmark` takes."""
-    return {
+    suites = {
         suite: {name: published.task for name, published in content.tasks.items()} for suite, content in _SUITES.items()
     }
+    return suites | {bend.SUITE: {name: task.as_task() for name, task in bend.TASKS.items()}}
 
 
 def load_benchmark(
@@ -49,6 +51,7 @@ def load_benchmark(
     task: str,
     *,
     data_dir: str | Path | None = None,
+    reference: str | Path | None = None,
     streaming: bool = False,
     splits: Sequence[str] | None = None,
     revision: str | None = None,
@@ -64,10 +67,11 @@ def load_benchmark(
 
     Args:
         suite: "plant-genomic-benchmark" (or "pgb"), "nt-downstream" and "nt-downstream-revised" (two suites that share
-            names of tasks and no data), "gue", "gue-plus", "genomic-benchmarks" or "plant-multi-species".
+            names of tasks and no data), "gue", "gue-plus", "genomic-benchmarks", "plant-multi-species" or "bend".
         task: as in `benchmark_tasks`; common other spellings are understood.
         data_dir: a local folder in the repo's layout or that of the authors' archive, files plain or .gz, instead of
             the Hub. Splits whose file is not there are left out.
+        reference: FASTA of the assembly, for "bend", whose files hold coordinates; indexed where it is not.
         streaming: iterable splits that are read record by record, from the Hub (tables are downloaded first) or from
             `data_dir`. Row counts are not
             checked then. `Dataset.from_list(list(splits["train"].take(100_000)))` makes a part of one a Dataset.
@@ -87,9 +91,24 @@ def load_benchmark(
     """
     from hf_dnalm.data.benchmarks.published import load_published  # with datasets, which listing tasks does not need
 
+    if suite == bend.SUITE:
+        from hf_dnalm.data.benchmarks.bend.loading import load_bend
+
+        if revision is not None:
+            raise ValueError(
+                f"bend is not on the Hub and has no revision {revision!r}; the files are those of data_dir"
+            )
+        return load_bend(
+            bend.find_task(task),
+            data_dir=data_dir,
+            reference=reference,
+            streaming=streaming,
+            splits=splits,
+            deduplicate=deduplicate,
+        )
     suite = _SUITE_ALIASES.get(suite, suite)
     if suite not in _SUITES:
-        known = ", ".join([*_SUITES, *_SUITE_ALIASES])
+        known = ", ".join([*_SUITES, *_SUITE_ALIASES, bend.SUITE])
         raise ValueError(f"no benchmark suite {suite!r}; there are: {known}")
     return load_published(
         _find(suite, task),

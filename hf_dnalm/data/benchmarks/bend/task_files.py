@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from hf_dnalm.bend.definition import BendTask
+from hf_dnalm.data.benchmarks.bend.definition import BendTask
 
 # What a key may hold. Whole numbers stand for decimal ones; a bool never stands for a number.
 _TEXT = ("name", "description", "level", "label_source", "loss", "metric", "assembly", "licence", "citation")
@@ -44,13 +44,32 @@ def task_from_yaml(path: str | os.PathLike[str]) -> BendTask:
         if key not in fields:
             raise ValueError(f"{os.fspath(path)}: has no {key!r}; a task needs at least 'name' and 'label_names'")
     values = {key: _checked(key, value, path) for key, value in fields.items()}
+    folder = Path(path).parent
     for key in _PATHS:
-        if values.get(key) is not None:
-            values[key] = str(Path(path).parent / values[key])
+        found = folder / values[key] if key in values else find_beside(folder, str(values["name"]), f".{key}")
+        values[key] = None if found is None else str(found)
     try:
         return BendTask(**values)
     except ValueError as error:
         raise ValueError(f"{os.fspath(path)}: {error}") from None
+
+
+def file_names(name: str, extension: str) -> tuple[str, ...]:
+    """Where a task's file may be in a folder.
+
+    >>> file_names("gene_finding", ".bed")
+    ('gene_finding/gene_finding.bed', 'gene_finding.bed')
+    """
+    return (f"{name}/{name}{extension}", f"{name}{extension}")
+
+
+def find_beside(folder: Path, name: str, extension: str) -> Path | None:
+    """The first of a task's files that is in the folder; a BED file may be gzip."""
+    for usual in file_names(name, extension):
+        for path in (folder / usual, folder / f"{usual}.gz"):
+            if path.is_file():
+                return path
+    return None
 
 
 def _checked(key: str, value: Any, path: str | os.PathLike[str]) -> Any:

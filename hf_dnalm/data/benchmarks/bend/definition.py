@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal, get_args
 
+from hf_dnalm.tasks import ProblemType, Task
+
 Level = Literal["sequence", "bin", "nucleotide", "variant"]
 LabelSource = Literal["bed", "hdf5"]
 Loss = Literal["cross_entropy", "binary_cross_entropy"]
@@ -29,7 +31,7 @@ class BendTask:
         assembly: the reference that the coordinates are of.
         length_bp: shortest and longest region, or None; of a variant task, the letters read for each variant.
         read_strand: regions on the strand "-" are read as their reverse complement.
-        downsample: bp that one output stands for; None is one output for each nucleotide.
+        downsample: bp that one output stands for: a bin, or the whole sequence; None for each nucleotide.
         hidden: channels of the network's convolutions.
         kernel: their width, in nucleotides.
         positive_weight: factor of the loss where the label is 1.
@@ -90,8 +92,8 @@ class BendTask:
             raise self._refused("downsample", "it must be more than 0, or left out: one output for each nucleotide")
         if (self.loss is None) != (self.level == "variant"):
             raise self._refused("loss", "a task of level 'variant' trains nothing and has none, all others have one")
-        if self.level == "bin" and self.downsample is None:
-            raise self._refused("downsample", "a task of level 'bin' needs the bin's width in bp")
+        if self.level in ("sequence", "bin") and self.downsample is None:
+            raise self._refused("downsample", "it must be the width of a bin, or the length of a sequence, in bp")
         if self.level == "nucleotide" and (self.loss != "cross_entropy" or self.downsample is not None):
             raise self._refused("loss", "each nucleotide has one class: it must be 'cross_entropy', without downsample")
         if self.cross_validation < 0 or self.cross_validation in (1, 2):
@@ -114,3 +116,20 @@ class BendTask:
     def is_zero_shot(self) -> bool:
         """Variants scored by their embeddings; nothing is trained."""
         return self.level == "variant"
+
+    def as_task(self) -> Task:
+        """The task as the rest of the package knows tasks, with the benchmark's name before its own."""
+        tracks = self.loss == "binary_cross_entropy"
+        problem_type: ProblemType = "multi_label_classification" if tracks else "single_label_classification"
+        return Task(
+            name=f"bend/{self.name}",
+            problem_type=problem_type,
+            label_names=self.label_names,
+            metric=self.metric,
+            level="nucleotide" if self.level == "nucleotide" else "sequence",
+            length_bp=self.length_bp,
+            source=self.assembly,
+            licence=self.licence,
+            citation=self.citation,
+            description=self.description,
+        )
