@@ -63,7 +63,9 @@ def find_folds(task: BendTask, parts: Sequence[Part], *, compat: bool = False) -
             f"task {task.name!r} is cross-validated: its splits must be called part1, part2, …; one is {odd[0]!r}"
         )
     if compat:
-        ordered = [[part] for part in sorted(parts, key=lambda part: int(f"{part.split.removeprefix('part')}{part.chunk}"))]
+        ordered = [
+            [part] for part in sorted(parts, key=lambda part: int(f"{part.split.removeprefix('part')}{part.chunk}"))
+        ]
     else:
         numbers = sorted({_number(part) for part in parts})
         ordered = [[part for part in parts if _number(part) == number] for number in numbers]

@@ -33,8 +33,7 @@ class DownstreamCNN(nn.Module):
         outputs: for each place that gets labels.
         hidden: channels of the convolutions.
         kernel: their width, odd.
-        downsample: nucleotides that one output stands for; "all" gives one output for the whole sequence, None one for
-            each nucleotide.
+        downsample: nucleotides that one output stands for; None gives one for each nucleotide.
         upsample: vectors are this many nucleotides apart, and are first drawn out linearly.
     """
 
@@ -45,7 +44,7 @@ class DownstreamCNN(nn.Module):
         *,
         hidden: int = 64,
         kernel: int = 3,
-        downsample: int | Literal["all"] | None = None,
+        downsample: int | None = None,
         upsample: int | None = None,
     ) -> None:
         super().__init__()
@@ -73,9 +72,7 @@ class DownstreamCNN(nn.Module):
             hidden = drawn_out.transpose(1, 2)[:, :length]
         hidden = gelu(convolve(self.conv1["1"], hidden, real))
         hidden = gelu(convolve(self.conv2["1"], hidden, real))
-        if self.downsample == "all":
-            hidden = _mean(hidden, real)
-        elif self.downsample is not None:
+        if self.downsample is not None:
             hidden = avg_pool1d(hidden.transpose(1, 2), self.downsample).transpose(1, 2)
         return self.linear["0"](hidden)
 
@@ -94,7 +91,7 @@ class ResNet(nn.Module):
         *,
         hidden: int = 64,
         kernel: int = 3,
-        downsample: int | Literal["all"] | None = None,
+        downsample: int | None = None,
         width: int = 256,
         layers: int = 30,
     ) -> None:
@@ -155,7 +152,9 @@ class Basset(nn.Module):
             ValueError: sequences of another length.
         """
         if inputs.shape[1] != self.length_bp or (real is not None and not real.all()):
-            raise ValueError(f"network 'basset' reads sequences of {self.length_bp} bp; these have {inputs.shape[1]} bp")
+            raise ValueError(
+                f"network 'basset' reads sequences of {self.length_bp} bp; these have {inputs.shape[1]} bp"
+            )
         vectors = as_vectors(inputs, self.input_size)
         return self.clf(self.conv_net(vectors.transpose(1, 2)))[:, None]
 
@@ -165,14 +164,6 @@ def as_vectors(inputs: torch.Tensor, width: int) -> torch.Tensor:
     if inputs.ndim == 3:
         return inputs
     return one_hot(inputs.clamp(min=0), width).float() * inputs.ge(0)[..., None]
-
-
-def _mean(hidden: torch.Tensor, real: torch.Tensor | None) -> torch.Tensor:
-    """(b, n, h) → (b, 1, h), over real places."""
-    if real is None:
-        return hidden.mean(1, keepdim=True)
-    weights = real[..., None].to(hidden.dtype)
-    return (hidden * weights).sum(1, keepdim=True) / weights.sum(1, keepdim=True)
 
 
 def build_network(
@@ -190,15 +181,12 @@ def build_network(
     """
     if name not in get_args(NetworkName):
         raise ValueError(f"network is {name!r}; choose from {', '.join(get_args(NetworkName))}")
-    downsample: int | Literal["all"] | None = task.downsample
-    if task.level == "sequence" and downsample is None:
-        downsample = "all"
     if name == "cnn":
         return DownstreamCNN(
-            input_size, task.outputs, hidden=task.hidden, kernel=task.kernel, downsample=downsample
+            input_size, task.outputs, hidden=task.hidden, kernel=task.kernel, downsample=task.downsample
         )
     if name == "resnet":
-        return ResNet(task.outputs, hidden=task.hidden, kernel=task.kernel, downsample=downsample)
+        return ResNet(task.outputs, hidden=task.hidden, kernel=task.kernel, downsample=task.downsample)
     if task.level != "sequence":
         raise ValueError(
             f"network 'basset' gives one answer for each sequence, and task {task.name!r} is of level "

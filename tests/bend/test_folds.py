@@ -10,7 +10,7 @@ from hf_dnalm.bend.tasks import BendTask, find_task
 ENHANCERS = find_task("enhancer_annotation")
 HISTONES = find_task("histone_modification")
 TEN = [Part(f"part{number}") for number in (1, 10, 2, 3, 4, 5, 6, 7, 8, 9)]  # as a folder lists them
-THREE = BendTask("mine", ("a",), cross_validation=3)
+THREE = BendTask("mine", ("a",), downsample=8, cross_validation=3)
 
 
 def names(parts):

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from hf_dnalm.bend.networks import PAD, Basset, DownstreamCNN, ResNet, as_vectors, build_network
-from hf_dnalm.bend.tasks import BendTask, find_task
+from hf_dnalm.bend.tasks import find_task
 
 EXACT = {"atol": 1e-5, "rtol": 0}
 
@@ -56,7 +56,7 @@ def test_the_cnn_has_two_convolutions_and_a_linear_map():
     }
 
 
-@pytest.mark.parametrize(("downsample", "places"), [(None, 10), (4, 2), (10, 1), ("all", 1)])
+@pytest.mark.parametrize(("downsample", "places"), [(None, 10), (4, 2), (10, 1)])
 def test_the_cnn_answers_for_each_nucleotide_window_or_sequence(downsample, places):
     assert DownstreamCNN(3, 2, hidden=4, downsample=downsample)(torch.randn(5, 10, 3)).shape == (5, places, 2)
 
@@ -71,16 +71,12 @@ def test_windows_are_means_and_wider_kernels_stay_centred():
 
 
 @pytest.mark.parametrize("network", [DownstreamCNN(5, 2, hidden=4), ResNet(2, hidden=4, width=8, layers=3)])
-@pytest.mark.parametrize("downsample", [None, "all"])
-def test_a_padded_sequence_gives_what_it_gives_alone(network, downsample):
-    (network if isinstance(network, DownstreamCNN) else network.downstream_cnn).downsample = downsample
+def test_a_padded_sequence_gives_what_it_gives_alone(network):
     quiet(network)
     letters = torch.tensor([[0, 1, 2, 3, 4, 0], [4, 4, 1, PAD, PAD, PAD]])
-    got = network(letters, letters != PAD)[1]
-    expected = network(letters[1:, :3], None)[0]
-    torch.testing.assert_close(got[: len(expected)], expected)
-    if downsample is None:  # and without the mask, as published, the last nucleotide sees the padding
-        assert not torch.allclose(network(letters)[1, 2], expected[2])
+    alone = network(letters[1:, :3])[0]
+    torch.testing.assert_close(network(letters, letters != PAD)[1, :3], alone)
+    assert not torch.allclose(network(letters)[1, 2], alone[2])  # as published: the last nucleotide sees the padding
 
 
 def test_letters_become_one_hot_and_padding_zero():
@@ -132,13 +128,12 @@ def test_basset_reads_sequences_of_one_length():
 
 def test_a_task_says_which_network_learns_it():
     cnn = build_network(find_task("gene_finding"), "cnn", input_size=12)
-    assert isinstance(cnn, DownstreamCNN) and cnn.downsample is None and cnn.input_size == 12
+    assert isinstance(cnn, DownstreamCNN)
+    assert (cnn.downsample, cnn.input_size) == (None, 12)
     bins = build_network(find_task("enhancer_annotation"), "cnn", input_size=12)
-    assert bins.downsample == 128 and bins.conv1["1"].out_channels == 2
+    assert (bins.downsample, bins.conv1["1"].out_channels) == (128, 2)
     resnet = build_network(find_task("histone_modification"), "resnet")
     assert resnet.downstream_cnn.downsample == 512
-    whole = build_network(BendTask("mine", ("a", "b"), loss="cross_entropy", metric="mcc"), "cnn", input_size=4)
-    assert whole.downsample == "all"
     assert isinstance(build_network(find_task("cpg_methylation"), "basset", length_bp=512), Basset)
 
 
