@@ -154,6 +154,8 @@ def _strand(
 
 def _token_ids(tokenizer: PreTrainedTokenizerBase, sequences: list[str]) -> list[np.ndarray]:
     """Ids of normalised sequences by the quickest way the tokenizer has; no truncation, no padding."""
+    if not sequences:
+        return []  # transformers' tokenizers fail on an empty list
     if hasattr(tokenizer, "encode_arrays"):
         return tokenizer.encode_arrays(sequences)
     if hasattr(tokenizer, "encode_array"):
