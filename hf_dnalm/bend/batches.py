@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,14 +11,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import torch
 
+from hf_dnalm.bend.embed import SETTINGS
+from hf_dnalm.bend.embedders import letter_codes
 from hf_dnalm.bend.folds import Part
 from hf_dnalm.bend.shards import Sample, find_shards, read_shards
 from hf_dnalm.bend.tasks import PADDING, BendTask
 from hf_dnalm.data.benchmarks.bend.reading import BendData
-
-# The one-hot code of the published embedder: N stands before T.
-LETTER_NUMBERS = np.full(256, 3, dtype=np.int64)
-LETTER_NUMBERS[np.frombuffer(b"ACGNT", dtype=np.uint8)] = np.arange(5)
 
 
 class Batch(NamedTuple):
@@ -63,6 +62,8 @@ class ShardSource:
         self.parts = [Part(shard.split, shard.chunk, shard.path) for shard in find_shards(folder)]
         sizes = {part.path.name: part.path.stat().st_size for part in self.parts if part.path is not None}
         self.identity: dict[str, Any] = {"embeddings": Path(folder).resolve().name, "bytes_of_shards": sizes}
+        if (made := Path(folder) / SETTINGS).is_file():
+            self.identity["made_by"] = json.loads(made.read_text(encoding="utf-8"))
 
     def read(self, part: Part) -> Iterator[Sample]:
         """The samples of a shard."""
@@ -71,7 +72,7 @@ class ShardSource:
 
 
 class LetterSource:
-    """The letters of a task's regions, as numbers: A C G N T are 0 to 4.
+    """The letters of a task's regions as their codes, A C G N T from 0 to 4.
 
     Raises:
         ValueError, FileNotFoundError: as `BendData`.
@@ -94,16 +95,11 @@ class LetterSource:
         """Let go of the files."""
         self._data.close()
 
-    def lengths(self) -> set[int]:
-        """The lengths of all regions, in bp."""
-        return {interval.end - interval.start for interval in self._data.regions.intervals}
-
     def read(self, part: Part) -> Iterator[Sample]:
         """The regions of a split."""
         for number, row in enumerate(self._data.regions.rows_of(part.split)):
             region = self._data[row]
-            letters = LETTER_NUMBERS[np.frombuffer(region.sequence.encode("ascii"), dtype=np.uint8)]
-            yield Sample(number, letters, region.labels)
+            yield Sample(number, letter_codes(region.sequence), region.labels)
 
 
 class Stream:

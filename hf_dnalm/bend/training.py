@@ -174,8 +174,8 @@ class _FoldRun:
             self._check_same({key: result[key] for key in self.identity}, written)
             return result
         self.folder.mkdir(parents=True, exist_ok=True)
-        state = self._train(progress)
         network = self._network()
+        state = self._train(network, progress)
         network.load_state_dict(state["best"])
         answers, loss = self._answers(network, self.test)
         with whole_file(self.folder / WEIGHTS) as partial:
@@ -193,10 +193,9 @@ class _FoldRun:
         (self.folder / _STATE).unlink(missing_ok=True)
         return result
 
-    def _train(self, progress: Callable[[str], object]) -> dict[str, Any]:
+    def _train(self, network: nn.Module, progress: Callable[[str], object]) -> dict[str, Any]:
         """All epochs, from the last one that was written on."""
-        state = self._state()
-        network = self._network()
+        state = self._state(network)
         network.load_state_dict(state["network"])
         optimizer = torch.optim.AdamW(
             network.parameters(), lr=self.task.learning_rate, weight_decay=self.task.weight_decay
@@ -209,7 +208,7 @@ class _FoldRun:
             loss = self._epoch(network, optimizer, scaler, epoch)
             answers, validation_loss = self._answers(network, self.validation)
             metric = answers.metric()
-            weights = {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
+            weights = _weights(network)
             best = max(
                 (each["validation"] for each in state["history"] if each["validation"] is not None), default=None
             )
@@ -232,15 +231,14 @@ class _FoldRun:
             )
         return state
 
-    def _state(self) -> dict[str, Any]:
-        """Where the fold stands: as it was written after the last epoch, or at its start."""
+    def _state(self, network: nn.Module) -> dict[str, Any]:
+        """Where the fold stands: as it was written after the last epoch, or at its start, with a new network."""
         path = self.folder / _STATE
         if path.exists():
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             self._check_same(state["identity"], path)
             return state
-        weights = {key: value.detach().cpu().clone() for key, value in self._network().state_dict().items()}
-        start: dict[str, Any] = {"identity": self.identity, "network": weights, "history": []}
+        start: dict[str, Any] = {"identity": self.identity, "network": _weights(network), "history": []}
         return start | {"optimizer": None, "scaler": None, "best": None, "best_epoch": None}
 
     def _network(self) -> nn.Module:
@@ -319,6 +317,10 @@ class _FoldRun:
             raise ValueError(
                 f"{path} is of a run with {key} {before!r}, and this one has {now!r}; choose another output folder"
             )
+
+
+def _weights(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
 
 
 def _folder(output: Path, fold: Fold) -> Path:
