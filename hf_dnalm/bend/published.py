@@ -142,28 +142,33 @@ def _nucleotide_transformer(embedder: PublishedEmbedder, sequence: str, remove: 
     return np.concatenate(parts)
 
 
-def _pieces_of_words(limit: int, *, unknown: int | None) -> _Embed:
-    """GENA-LM and GROVER: ids are cut, and each piece gets special tokens, of which only the outer ones stay."""
-
-    def embed(embedder: PublishedEmbedder, sequence: str, remove: bool, upsample: bool) -> np.ndarray:
-        opening, *inner, closing = embedder.ids(sequence)
-        pieces = list(_pieces(inner, limit))
-        parts = [
-            _inner(embedder.forward([opening, *piece, closing]), number, len(pieces))
-            for number, piece in enumerate(pieces)
-        ]
-        states = np.concatenate(parts)
-        if upsample:
-            states = np.repeat(states, [1, *embedder.lengths(inner, unknown=unknown), 1], axis=0)
-        return states[1:-1] if remove else states
-
-    return embed
-
-
 def _gena_bert(embedder: PublishedEmbedder, sequence: str, remove: bool, upsample: bool) -> np.ndarray:
     """BEND's copy of the model's code is from before the last norm, and does without one."""
     with _without_last_norm(embedder.body):
-        return _pieces_of_words(GENA_BERT_TOKENS, unknown=None)(embedder, sequence, remove, upsample)
+        return _words(embedder, sequence, remove, upsample, limit=GENA_BERT_TOKENS, unknown=None)
+
+
+def _gena_bigbird(embedder: PublishedEmbedder, sequence: str, remove: bool, upsample: bool) -> np.ndarray:
+    return _words(embedder, sequence, remove, upsample, limit=GENA_BIGBIRD_TOKENS, unknown=None)
+
+
+def _grover(embedder: PublishedEmbedder, sequence: str, remove: bool, upsample: bool) -> np.ndarray:
+    return _words(embedder, sequence, remove, upsample, limit=GROVER_TOKENS, unknown=1)
+
+
+def _words(
+    embedder: PublishedEmbedder, sequence: str, remove: bool, upsample: bool, *, limit: int, unknown: int | None
+) -> np.ndarray:
+    """GENA-LM and GROVER: ids are cut, and each piece gets special tokens, of which only the outer ones stay."""
+    opening, *inner, closing = embedder.ids(sequence)
+    pieces = list(_pieces(inner, limit))
+    parts = [
+        _inner(embedder.forward([opening, *piece, closing]), number, len(pieces)) for number, piece in enumerate(pieces)
+    ]
+    states = np.concatenate(parts)
+    if upsample:
+        states = np.repeat(states, [1, *embedder.lengths(inner, unknown=unknown), 1], axis=0)
+    return states[1:-1] if remove else states
 
 
 def _dnabert2(embedder: PublishedEmbedder, sequence: str, remove: bool, upsample: bool) -> np.ndarray:
@@ -222,8 +227,8 @@ _EMBEDDERS: dict[str, _Embed] = {
     "dnabert": _dnabert,
     "dnabert2": _dnabert2,
     "gena_bert": _gena_bert,
-    "gena_bigbird": _pieces_of_words(GENA_BIGBIRD_TOKENS, unknown=None),
-    "grover": _pieces_of_words(GROVER_TOKENS, unknown=1),
+    "gena_bigbird": _gena_bigbird,
+    "grover": _grover,
     "hyenadna": _hyenadna,
     "caduceus": _caduceus,
     "gpn": _letters,

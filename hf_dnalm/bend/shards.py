@@ -131,7 +131,8 @@ def _read_shard(path: Path) -> Iterator[Sample]:
     waiting: dict[str, np.ndarray] = {}
     name = None
     try:
-        with tarfile.open(path, mode="r|gz") as archive:
+        # gzip by itself: tarfile takes a stream that is cut between two members for a shorter archive.
+        with gzip.open(path) as compressed, tarfile.open(fileobj=compressed, mode="r|") as archive:
             for member in archive:
                 match = _MEMBER.fullmatch(member.name)
                 if match is None or not re.fullmatch(r"sample_\d+", match["name"]):
@@ -143,6 +144,8 @@ def _read_shard(path: Path) -> Iterator[Sample]:
                 if len(waiting) == 2:
                     yield _sample(path, name, waiting)
                     waiting = {}
+            while compressed.read(2**20):  # the end of the archive is empty blocks, which may be missing too
+                pass
     except (tarfile.ReadError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{path}: damaged or cut short ({error}); delete it and embed its chunk again") from None
     if waiting:

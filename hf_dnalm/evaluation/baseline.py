@@ -39,6 +39,8 @@ def majority_baseline(
         split, bootstrap, seed: as in `Evaluation.from_logits`.
     """
     labels = _labels(train, "training")
+    if task.level == "bin":
+        labels = _labelled_bins(task, labels)
     match task.problem_type:
         case "regression":
             name, answer = "mean of the training values", np.mean(labels, axis=0, dtype=np.float64)
@@ -51,7 +53,7 @@ def majority_baseline(
             name, answer = "majority class of training", np.log((counts + 1) / (counts.sum() + len(counts)))
     truth = _labels(test, split)
     row = np.atleast_1d(answer)
-    logits = [np.tile(row, (len(x), 1)) for x in truth] if task.level == "nucleotide" else np.tile(row, (len(truth), 1))
+    logits = [np.tile(row, (len(x), 1)) for x in truth] if task.level != "sequence" else np.tile(row, (len(truth), 1))
     settings = {"n_train": len(train)}
     return Evaluation.from_logits(
         task, logits, truth, split=split, bootstrap=bootstrap, seed=seed, name=name, settings=settings
@@ -88,8 +90,10 @@ def kmer_baseline(
     """
     if not 1 <= k <= 6:
         raise ValueError(f"k is {k}; the k-mer baseline counts k-mers of 1 to 6 letters")
-    if task.level == "nucleotide":
-        raise ValueError("the k-mer baseline scores whole sequences; for a nucleotide-level task use majority_baseline")
+    if task.level != "sequence":
+        raise ValueError(
+            f"the k-mer baseline scores whole sequences; for a {task.level}-level task use majority_baseline"
+        )
     generator = np.random.default_rng(seed)
     labels, truth = _labels(train, "training"), _labels(test, split)
     chosen = _sample(len(train), max_train, generator)
@@ -185,6 +189,13 @@ def _labels(dataset: Dataset, split: str) -> np.ndarray | list:
         return np.asarray(labels)
     except ValueError:  # one label per base: rows of different lengths
         return labels
+
+
+def _labelled_bins(task: Task, labels: Any) -> np.ndarray:
+    """The labels of all bins of all sequences that have one, (bins,) or (bins, L)."""
+    width = (-1,) if task.problem_type == "single_label_classification" else (-1, task.num_labels)
+    flat = np.concatenate([np.asarray(each).reshape(width) for each in labels])
+    return flat[flat != IGNORED] if flat.ndim == 1 else flat[(flat != IGNORED).all(axis=1)]
 
 
 def _sample(n: int, most: int, generator: np.random.Generator) -> np.ndarray:

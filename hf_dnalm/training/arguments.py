@@ -8,6 +8,8 @@ from typing import ClassVar, Literal
 import torch
 from transformers import TrainingArguments
 
+from hf_dnalm.data.splits import SplitRule
+
 # Adapters and heads start from nothing and stand steps that would wreck pretrained weights.
 LEARNING_RATES = {"full": 5e-5, "lora": 5e-4, "ia3": 5e-3, "probe": 1e-3}
 
@@ -56,6 +58,18 @@ class DataArguments:
         default=False,
         metadata={"help": "Leave out training rows that stand in validation or test, on either strand."},
     )
+    folds: int | None = field(
+        default=None,
+        metadata={"help": "Make the splits anew as one fold of a k-fold cross-validation with this many folds."},
+    )
+    fold: int | None = field(default=None, metadata={"help": "Which of them, counted from 0."})
+    validation_chromosomes: list[str] = field(
+        default_factory=list,
+        metadata={"help": "Make the splits anew by chromosome, as the rows' names say it (chr5:1000-1500)."},
+    )
+    test_chromosomes: list[str] = field(
+        default_factory=list, metadata={"help": "Beside them: the chromosomes that are scored at the end."}
+    )
     train: str | None = field(default=None, metadata={"help": "Labelled sequences: FASTA, CSV, TSV, Parquet or JSONL."})
     validation: str | None = field(default=None, metadata={"help": "Chooses the best epoch; else 10 %% of --train."})
     test: str | None = field(
@@ -71,7 +85,13 @@ class DataArguments:
         default=None, metadata={"help": "Primary metric; by default mcc, auroc or r2, by problem type."}
     )
 
+    @property
+    def split_rule(self) -> SplitRule:
+        """How the splits are made anew, if at all."""
+        return SplitRule(self.folds, self.fold, tuple(self.validation_chromosomes), tuple(self.test_chromosomes))
+
     def __post_init__(self) -> None:
+        _ = self.split_rule  # refuses what does not go together
         if (self.task is None) == (self.train is None):
             raise ValueError("give either --task SUITE/NAME (a benchmark task) or --train FILE (your own data)")
         if self.task is not None:

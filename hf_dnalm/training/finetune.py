@@ -221,6 +221,7 @@ def _encode(
             overflow=options.overflow,
             reverse_complement=options.reverse_complement and name == "train",
             level=task.level,
+            bin_bp=task.bin_bp,
             vocab_size=model.config.vocab_size,
         )
         for name, split in splits.items()
@@ -239,7 +240,9 @@ def _baselines(splits: DatasetDict, task: Task, options: MethodArguments, *, see
 
 def _loss(train: Dataset, task: Task, arguments: FineTuningArguments, options: MethodArguments) -> TaskLoss:
     weights = balanced_class_weights(task, train["labels"]) if options.class_weights == "balanced" else None
-    return TaskLoss(task.problem_type, weights=weights, label_smoothing=arguments.label_smoothing_factor)
+    return TaskLoss(
+        task.problem_type, bin_bp=task.bin_bp, weights=weights, label_smoothing=arguments.label_smoothing_factor
+    )
 
 
 def _arguments_for(task: Task, arguments: FineTuningArguments, options: MethodArguments) -> FineTuningArguments:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from hf_dnalm.inference.bins import bin_means
 from hf_dnalm.tasks import Task
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class TaskLoss:
     processes. transformers' own classification heads do so for single-label tasks only.
 
     Args:
+        bin_bp: at bin level, bases in a bin; the model's logits are of single bases and their means are what counts.
         weights: (L,), of classes (single label) or of positives (multi-label); None = all 1.
         label_smoothing: share of the probability that is spread over all classes, in 0 .. 1; single label only.
 
@@ -71,20 +73,30 @@ class TaskLoss:
         self,
         problem_type: Literal["single_label_classification", "multi_label_classification", "regression"],
         *,
+        bin_bp: int | None = None,
         weights: torch.Tensor | None = None,
         label_smoothing: float = 0.0,
     ) -> None:
         if label_smoothing and problem_type != "single_label_classification":
             raise ValueError(f"label smoothing is for single-label classification, not for {problem_type}; set it to 0")
         self._problem_type = problem_type
+        self._bin_bp = bin_bp
         self._weights = weights
         self._label_smoothing = label_smoothing
 
     def __call__(
         self, outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """Scalar loss of a model's output, whose `logits` are (b, L), or (b, bp, L) with `labels` (b, bp)."""
+        """Scalar loss of a model's output, whose `logits` are (b, L), or (b, bp, L) with `labels` of bases or bins."""
         logits = outputs["logits"].float()
+        if self._bin_bp is not None:
+            logits = bin_means(logits, self._bin_bp)
+        return self.of_answers(logits, labels, num_items_in_batch)
+
+    def of_answers(
+        self, logits: torch.Tensor, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """The same of logits that are one row for each label: of sequences, bases or bins."""
         weights = None if self._weights is None else self._weights.to(logits.device)
         match self._problem_type:
             case "single_label_classification":
@@ -98,13 +110,17 @@ class TaskLoss:
                 )
                 count: torch.Tensor | int = labels.ne(_IGNORED).sum()
             case "multi_label_classification":
-                losses = functional.binary_cross_entropy_with_logits(
-                    logits, labels.float(), pos_weight=weights, reduction="sum"
-                )
-                count = labels.numel()
-            case "regression":
+                labels = labels.float()
+                asked = labels != _IGNORED
+                each = functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weights, reduction="none")
+                losses, count = each.masked_fill(~asked, 0.0).sum(), asked.sum()
+            case "regression" if self._bin_bp is None:
                 losses = functional.mse_loss(logits, labels.float().reshape(logits.shape), reduction="sum")
                 count = labels.numel()
+            case "regression":
+                asked = labels != _IGNORED
+                each = functional.mse_loss(logits, labels.float(), reduction="none")
+                losses, count = each.masked_fill(~asked, 0.0).sum(), asked.sum()
             case _:
                 raise ValueError(f"no loss for problem type {self._problem_type!r}")
         return losses / (count if num_items_in_batch is None else num_items_in_batch)

@@ -44,13 +44,16 @@ def load_for_task(
 
 def model_class(task: Task) -> Any:
     """The Auto class with a head for this task's level."""
-    return AutoModelForTokenClassification if task.level == "nucleotide" else AutoModelForSequenceClassification
+    return AutoModelForSequenceClassification if task.level == "sequence" else AutoModelForTokenClassification
 
 
 def head_settings(task: Task) -> dict[str, Any]:
     """The fields of a config that say what the head's outputs are."""
-    return {
+    settings: dict[str, Any] = {
         "problem_type": task.problem_type,
         "id2label": task.id2label,
         "label2id": {name: index for index, name in task.id2label.items()},
     }
+    # Only where they say something, so that other configs stay as transformers writes them.
+    settings |= {"bin_bp": task.bin_bp} if task.level == "bin" else {}
+    return settings | ({"sequence_pairs": True} if task.pair else {})

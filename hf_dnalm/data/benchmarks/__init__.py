@@ -58,6 +58,10 @@ def load_benchmark(
     seed: int = 0,
     allow_subset: bool = False,
     deduplicate: bool = False,
+    folds: int | None = None,
+    fold: int | None = None,
+    validation_chromosomes: Sequence[str] = (),
+    test_chromosomes: Sequence[str] = (),
 ) -> Benchmark:
     """The splits of a published task, checked as `read_file` checks, and the task itself.
 
@@ -83,13 +87,19 @@ def load_benchmark(
         allow_subset: accept a file with another number of rows than was published, and note it in the task.
         deduplicate: leave out training and validation rows whose sequence, or its reverse complement, stands in a split
             that is scored later. Without it such rows are kept, counted in the task's description and logged.
+        folds, fold: make the splits anew, as fold number `fold` (counted from 0) of a k-fold cross-validation with
+            `folds` folds, drawn by `seed`; see `cross_validation`. A published test split stays the test.
+        validation_chromosomes, test_chromosomes: make the splits anew by the chromosome in the rows' names; see
+            `split_by_chromosome`.
 
     Raises:
         ValueError: unknown suite, task or split; a record that is refused; a number of rows that differs from the
             published one; a file too large to download unasked.
         FileNotFoundError: no such folder or file, or the Hub cannot be reached.
     """
-    from hf_dnalm.data.benchmarks.published import load_published  # with datasets, which listing tasks does not need
+    # With datasets, which listing tasks does not need.
+    from hf_dnalm.data.benchmarks.published import load_published
+    from hf_dnalm.data.splits import SplitRule
 
     if suite == bend.SUITE:
         from hf_dnalm.data.benchmarks.bend.loading import load_bend
@@ -119,6 +129,7 @@ def load_benchmark(
         seed=seed,
         allow_subset=allow_subset,
         deduplicate=deduplicate,
+        rule=SplitRule(folds, fold, tuple(validation_chromosomes), tuple(test_chromosomes)),
     )
 
 

@@ -20,7 +20,7 @@ from hf_dnalm.data.files import checked_records, dataset_from_records, file_reco
 from hf_dnalm.data.labels import LabelParser
 from hf_dnalm.data.leakage import leaks_noted
 from hf_dnalm.data.records import Record
-from hf_dnalm.data.splits import split_validation
+from hf_dnalm.data.splits import SplitRule, split_validation
 from hf_dnalm.tasks import Task
 
 VALIDATION_FRACTION = 0.1  # of the training rows, where the Hub has no validation split
@@ -36,9 +36,12 @@ def load_published(
     seed: int = 0,
     allow_subset: bool = False,
     deduplicate: bool = False,
+    rule: SplitRule,
 ) -> Benchmark:
     """Read a published task; see `load_benchmark` for the arguments."""
     name = published.task.name
+    if rule and streaming:
+        raise ValueError(f"{name}: folds and splits by chromosome need all rows at hand; leave out streaming=True")
     wanted = list(published.files) if splits is None else list(splits)
     unknown = [split for split in wanted if split not in published.files]
     if unknown:
@@ -78,8 +81,11 @@ def load_published(
                     f"copy the whole file, or pass allow_subset=True to use what is there"
                 )
             notes.append(f"{split} has {len(data[split]):,} of {expected:,} published rows")
-    if "train" in data and "validation" not in data and (splits is None or "validation" not in published.files):
-        stratify = published.task.problem_type == "single_label_classification"
+    stratify = published.task.stratifies
+    if rule:
+        data = rule.apply(data, seed=seed, stratify=stratify)
+        notes.append(rule.note(seed))
+    elif "train" in data and "validation" not in data and (splits is None or "validation" not in published.files):
         drawn = split_validation(data["train"], fraction=VALIDATION_FRACTION, seed=seed, stratify=stratify)
         data = DatasetDict(drawn | {split: rows for split, rows in data.items() if split != "train"})
         notes.append(f"validation is {VALIDATION_FRACTION:.0%} of these train rows, drawn with seed {seed}")

@@ -32,7 +32,7 @@ class BedLabels:
         self._classes = {label: index for index, label in enumerate(task.label_names)}
 
     def __getitem__(self, row: int) -> np.ndarray:
-        """(outputs,) int64 zeros and ones, or () int64, the class; `row` is 0-based.
+        """(outputs,) int64 zeros and ones, or () int64, a class or what a variant is; `row` is 0-based.
 
         Raises:
             ValueError: the text is no label of the task; names file and row.
@@ -41,7 +41,7 @@ class BedLabels:
         if task.is_zero_shot:
             if text not in ("0", "1"):
                 raise ValueError(f"{self._regions.where(row)}: label is {text!r}; a variant's is 0 or 1")
-            return np.array([int(text)], dtype=np.int64)
+            return np.array(int(text), dtype=np.int64)
         if task.loss == "cross_entropy":
             return np.array(self._classes[text] if text in self._classes else self._index(text, row), dtype=np.int64)
         labels = np.zeros(task.outputs, dtype=np.int64)

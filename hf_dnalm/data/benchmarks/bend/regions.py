@@ -127,14 +127,14 @@ def read_regions(
             )
     else:
         header = list(columns)
+    if not rows:
+        raise ValueError(f"{name}: has a header and no rows")
     places = _places(header, name, has_header=columns is None)
     if strands and "strand" not in places:
         raise ValueError(f"{name}: the task reads strands, and there is no column 'strand' among {', '.join(header)}")
     for number, fields in rows:
         if len(fields) != len(header):
             raise ValueError(f"{name}: line {number} has {len(fields)} columns, where {len(header)} are expected")
-    if not rows:
-        raise ValueError(f"{name}: has a header and no rows")
 
     def column(key: str) -> list[str] | None:
         return [fields[places[key]].strip() for _, fields in rows] if key in places else None
