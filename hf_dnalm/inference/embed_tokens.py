@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from hf_dnalm.data.encode import bases_of_tokens, edge_tokens
 from hf_dnalm.inference.batches import Batch, run_batches
 from hf_dnalm.inference.hidden_states import Overflow, body_of, hidden_states, windows_of
 from hf_dnalm.inference.predict import read_sequences
+from hf_dnalm.inference.windows import Windows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -73,18 +74,11 @@ def embed_tokens(
     letters = sequences["sequence"] if isinstance(sequences, Dataset) else sequences
     counts = times_kept(tokenizer, letters, token_ids, names=names, per=per)
     cut = windows_of(tokenizer, token_ids, overflow=overflow)
-    body = body_of(model)
-
-    def forward(batch: Batch) -> list[torch.Tensor]:
-        states = hidden_states(body, batch, layer)
-        ranges = cut.kept[batch.indices].tolist()
-        return [row[first:last] for row, (first, last) in zip(states, ranges, strict=True)]
-
-    parts = run_batches(
-        body,
-        cut.token_ids,
-        forward,
-        pad_token_id=tokenizer.pad_token_id or 0,  # under a mask of 0 any id will do
+    parts = window_vectors(
+        model,
+        tokenizer,
+        cut,
+        layer=layer,
         token_budget=token_budget,
         device=device,
         dtype=dtype,
@@ -97,6 +91,25 @@ def embed_tokens(
         vectors.append(np.concatenate(parts[own]).repeat(times, axis=0))
         parts[own] = [np.empty(0, dtype=np.float32)] * len(parts[own])  # held once, not twice
     return TokenEmbeddings(names, vectors, per)
+
+
+def window_vectors(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, cut: Windows, *, layer: int, **options: Any
+) -> list[np.ndarray]:
+    """(tokens that count, hidden) float32 of each window.
+
+    Args:
+        options: as `run_batches` takes them: token_budget, device, dtype, progress.
+    """
+    body = body_of(model)
+
+    def forward(batch: Batch) -> list[torch.Tensor]:
+        states = hidden_states(body, batch, layer)
+        ranges = cut.kept[batch.indices].tolist()
+        return [row[first:last] for row, (first, last) in zip(states, ranges, strict=True)]
+
+    pad = tokenizer.pad_token_id or 0  # under a mask of 0 any id will do
+    return run_batches(body, cut.token_ids, forward, pad_token_id=pad, **options)
 
 
 def times_kept(

@@ -41,7 +41,7 @@ def write_labels(folder: Path, name: str, labels: list[np.ndarray], *, padded: b
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w") as file:
         if padded or len({len(each) for each in labels}) == 1:
-            table = np.full((len(labels), max(len(each) for each in labels)), -100)
+            table = np.full((len(labels), max(len(each) for each in labels), *labels[0].shape[1:]), -100)
             for row, each in zip(table, labels, strict=True):
                 row[: len(each)] = each
             file["labels"] = table

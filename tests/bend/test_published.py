@@ -83,6 +83,16 @@ def test_dnabert_repeats_its_edges_as_published(k, order):
     assert_close(found, words[[int(number) for number in order.split()]])
 
 
+@pytest.mark.parametrize(("k", "order"), [(3, "0 0 1 2 3 3"), (5, "0 0 0 1 2 3 3 3"), (6, "0 0 0 1 2 3 3 3 3")])
+def test_dnabert_s_correct_mode_differs_as_the_guide_says(k, order):
+    tokenizer = build_overlapping_kmer_tokenizer(k, model_max_length=40)
+    model, _ = toy("dnabert", vocab_size=len(tokenizer))
+    sequence = SEQUENCE[: k + 3]
+    words = states(model, tokenizer(sequence)["input_ids"])[1:-1]
+    (found,) = embed_tokens(model, tokenizer, [sequence]).vectors
+    assert_close(found, words[[int(number) for number in order.split()]])
+
+
 def test_dnabert_cuts_ids_with_their_special_tokens(monkeypatch):
     monkeypatch.setattr(published, "DNABERT_IDS", 8)
     model, tokenizer = toy("dnabert")

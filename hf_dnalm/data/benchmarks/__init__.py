@@ -77,8 +77,8 @@ def load_benchmark(
             the Hub. Splits whose file is not there are left out.
         reference: FASTA of the assembly, for "bend", whose files hold coordinates; indexed where it is not.
         streaming: iterable splits that are read record by record, from the Hub (tables are downloaded first) or from
-            `data_dir`. Row counts are not
-            checked then. `Dataset.from_list(list(splits["train"].take(100_000)))` makes a part of one a Dataset.
+            `data_dir`. Row counts are not checked then.
+            `Dataset.from_list(list(splits["train"].take(100_000)))` makes a part of one a Dataset.
         splits: only these, and a drawn validation where none was published. Files of several GB (chromatin training
             data) are downloaded only when named here.
         revision: of the repo; None is the pinned commit, or the main branch where none is pinned; row counts belong
@@ -88,7 +88,8 @@ def load_benchmark(
         deduplicate: leave out training and validation rows whose sequence, or its reverse complement, stands in a split
             that is scored later. Without it such rows are kept, counted in the task's description and logged.
         folds, fold: make the splits anew, as fold number `fold` (counted from 0) of a k-fold cross-validation with
-            `folds` folds, drawn by `seed`; see `cross_validation`. A published test split stays the test.
+            `folds` folds, drawn by `seed`; see `cross_validation`. A published test split stays the test, and
+            published parts ("part1", "part2", … of BEND) are the folds.
         validation_chromosomes, test_chromosomes: make the splits anew by the chromosome in the rows' names; see
             `split_by_chromosome`.
 
@@ -101,6 +102,7 @@ def load_benchmark(
     from hf_dnalm.data.benchmarks.published import load_published
     from hf_dnalm.data.splits import SplitRule
 
+    rule = SplitRule(folds, fold, tuple(validation_chromosomes), tuple(test_chromosomes))
     if suite == bend.SUITE:
         from hf_dnalm.data.benchmarks.bend.loading import load_bend
 
@@ -114,7 +116,9 @@ def load_benchmark(
             reference=reference,
             streaming=streaming,
             splits=splits,
+            seed=seed,
             deduplicate=deduplicate,
+            rule=rule,
         )
     suite = _SUITE_ALIASES.get(suite, suite)
     if suite not in _SUITES:
@@ -129,7 +133,7 @@ def load_benchmark(
         seed=seed,
         allow_subset=allow_subset,
         deduplicate=deduplicate,
-        rule=SplitRule(folds, fold, tuple(validation_chromosomes), tuple(test_chromosomes)),
+        rule=rule,
     )
 
 

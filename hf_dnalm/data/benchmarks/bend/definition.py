@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal, get_args
 
-from hf_dnalm.tasks import ProblemType, Task
+from hf_dnalm.tasks import Level, ProblemType, Task
 
-Level = Literal["sequence", "bin", "nucleotide", "variant"]
+BendLevel = Literal["sequence", "bin", "nucleotide", "variant"]
 LabelSource = Literal["bed", "hdf5"]
 Loss = Literal["cross_entropy", "binary_cross_entropy"]
 Metric = Literal["mcc", "auroc", "auprc"]
@@ -51,7 +51,7 @@ class BendTask:
     name: str
     label_names: tuple[str, ...]
     description: str = ""
-    level: Level = "sequence"
+    level: BendLevel = "sequence"
     label_source: LabelSource = "bed"
     loss: Loss | None = "binary_cross_entropy"
     metric: Metric = "auroc"
@@ -76,7 +76,7 @@ class BendTask:
 
     def __post_init__(self) -> None:
         for field, choices in (
-            ("level", get_args(Level)),
+            ("level", get_args(BendLevel)),
             ("label_source", get_args(LabelSource)),
             ("loss", (None, *get_args(Loss))),
             ("metric", get_args(Metric)),
@@ -118,15 +118,18 @@ class BendTask:
         return self.level == "variant"
 
     def as_task(self) -> Task:
-        """The task as the rest of the package knows tasks, with the benchmark's name before its own."""
+        """The task as the rest of the package knows tasks; a variant is a pair, reference and alternative."""
         tracks = self.loss == "binary_cross_entropy"
         problem_type: ProblemType = "multi_label_classification" if tracks else "single_label_classification"
+        level: Level = "sequence" if self.level == "variant" else self.level
         return Task(
             name=f"bend/{self.name}",
             problem_type=problem_type,
             label_names=self.label_names,
             metric=self.metric,
-            level="nucleotide" if self.level == "nucleotide" else "sequence",
+            level=level,
+            bin_bp=self.downsample if level == "bin" else None,
+            pair=self.is_zero_shot,
             length_bp=self.length_bp,
             source=self.assembly,
             licence=self.licence,

@@ -120,7 +120,7 @@ class Hdf5Labels:
             labels = labels[: expected[0]]
         if labels.ndim == len(expected) + 1 and labels.shape[-1] == 1:
             labels = labels[..., 0]
-        if labels.shape != expected and labels.shape != (*expected, self._task.outputs):
+        if labels.shape != expected:
             raise self._refused(row, f"labels have shape {stored.shape}, where {expected} is expected")
         self._check_values(labels, row)
         return labels
@@ -131,7 +131,8 @@ class Hdf5Labels:
         if task.level == "nucleotide":
             return (length,)
         if task.level == "bin" and task.downsample is not None:
-            return (length // task.downsample,)
+            several = task.outputs > 1 and task.loss == "binary_cross_entropy"
+            return (length // task.downsample, *([task.outputs] if several else []))
         return () if task.loss == "cross_entropy" else (task.outputs,)
 
     def _check_values(self, labels: np.ndarray, row: int) -> None:
