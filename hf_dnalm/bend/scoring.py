@@ -18,29 +18,25 @@ from hf_dnalm.evaluation.table import label_metrics
 
 
 class Answers:
-    """Logits and labels of all places, batch by batch, without the padding."""
+    """Logits and labels of all regions, batch by batch."""
 
     def __init__(self, task: BendTask) -> None:
         self._task = task
-        self._logits: list[np.ndarray] = []
-        self._labels: list[np.ndarray] = []
-        self._regions: list[np.ndarray] = []
-        self._n = 0
+        self._logits: list[np.ndarray] = []  # (places, outputs) of each region
+        self._labels: list[np.ndarray] = []  # (places,) or (places, outputs)
 
     def add(self, logits: torch.Tensor, labels: torch.Tensor) -> None:
         """One batch: logits (b, places, outputs), labels (b, places) or (b, places, outputs)."""
-        values, truth = logits.float().cpu().numpy(), labels.cpu().numpy()
-        scored = truth != PADDING if truth.ndim == 2 else (truth != PADDING).all(2)
-        self._logits.append(values[scored])
-        self._labels.append(truth[scored])
-        self._regions.append(self._n + np.nonzero(scored)[0])
-        self._n += len(values)
+        self._logits += list(logits.float().cpu().numpy())
+        self._labels += list(labels.cpu().numpy())
 
     def metric(self) -> float:
         """The task's own metric: a mean over the labels for which it is defined; NaN where it is for none."""
         if self._task.loss == "cross_entropy" and self._task.metric == "mcc":  # of millions of nucleotides, quickly
             decisions, labels = np.concatenate([each.argmax(1) for each in self._logits]), np.concatenate(self._labels)
-            return float(METRICS["mcc"].score(decisions, labels)[0])
+            scored = labels != PADDING
+            if scored.any():
+                return float(METRICS["mcc"].score(decisions[scored], labels[scored])[0])
         return mean_of_defined(label_metrics(self._task.as_task(), self.outputs())[self._task.metric])
 
     def outputs(self) -> Outputs:
@@ -49,15 +45,12 @@ class Answers:
         Raises:
             ValueError: there is nothing to score, or the network has diverged.
         """
-        if not sum(map(len, self._labels)):
-            raise ValueError(f"task {self._task.name!r}: there is nothing to score: every label is {PADDING} (padding)")
         task = self._task.as_task()
+        if task.level != "sequence":
+            return read_outputs(task, self._logits, self._labels)
         logits, labels = np.concatenate(self._logits), np.concatenate(self._labels)
-        if task.level == "nucleotide":  # flattened already
-            read = read_outputs(task, [logits], [labels])
-        else:
-            read = read_outputs(task, logits, labels)
-        return read._replace(example=np.concatenate(self._regions), n=self._n)
+        scored = labels != PADDING if labels.ndim == 1 else (labels != PADDING).all(1)
+        return read_outputs(task, logits[scored], labels[scored])
 
     def report(self, *, bootstrap: int = 1000, seed: int = 0) -> dict[str, Any]:
         """Every metric of the task, the task's own with its 95 % interval, and the metrics of each label.

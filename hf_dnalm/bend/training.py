@@ -177,7 +177,7 @@ class _FoldRun:
         network = self._network()
         state = self._train(network, progress)
         network.load_state_dict(state["best"])
-        answers, loss = self._answers(network, self.test)
+        answers, loss = self._answers(network, self.test, "test")
         with whole_file(self.folder / WEIGHTS) as partial:
             save_file({key: value.contiguous() for key, value in state["best"].items()}, partial)
         result = self.identity | {
@@ -206,7 +206,7 @@ class _FoldRun:
             scaler.load_state_dict(state["scaler"])
         for epoch in range(len(state["history"]), self.task.epochs):
             loss = self._epoch(network, optimizer, scaler, epoch)
-            answers, validation_loss = self._answers(network, self.validation)
+            answers, validation_loss = self._answers(network, self.validation, "validation")
             metric = answers.metric()
             weights = _weights(network)
             best = max(
@@ -286,7 +286,7 @@ class _FoldRun:
             )
         return mean
 
-    def _answers(self, network: nn.Module, stream: Stream) -> tuple[Answers, float]:
+    def _answers(self, network: nn.Module, stream: Stream, split: str) -> tuple[Answers, float]:
         """What the network says to all samples, and the mean of the batches' losses, in float32."""
         network.eval()
         answers = Answers(self.task)
@@ -296,7 +296,9 @@ class _FoldRun:
                 logits = self._logits(network, inputs, real)
                 losses.append(bend_loss(self.task, logits, labels.to(self.device), compat=self.settings.compat))
                 answers.add(logits, labels)
-        return answers, float(torch.stack(losses).nanmean()) if losses else math.nan
+        if not losses:
+            raise ValueError(f"task {self.task.name!r}: the {split} split has no samples")
+        return answers, float(torch.stack(losses).nanmean())
 
     def _logits(self, network: nn.Module, inputs: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
         mask = None if self.settings.compat or bool(real.all()) else real.to(self.device)

@@ -47,5 +47,5 @@ def test_bins_of_all_regions_are_ranked_together():
 def test_nothing_but_padding_is_refused():
     answers = Answers(BINS)
     answers.add(torch.zeros(1, 1, 1), torch.full((1, 1, 1), PADDING))
-    with pytest.raises(ValueError, match="'bins': there is nothing to score: every label is -100"):
+    with pytest.raises(ValueError, match="there is nothing to score: every bin label is -100"):
         answers.report()
