@@ -45,8 +45,8 @@ class Settings:
     Attributes:
         network: "cnn" on embeddings; "resnet" or "basset" on letters.
         seed: of the first weights, of the order of samples and of dropout.
-        dtype: of the arithmetic in training, with weights in float32; "float16", as published, scales the gradients and
-            needs CUDA. Validation and test are float32.
+        dtype: of the arithmetic in training, with weights in float32; "float16", as published, scales the gradients.
+            Validation and test are float32.
         memory_bytes: of samples held to be shuffled, see `Stream`; 0 trains in the order of the files.
         compat: everything as published: padding counts in binary cross entropy and reaches the last nucleotide of
             shorter sequences, padded letters are A, every file is a part of its own.
@@ -103,8 +103,6 @@ def train_bend(
     if task.is_zero_shot:
         raise ValueError(f"task {task.name!r} is zero-shot and trains nothing; score it with dnalm bend zero-shot")
     device = torch.device(device)
-    if settings.dtype == "float16" and device.type != "cuda":
-        raise ValueError(f"dtype float16 needs CUDA, and the device is {device}; use float32 or bfloat16")
     every = find_folds(task, source.parts, compat=settings.compat)
     chosen = choose_folds(task, every, folds, compat=settings.compat)
     output = Path(output)

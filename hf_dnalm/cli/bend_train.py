@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         "--dtype",
         choices=["float32", "bfloat16", "float16"],
         default="float32",
-        help="of the arithmetic in training; float16, as published, needs CUDA; default: float32",
+        help="of the arithmetic in training; float16, as published, with scaled gradients; default: float32",
     )
     parser.add_argument("--device", help="cpu, cuda, cuda:1, …; default: the GPU where there is one")
     parser.add_argument(

@@ -82,9 +82,10 @@ def test_the_epoch_that_validates_best_is_tested_and_its_weights_are_kept(splits
     assert list(result["test"]["per_label"]["accuracy"].values()) == pytest.approx(right.tolist())
 
 
-@pytest.mark.parametrize("stop", [2, 6])
-def test_a_stopped_run_ends_with_the_numbers_of_an_undisturbed_one(splits, tmp_path, stop):
-    train_bend(TRACKS, splits, tmp_path / "undisturbed", settings=QUICK)
+@pytest.mark.parametrize(("stop", "dtype"), [(2, "float32"), (6, "float32"), (2, "float16")])
+def test_a_stopped_run_ends_with_the_numbers_of_an_undisturbed_one(splits, tmp_path, stop, dtype):
+    settings = dataclasses.replace(QUICK, dtype=dtype)
+    train_bend(TRACKS, splits, tmp_path / "undisturbed", settings=settings)
     seen = []
 
     def killed_after(line):
@@ -93,11 +94,18 @@ def test_a_stopped_run_ends_with_the_numbers_of_an_undisturbed_one(splits, tmp_p
             raise Killed
 
     with pytest.raises(Killed):
-        train_bend(TRACKS, splits, tmp_path / "stopped", settings=QUICK, progress=killed_after)
-    train_bend(TRACKS, splits, tmp_path / "stopped", settings=QUICK, progress=seen.append)
+        train_bend(TRACKS, splits, tmp_path / "stopped", settings=settings, progress=killed_after)
+    train_bend(TRACKS, splits, tmp_path / "stopped", settings=settings, progress=seen.append)
     assert len(seen) == TRACKS.epochs  # no epoch twice
     for name in ("result.json", "network.safetensors", "summary.json"):
         assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_less_precise_arithmetic_finds_the_signal_too(splits, tmp_path, dtype):
+    summary = train_bend(TRACKS, splits, tmp_path / "out", settings=dataclasses.replace(QUICK, dtype=dtype))
+    assert summary["metrics"]["auroc"]["mean"] > 0.9
+    assert load_file(tmp_path / "out" / "network.safetensors")["conv1.1.weight"].dtype == torch.float32
 
 
 def test_dropout_goes_on_where_it_was(tmp_path):
@@ -252,8 +260,6 @@ def test_a_begun_run_with_other_settings_is_refused(splits, tmp_path):
 def test_what_cannot_be_trained_is_refused(splits, tmp_path):
     with pytest.raises(ValueError, match="is zero-shot and trains nothing; score it with dnalm bend zero-shot"):
         train_bend(find_task("variant_effects_disease"), splits, tmp_path / "out")
-    with pytest.raises(ValueError, match="float16 needs CUDA, and the device is cpu"):
-        train_bend(TRACKS, splits, tmp_path / "out", settings=Settings(dtype="float16"))
     with pytest.raises(ValueError, match="network 'resnet' reads letters, not embeddings"):
         train_bend(TRACKS, splits, tmp_path / "out", settings=Settings(network="resnet"))
     with pytest.raises(ValueError, match="dtype is 'float64'; choose from float32, bfloat16, float16"):
