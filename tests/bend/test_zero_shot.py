@@ -15,6 +15,7 @@ from hf_dnalm.bend.tasks import BendTask, find_task
 from hf_dnalm.bend.zero_shot import PublishedReading, cosine_distance, zero_shot
 from hf_dnalm.genome import Genome, Variant
 from hf_dnalm.inference import score_variants
+from hf_dnalm.tokenization import build_overlapping_kmer_tokenizer
 from tests.bend.layout import CONTIGS, letters_of, write_bed, write_genome
 
 TASK = BendTask("mine", ("none", "effect"), level="variant", loss=None, context_bp=8)
@@ -118,6 +119,17 @@ def test_the_published_place_of_dnabert_counts_k_mers(folder):
     result = scored(folder, reading, context=reading.context, index=reading.index)
     right = scored(folder, ModelEmbedder(model, tokenizer))
     np.testing.assert_allclose(result.scores[0], right.scores[0], atol=1e-6)  # the k-mer whose centre the variant is
+
+
+def test_the_published_place_of_6_mers_is_254_and_has_the_variant_in_its_centre():
+    tokenizer = build_overlapping_kmer_tokenizer(6, model_max_length=512)
+    model = importlib.import_module("tests.toys.dnabert").toy_model(
+        "base", vocab_size=len(tokenizer), max_position_embeddings=512
+    )
+    reading = PublishedReading(PublishedEmbedder(model, tokenizer))
+    assert reading.index == 254
+    window = "".join(np.random.default_rng(0).choice(list("ACGT"), 513))
+    np.testing.assert_allclose(reading(window)[254], ModelEmbedder(model, tokenizer)(window)[256], atol=1e-6)
 
 
 def test_the_report_says_how_well_distances_tell_the_labels(folder):
