@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
+import hashlib
 import sys
 from pathlib import Path
 from typing import Any
 
-from hf_dnalm.cli.inference_options import add_inference_options, find_device, inference_arguments
+from hf_dnalm.cli.inference_options import add_inference_options, inference_arguments
 
 _DESCRIPTION = """\
 Write the frozen embeddings of a task's regions, one vector for each nucleotide, as shards of BEND's layout:
@@ -26,13 +26,15 @@ def run(arguments: list[str]) -> None:
 
     from hf_dnalm.bend.embed import embed_task
     from hf_dnalm.bend.tasks import find_task
+    from hf_dnalm.inference.shards import process_of_this_run
 
     task = find_task(options.task)
     if options.bend_compat and (options.dtype != "auto" or options.batch_tokens or options.layer != -1):
         raise ValueError(
             "--bend-compat reads one sequence at a time in float32: leave out --dtype, --batch-tokens, --layer"
         )
-    embedder, name = _embedder(options)
+    embedder, name, made_by = _embedder(options)
+    rank, ranks = process_of_this_run()
     with tqdm(unit=" regions", file=sys.stderr, disable=None) as bar:
         embedded = embed_task(
             task,
@@ -44,14 +46,14 @@ def run(arguments: list[str]) -> None:
             splits=options.splits,
             chunks=options.chunks,
             chunk_size=options.chunk_size,
-            rank=int(os.environ.get("RANK", "0")),
-            ranks=int(os.environ.get("WORLD_SIZE", "1")),
+            rank=rank,
+            ranks=ranks,
             settings={
-                "model": options.model,
                 "mode": "published" if options.bend_compat else "correct",
                 "layer": str(options.layer),
                 "dtype": options.dtype,
-            },
+            }
+            | made_by,
             skip_wrong_lengths=options.bend_compat,
             progress=bar.update,
         )
@@ -62,28 +64,31 @@ def run(arguments: list[str]) -> None:
     )
 
 
-def _embedder(options: argparse.Namespace) -> tuple[Any, str]:
-    """The embedder that --model names, and what its folder is called."""
+def _embedder(options: argparse.Namespace) -> tuple[Any, str, dict[str, str]]:
+    """The embedder that --model names, what its folder is called, and digests of what its numbers depend on."""
     from hf_dnalm.bend.embedders import ModelEmbedder, embedder_from_file, letter_codes, one_hot
 
     if options.model == "onehot":
-        return (letter_codes if options.bend_compat else one_hot), "onehot"
+        return (letter_codes if options.bend_compat else one_hot), "onehot", {"model": "onehot"}
     if ".py:" in options.model:
         if options.bend_compat:
             raise ValueError("--bend-compat is of the models that BEND embeds; it has no function of yours")
-        return embedder_from_file(options.model), options.model.rpartition(":")[2]
+        file, _, function = options.model.rpartition(":")
+        embedder = embedder_from_file(options.model)
+        return embedder, function, {"model": hashlib.sha256(Path(file).read_bytes()).hexdigest()}
     from hf_dnalm.auto import AutoModel, AutoTokenizer
     from hf_dnalm.bend.published import PublishedEmbedder
+    from hf_dnalm.inference.shards import model_fingerprint
 
     inference = inference_arguments(options)
-    if options.device is None and inference["device"].type == "cuda" and "LOCAL_RANK" in os.environ:
-        inference["device"] = find_device(f"cuda:{os.environ['LOCAL_RANK']}")
-    model = AutoModel.from_pretrained(options.model).to(inference["device"])
+    model = AutoModel.from_pretrained(options.model)
     tokenizer = AutoTokenizer.from_pretrained(options.model)
+    made_by = model_fingerprint(model, tokenizer)
+    model.to(inference["device"])
     name = Path(options.model).name
     if options.bend_compat:
-        return PublishedEmbedder(model, tokenizer), name
-    return ModelEmbedder(model, tokenizer, layer=options.layer, **inference), name
+        return PublishedEmbedder(model, tokenizer), name, made_by
+    return ModelEmbedder(model, tokenizer, layer=options.layer, **inference), name, made_by
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -101,6 +101,7 @@ def read_data(about: DataArguments, *, seed: int) -> tuple[Mapping[str, Dataset]
             suite,
             name,
             data_dir=about.data_dir,
+            reference=about.reference,
             seed=seed,
             allow_subset=about.allow_subset,
             deduplicate=about.deduplicate,

@@ -172,6 +172,17 @@ def _rows(path: str | Path, kind: str, wanted: Sequence[str]) -> Iterator[Sequen
                     yield [cells[place] for place in places]
 
 
+@contextmanager
+def separated_rows(path: str | Path, *, separator: str = ",") -> Iterator[Iterator[list[str]]]:
+    """The cells of a CSV or TSV file, row by row, a header included where there is one; plain or gzip.
+
+    Raises:
+        ValueError: as in `table_records`.
+    """
+    with open_bytes(path) as handle:
+        yield _csv_lines(handle, path, ".csv" if separator == "," else ".tsv")
+
+
 def _json_lines(handle: BinaryIO, path: str | Path) -> Iterator[tuple[int, dict]]:
     number = 0
     for line_number, line in enumerate(handle, start=1):

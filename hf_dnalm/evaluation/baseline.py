@@ -98,12 +98,11 @@ def kmer_baseline(
     labels, truth = _labels(train, "training"), _labels(test, split)
     chosen = _sample(len(train), max_train, generator)
     labels = labels[chosen]
-    counts = kmer_counts(train.select(chosen)["sequence"], k=k, both_strands=both_strands)
-    features = _frequencies(counts)
+    features = _features(train.select(chosen), k=k, both_strands=both_strands)
     # One factor for all k-mers: a variance of 1 for each would make the rarest the loudest, and scored worse.
     scale = 1 / max(float(np.sqrt(features.multiply(features).mean())), 1e-12)
     features = features * scale
-    unseen = _frequencies(kmer_counts(test["sequence"], k=k, both_strands=both_strands)) * scale
+    unseen = _features(test, k=k, both_strands=both_strands) * scale
     # numpy and scipy each bring a BLAS with its own threads; used in turns they wait for each other, up to 100 times
     # as long on two cores.
     with threadpool_limits(1, user_api="blas"):
@@ -174,6 +173,13 @@ def _reverse_complement_codes(k: int) -> np.ndarray:
         kmers = [kmer + letter for kmer in kmers for letter in "ACGT"]
     reverse = [reverse_complement(kmer) for kmer in kmers]
     return np.array([sum(number[x] * 4**i for i, x in enumerate(reversed(kmer))) for kmer in reverse], dtype=np.int32)
+
+
+def _features(dataset: Dataset, *, k: int, both_strands: bool) -> sparse.csr_array:
+    """The k-mer frequencies of every sequence; of a pair those of both, side by side."""
+    columns = [name for name in ("sequence", "sequence2") if name in dataset.column_names]
+    counts = [kmer_counts(dataset[name], k=k, both_strands=both_strands) for name in columns]
+    return sparse.csr_array(sparse.hstack([_frequencies(each) for each in counts]))
 
 
 def _frequencies(counts: sparse.csr_array) -> sparse.csr_array:

@@ -80,8 +80,8 @@ def _write_bed(predictions: Predictions, file: BinaryIO) -> None:
         likeliest = probabilities.max(-1).astype(np.float64)
         scores = 1000 * np.add.reduceat(likeliest, starts) / (ends - starts)
         for start, end, score in zip(starts, ends, scores, strict=True):
-            start, end = start * bin_bp, end * bin_bp
-            file.write(f"{name}\t{start}\t{end}\t{label_names[classes[start]]}\t{round(score)}\n".encode())
+            place = f"{name}\t{start * bin_bp}\t{end * bin_bp}"
+            file.write(f"{place}\t{label_names[classes[start]]}\t{round(score)}\n".encode())
 
 
 def _table(predictions: Predictions) -> Table:

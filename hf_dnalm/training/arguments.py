@@ -51,6 +51,10 @@ class DataArguments:
     data_dir: str | None = field(
         default=None, metadata={"help": "Local folder in the benchmark's own layout, in place of the Hub."}
     )
+    reference: str | None = field(
+        default=None,
+        metadata={"help": "FASTA of the assembly, for a benchmark task whose files hold coordinates."},
+    )
     allow_subset: bool = field(
         default=False, metadata={"help": "Take files with fewer rows than were published; the report says so."}
     )
@@ -98,8 +102,10 @@ class DataArguments:
             own = [f"--{name}" for name in ("validation", "test", "problem_type", "metric") if getattr(self, name)]
             if own:
                 raise ValueError(f"{', '.join(own)} are for --train FILE; a benchmark task brings its own")
-        elif self.data_dir is not None or self.allow_subset:
-            raise ValueError("--data_dir and --allow_subset are for --task SUITE/NAME; with --train give the files")
+        elif self.data_dir is not None or self.reference is not None or self.allow_subset:
+            raise ValueError(
+                "--data_dir, --reference and --allow_subset are for --task SUITE/NAME; with --train give the files"
+            )
 
 
 @dataclass
@@ -129,8 +135,12 @@ class MethodArguments:
         default=False,
         metadata={"help": "Read half of the training sequences, drawn anew each epoch, from the other strand."},
     )
-    class_weights: Literal["none", "balanced"] = field(
-        default="none", metadata={"help": "Whether rare classes count more in the loss."}
+    class_weights: str = field(
+        default="none",
+        metadata={
+            "help": "What classes count in the loss: none (all the same), balanced (rare ones more), a number for "
+            "positives (8), or one for each class (1,100,100)."
+        },
     )
     early_stopping_patience: int | None = field(
         default=None, metadata={"help": "Stop after this many evaluations without a better metric."}

@@ -24,7 +24,7 @@ def balanced_class_weights(task: Task, labels: Dataset | Any) -> torch.Tensor:
     it was; for multi-label tasks negatives / positives of each track, the weight of its positives.
 
     Args:
-        labels: (n,) classes, (n, L) zeros and ones, or n lists with a class for each base.
+        labels: (n,) classes, (n, L) zeros and ones, or n lists with a class for each base, or with either for each bin.
 
     Returns:
         (L,) float32.
@@ -38,6 +38,10 @@ def balanced_class_weights(task: Task, labels: Dataset | Any) -> torch.Tensor:
     """
     if task.problem_type == "regression":
         raise ValueError(f"task {task.name!r} is a regression and has no classes; leave class_weights at 'none'")
+    if task.level == "bin":
+        width = (-1,) if task.problem_type == "single_label_classification" else (-1, task.num_labels)
+        flat = np.concatenate([np.asarray(each).reshape(width) for each in labels])
+        labels = flat[(flat != _IGNORED).reshape(len(flat), -1).all(axis=1)]
     if task.problem_type == "multi_label_classification":
         positives = np.asarray(labels, dtype=np.float64).sum(0)
         counts, weights = positives, (len(labels) - positives) / np.maximum(positives, 1)
@@ -50,6 +54,39 @@ def balanced_class_weights(task: Task, labels: Dataset | Any) -> torch.Tensor:
         raise ValueError(
             f"class_weights='balanced': the training split has no example of {', '.join(map(repr, absent))}; "
             "use class_weights='none' or other splits"
+        )
+    return torch.tensor(weights, dtype=torch.float32)
+
+
+def given_class_weights(task: Task, setting: str) -> torch.Tensor:
+    """Weights that are written out, "8" or "1,100,100": one for each class, or for the positives of each track.
+
+    One number stands for the positives of all tracks, or, of two classes, for class 1 beside a class 0 of weight 1.
+
+    Returns:
+        (L,) float32.
+
+    Raises:
+        ValueError: not numbers above 0, the wrong number of them, or a regression.
+
+    >>> task = Task("promoter", "single_label_classification", ("background", "promoter"), metric="mcc")
+    >>> given_class_weights(task, "8").tolist(), given_class_weights(task, "1,2.5").tolist()
+    ([1.0, 8.0], [1.0, 2.5])
+    """
+    if task.problem_type == "regression":
+        raise ValueError(f"task {task.name!r} is a regression and has no classes; leave class_weights at 'none'")
+    try:
+        weights = [float(each) for each in setting.split(",")]
+    except ValueError:
+        weights = []
+    if len(weights) == 1 and task.problem_type == "multi_label_classification":
+        weights *= task.num_labels
+    elif len(weights) == 1 and task.num_labels == 2:
+        weights = [1.0, *weights]
+    if len(weights) != task.num_labels or not all(0 < weight < float("inf") for weight in weights):
+        raise ValueError(
+            f"class_weights is {setting!r}; it must be 'none', 'balanced', or {task.num_labels} numbers above 0 joined "
+            f"by commas, one for each label of task {task.name!r}"
         )
     return torch.tensor(weights, dtype=torch.float32)
 

@@ -10,7 +10,7 @@ from hf_dnalm.auto import AutoConfig, AutoModelForSequenceClassification, AutoMo
 from hf_dnalm.tasks import Task
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 
 def load_for_task(
@@ -49,11 +49,18 @@ def model_class(task: Task) -> Any:
 
 def head_settings(task: Task) -> dict[str, Any]:
     """The fields of a config that say what the head's outputs are."""
-    settings: dict[str, Any] = {
+    return {
         "problem_type": task.problem_type,
         "id2label": task.id2label,
         "label2id": {name: index for index, name in task.id2label.items()},
     }
-    # Only where they say something, so that other configs stay as transformers writes them.
-    settings |= {"bin_bp": task.bin_bp} if task.level == "bin" else {}
-    return settings | ({"sequence_pairs": True} if task.pair else {})
+
+
+def describe_inputs(config: PreTrainedConfig, task: Task) -> None:
+    """Write into a config what the task has beyond transformers' own fields: bins, pairs of sequences.
+
+    Where a task has neither, nothing is written, so that the config stays as transformers writes it.
+    """
+    for name, value, otherwise in (("bin_bp", task.bin_bp, None), ("sequence_pairs", task.pair, False)):
+        if value != getattr(config, name, otherwise):
+            setattr(config, name, value)

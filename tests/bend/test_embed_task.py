@@ -85,6 +85,18 @@ def test_a_stopped_call_is_taken_up_where_it_was(place, tmp_path):
     assert len(list(read_shards(folder))) == 5
 
 
+def test_what_a_killed_process_left_is_written_anew(place, tmp_path):
+    whole = embed_task("histone_modification", one_hot, tmp_path / "whole", **place)
+    folder = tmp_path / "killed" / "histone_modification" / "onehot"
+    folder.mkdir(parents=True)
+    half = whole.written[0].path.read_bytes()[:500]
+    (folder / f".{whole.written[0].path.name}.part").write_bytes(half)
+    embed_task("histone_modification", one_hot, tmp_path / "killed", **place)
+    names = sorted(path.name for path in whole.folder.iterdir())
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert all((folder / name).read_bytes() == (whole.folder / name).read_bytes() for name in names)
+
+
 def test_processes_share_the_chunks(place, tmp_path):
     names = []
     for rank in range(2):

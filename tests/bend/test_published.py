@@ -237,3 +237,24 @@ def test_models_of_letters_are_read_whole(family):
     found = PublishedEmbedder(model, tokenizer)(sequence)
     assert_close(found, states(model, tokenizer(sequence)["input_ids"]))
     assert len(found) == len(sequence)
+
+
+# --- reference numbers of the official code -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["bend_convnet", "bend_awdlstm", "caduceus_ph", "gena_bert_base"])
+def test_vectors_are_those_of_the_official_code(shared, name):
+    from safetensors.torch import load_file
+
+    from hf_dnalm.auto import AutoModel, AutoTokenizer
+
+    folder = shared / "goldens" / name
+    golden = load_file(folder / "golden.safetensors")
+    single = "single_" if name == "gena_bert_base" else ""
+    ids, expected = golden[f"{single}input_ids"][0], golden[f"{single}last_hidden_state"][0].numpy()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    words = tokenizer.convert_ids_to_tokens(ids.tolist())
+    if single:
+        words, expected = words[1:-1], expected[1:-1].repeat([len(word) for word in words[1:-1]], axis=0)
+    found = PublishedEmbedder(AutoModel.from_pretrained(folder), tokenizer)("".join(words).upper())
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5)

@@ -125,9 +125,20 @@ def test_variants_are_pairs_of_both_alleles(tmp_path, place):
         ({"data_dir": None}, r"histone_modification is not on the Hub: pass data_dir="),
         ({"reference": None}, "histone_modification is coordinates: pass reference=, a FASTA file of GRCh38"),
         ({"splits": ["dev"]}, "no split 'dev'; there are: train, validation, test"),
+        ({"sequence_length": 100}, "has one reference, and its regions are as long as its BED file says"),
+        ({"reference": {"human": "genome.fa"}}, "has one reference, and its regions are as long"),
         ({"revision": "main"}, "bend is not on the Hub and has no revision 'main'"),
     ],
 )
 def test_what_is_missing_is_named(place, changes, message):
     with pytest.raises(ValueError, match=message):
         load_benchmark("bend", "histone_modification", **(place | changes))
+
+
+def test_dnalm_finetune_reads_a_task_of_coordinates(place):
+    from hf_dnalm.cli.finetune import read_data
+    from hf_dnalm.training import DataArguments
+
+    paths = {name: str(path) for name, path in place.items()}
+    splits, task = read_data(DataArguments(task="bend/histone_modification", **paths), seed=0)
+    assert (len(splits["train"]), task.num_labels) == (3, 18)

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hf_dnalm.data.benchmarks import (
+    dnabert_s,
+    gena_lm,
     genomic_benchmarks,
     gue,
+    long_range,
     nt_downstream,
     plant_genomic_benchmark,
     plant_multi_species,
@@ -34,8 +37,11 @@ _SUITES = {
     gue.PLUS_SUITE: _Suite(gue.PLUS_TASKS, gue.PLUS_ALIASES),
     genomic_benchmarks.SUITE: _Suite(genomic_benchmarks.TASKS, {}),
     plant_multi_species.SUITE: _Suite(plant_multi_species.TASKS, {}),
+    gena_lm.SUITE: _Suite(gena_lm.TASKS, gena_lm.ALIASES),
+    long_range.SUITE: _Suite(long_range.TASKS, {}),
+    dnabert_s.SUITE: _Suite(dnabert_s.TASKS, {}),
 }
-_SUITE_ALIASES = {"pgb": plant_genomic_benchmark.SUITE}
+_SUITE_ALIASES = {"pgb": plant_genomic_benchmark.SUITE, "genomics-long-range-benchmark": long_range.SUITE}
 
 
 def benchmark_tasks() -> dict[str, dict[str, Task]]:
@@ -51,7 +57,8 @@ def load_benchmark(
     task: str,
     *,
     data_dir: str | Path | None = None,
-    reference: str | Path | None = None,
+    reference: str | Path | Mapping[str, str | Path] | None = None,
+    sequence_length: int | None = None,
     streaming: bool = False,
     splits: Sequence[str] | None = None,
     revision: str | None = None,
@@ -71,11 +78,15 @@ def load_benchmark(
 
     Args:
         suite: "plant-genomic-benchmark" (or "pgb"), "nt-downstream" and "nt-downstream-revised" (two suites that share
-            names of tasks and no data), "gue", "gue-plus", "genomic-benchmarks", "plant-multi-species" or "bend".
+            names of tasks and no data), "gue", "gue-plus", "genomic-benchmarks", "plant-multi-species", "gena-lm",
+            "long-range", "dnabert-s" or "bend".
         task: as in `benchmark_tasks`; common other spellings are understood.
         data_dir: a local folder in the repo's layout or that of the authors' archive, files plain or .gz, instead of
-            the Hub. Splits whose file is not there are left out.
-        reference: FASTA of the assembly, for "bend", whose files hold coordinates; indexed where it is not.
+            the Hub; "bend" has no other place. Splits whose file is not there are left out.
+        reference: FASTA of the assembly, for tasks whose files hold coordinates; indexed where it is not. Where
+            classes are of different genomes (human or worm), one for each class: `{"human": …, "worm": …}`.
+        sequence_length: bp of the windows that long-range tasks cut from it, and to which DNABERT-S cuts its sequences;
+            None is what was published.
         streaming: iterable splits that are read record by record, from the Hub (tables are downloaded first) or from
             `data_dir`. Row counts are not checked then.
             `Dataset.from_list(list(splits["train"].take(100_000)))` makes a part of one a Dataset.
@@ -110,6 +121,8 @@ def load_benchmark(
             raise ValueError(
                 f"bend is not on the Hub and has no revision {revision!r}; the files are those of data_dir"
             )
+        if sequence_length is not None or isinstance(reference, Mapping):
+            raise ValueError("a task of bend has one reference, and its regions are as long as its BED file says")
         return load_bend(
             bend.find_task(task),
             data_dir=data_dir,
@@ -127,6 +140,8 @@ def load_benchmark(
     return load_published(
         _find(suite, task),
         data_dir=data_dir,
+        reference=reference,
+        sequence_length=sequence_length,
         streaming=streaming,
         splits=splits,
         revision=revision,
