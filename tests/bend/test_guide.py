@@ -34,6 +34,7 @@ def workplace(tmp_path, monkeypatch):
         f"chr1 {place} {place + 1} {'ACGT'.replace(letters_of('chr1')[place], '')[0]} {place % 2}" for place in (9, 300)
     ]
     write_bed(tmp_path / "bend", "variant_effects_disease", "chromosome start end alt label", variants)
+    write_bed(tmp_path, "leaf_eqtl", "chromosome start end alt label", variants).rename(tmp_path / "leaf_eqtl.bed")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path
@@ -70,7 +71,9 @@ def test_the_guide_runs_from_top_to_bottom(workplace, upstream_v2, capsys):
     assert len(find_shards(folder / "gene_finding" / "onehot")) == 2
     for name in ("nt-v2", "basset", "open_regions"):
         assert json.loads((workplace / "trained" / name / "result.json").read_text())["test"]["regions"] == 2
-    assert json.loads((workplace / "clinvar.json").read_text())["variants"] == 2
+    for name, context_bp in (("clinvar", 256), ("leaf_eqtl", 128)):
+        report = json.loads((workplace / f"{name}.json").read_text())
+        assert (report["variants"], report["context_bp"]) == (2, context_bp)
     assert {path.name for path in (folder / "open_regions").iterdir()} == {"onehot", "composition", "in_python"}
 
 
