@@ -7,6 +7,8 @@ import importlib
 # step → one line for --help; the module is hf_dnalm.cli.bend_<step>, with "_" for "-", with `run(arguments)`.
 STEPS = {
     "embed": "Write the frozen embeddings of a task's regions, one vector for each nucleotide, as shards.",
+    "train": "Train and test a small network on the embeddings of a task, or a baseline on its letters.",
+    "zero-shot": "Score the variants of a task by the distance of their embeddings; nothing is trained.",
 }
 
 

@@ -8,7 +8,7 @@ with three positives is as uncertain as it looks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 from scipy import sparse
@@ -24,7 +24,7 @@ Resampled = Callable[[Weights], dict[str, np.ndarray]]  # metric → (b, labels)
 
 
 def bootstrap_intervals(
-    task: Task, outputs: Outputs, *, resamples: int = 1000, seed: int = 0
+    task: Task, outputs: Outputs, *, resamples: int = 1000, seed: int = 0, metrics: Collection[str] | None = None
 ) -> dict[str, tuple[float, float, int]]:
     """Percentile intervals (2.5 % to 97.5 %) of every metric of the task.
 
@@ -32,6 +32,7 @@ def bootstrap_intervals(
         resamples: how often n sequences are drawn. Where AUROC, AUPRC and Spearman would take more than about a
             minute (more than 1.5·10⁹ rows × labels × resamples) these take fewer, at least 100.
         seed: of the draws; the same seed draws the same sequences whatever the model.
+        metrics: which are needed, with those that come along with them; None = all of the task.
 
     Returns:
         metric → (low, high, resamples used); NaN bounds for a metric that is undefined in every resample.
@@ -42,7 +43,10 @@ def bootstrap_intervals(
     columns = outputs.scores.shape[1]
     ranked = int(np.clip(MAX_RANKED_VALUES // (len(outputs.scores) * columns), 100, None))
     intervals = {}
-    for resampled, most in _families(task, outputs, min(ranked, resamples), resamples):
+    for names, family, most in _families(task, min(ranked, resamples), resamples):
+        if metrics is not None and not set(metrics) & set(names):
+            continue
+        resampled = family(task, outputs)
         draws: dict[str, list[np.ndarray]] = {}
         for weights in _weights(outputs.n, most, seed, rows=len(outputs.scores)):
             for name, values in resampled(weights).items():
@@ -55,10 +59,13 @@ def bootstrap_intervals(
     return intervals
 
 
-def _families(task: Task, outputs: Outputs, ranked: int, resamples: int) -> list[tuple[Resampled, int]]:
+def _families(
+    task: Task, ranked: int, resamples: int
+) -> list[tuple[tuple[str, ...], Callable[[Task, Outputs], Resampled], int]]:
+    """Metrics that are resampled together, how, and how often."""
     if task.problem_type == "regression":
-        return [(_moments(outputs), resamples), (_spearman(outputs), ranked)]
-    return [(_decisions(task, outputs), resamples), (_ranking(task, outputs), ranked)]
+        return [(("r2", "pearson_r2", "pearson"), _moments, resamples), (("spearman",), _spearman, ranked)]
+    return [(("mcc", "f1", "accuracy"), _decisions, resamples), (("auroc", "auprc"), _ranking, ranked)]
 
 
 def _weights(n: int, resamples: int, seed: int, *, rows: int) -> Iterator[Weights]:
@@ -158,7 +165,7 @@ def _sum_runs(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return values if len(starts) == values.shape[1] else np.add.reduceat(values, starts, axis=1)
 
 
-def _moments(outputs: Outputs) -> Resampled:
+def _moments(task: Task, outputs: Outputs) -> Resampled:
     """R², Pearson and its square, all targets at once: they need only weighted sums of products."""
     measured, predicted = outputs.references, outputs.scores
     targets = measured.shape[1]
@@ -184,7 +191,7 @@ def _moments(outputs: Outputs) -> Resampled:
     return resampled
 
 
-def _spearman(outputs: Outputs) -> Resampled:
+def _spearman(task: Task, outputs: Outputs) -> Resampled:
     """Spearman, target by target: ranks within a resample are cumulative weights in an order sorted once."""
     targets = [
         (_ties(outputs.references[:, target]), _ties(outputs.scores[:, target]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import sys
@@ -12,8 +13,9 @@ import pytest
 from hf_dnalm.bend.shards import find_shards
 from hf_dnalm.bend.tasks import TASKS
 from hf_dnalm.cli.app import main
-from tests.bend.layout import write_bed, write_gene_finding, write_genome, write_histone
+from tests.bend.layout import letters_of, write_bed, write_gene_finding, write_genome, write_histone
 
+QUICK = {"train": ["--epochs", "1", "--bootstrap", "10"], "zero-shot": ["--bootstrap", "10"]}
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "bend.md"
 PUBLISHED = "InstaDeepAI/nucleotide-transformer-v2-50m-multi-species"
 
@@ -24,11 +26,24 @@ def workplace(tmp_path, monkeypatch):
     write_histone(tmp_path / "bend")
     write_gene_finding(tmp_path / "bend")
     write_genome(tmp_path).rename(tmp_path / "GRCh38.fa")
-    rows = ["chr1 0 300 0 train", "chr1 300 600  train", "chr2 0 300 0,1 valid", "chr2 300 600 1 test"]
+    add_rows(tmp_path / "bend" / "histone_modification", "chr2 20 532 + 3 valid", "chr1 50 562 + 0 test")
+    rows = ["chr1 0 300 0 train", "chr1 300 600  train", "chr2 0 300 0 valid", "chr2 300 600 1 test"]
+    rows += ["chr2 100 400 1 valid", "chr2 400 700 0 test"]
     write_bed(tmp_path, "open_regions", "chromosome start end label split", rows).rename(tmp_path / "open_regions.bed")
+    variants = [
+        f"chr1 {place} {place + 1} {'ACGT'.replace(letters_of('chr1')[place], '')[0]} {place % 2}" for place in (9, 300)
+    ]
+    write_bed(tmp_path / "bend", "variant_effects_disease", "chromosome start end alt label", variants)
+    write_bed(tmp_path, "leaf_eqtl", "chromosome start end alt label", variants).rename(tmp_path / "leaf_eqtl.bed")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path
+
+
+def add_rows(folder, *rows):
+    """More rows for the BED file of a folder."""
+    path = folder / f"{folder.name}.bed"
+    path.write_text(path.read_text() + "\n".join(row.replace(" ", "\t") for row in rows) + "\n")
 
 
 def test_the_guide_runs_from_top_to_bottom(workplace, upstream_v2, capsys):
@@ -44,7 +59,8 @@ def test_the_guide_runs_from_top_to_bottom(workplace, upstream_v2, capsys):
             exec(text, {})
         else:
             for line in text.splitlines():
-                main(shlex.split(line.removeprefix("$ dnalm ").replace(PUBLISHED, Path(PUBLISHED).name)))
+                command = shlex.split(line.removeprefix("$ dnalm ").replace(PUBLISHED, Path(PUBLISHED).name))
+                main(command + QUICK.get(command[1], []))
     sys.modules.pop("composition")
     printed = capsys.readouterr().out
     assert "3 18\n" in printed  # rows that train, tracks
@@ -53,6 +69,11 @@ def test_the_guide_runs_from_top_to_bottom(workplace, upstream_v2, capsys):
     for name in (Path(PUBLISHED).name, "nt-v2-published"):
         assert len(find_shards(folder / "histone_modification" / name)) == 3
     assert len(find_shards(folder / "gene_finding" / "onehot")) == 2
+    for name in ("nt-v2", "basset", "open_regions"):
+        assert json.loads((workplace / "trained" / name / "result.json").read_text())["test"]["regions"] == 2
+    for name, context_bp in (("clinvar", 256), ("leaf_eqtl", 128)):
+        report = json.loads((workplace / f"{name}.json").read_text())
+        assert (report["variants"], report["context_bp"]) == (2, context_bp)
     assert {path.name for path in (folder / "open_regions").iterdir()} == {"onehot", "composition", "in_python"}
 
 

@@ -59,13 +59,22 @@ def _drawn(outputs: Outputs, weights: np.ndarray) -> Outputs:
 def test_weighted_metrics_equal_the_metrics_of_the_drawn_sequences(task, ties, n):
     outputs = _outputs(task, ties=ties, n=n)
     weights = np.concatenate([np.ones((1, n)), *room._weights(n, 6, seed=1, rows=n)])
-    families = room._families(task, outputs, 1, 1)
-    resampled = {name: values for family, _ in families for name, values in family(weights).items()}
+    resampled = {}
+    for names, family, _ in room._families(task, 1, 1):
+        resampled |= family(task, outputs)(weights)
+        assert set(names) <= set(resampled)
     for row in range(len(weights)):
         expected = label_metrics(task, _drawn(outputs, weights[row]))
         assert set(resampled) == set(expected)
         for name, values in expected.items():
             np.testing.assert_allclose(resampled[name][row], values, atol=1e-9, err_msg=f"{name}, resample {row}")
+
+
+def test_only_the_metrics_that_are_asked_for_are_resampled():
+    outputs = _outputs(TRACKS)
+    all_of_them = bootstrap_intervals(TRACKS, outputs, resamples=20)
+    assert set(bootstrap_intervals(TRACKS, outputs, resamples=20, metrics=["auprc"])) == {"auroc", "auprc"}
+    assert bootstrap_intervals(TRACKS, outputs, resamples=20, metrics=["mcc"])["mcc"] == all_of_them["mcc"]
 
 
 def test_weights_are_draws_with_replacement_that_the_seed_decides():

@@ -97,15 +97,15 @@ class BendData:
         alt = self.regions.alts[row].upper() if self.regions.alts is not None else ""
         start, end = self.task.context_bp, len(sequence) - self.task.context_bp
         there = sequence[start:end]
-        if len(alt) != interval.end - interval.start or not set(alt) <= set("ACGTN") or alt == there:
-            raise ValueError(
-                f"{self.regions.where(row)}: alt is {alt!r}; it must be {end - start} of the letters A C G T N, and "
-                f"another than {there}, which stands there"
-            )
         if self.regions.refs is not None and self.regions.refs[row].upper() != there:
             raise ValueError(
                 f"{self.regions.where(row)} is {there} in {self.genome.path}, but ref is {self.regions.refs[row]!r}; "
                 "the variants are of another assembly"
+            )
+        if len(alt) != interval.end - interval.start or not set(alt) <= set("ACGTN") or alt == there:
+            raise ValueError(
+                f"{self.regions.where(row)}: alt is {alt!r}; it must be {end - start} of the letters A C G T N, and "
+                f"another than {there}, which stands there"
             )
         return sequence[:start] + alt + sequence[end:]
 

@@ -1,0 +1,107 @@
+"""Which part of a task's data trains, validates and tests: by the names of splits, or fold by fold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hf_dnalm.bend.tasks import BendTask
+
+_PART = re.compile(r"part(\d+)")
+SPLITS = ("train", "valid", "test")  # as BEND's files call them
+
+
+class Part(NamedTuple):
+    """Some regions of one split: a shard, or, where a BED file is read, all regions of the split.
+
+    Attributes:
+        split: as the column of the BED file has it: "train", "valid", "test", "part1", ….
+        chunk: 0-based.
+        path: of the shard; None where a BED file is read.
+    """
+
+    split: str
+    chunk: int = 0
+    path: Path | None = None
+
+
+class Fold(NamedTuple):
+    """Number of the fold, None without cross-validation, and what it learns from, is chosen by and is scored on."""
+
+    number: int | None
+    train: list[Part]
+    validation: list[Part]
+    test: list[Part]
+
+
+def find_folds(task: BendTask, parts: Sequence[Part], *, compat: bool = False) -> list[Fold]:
+    """The folds of a task, in order; one fold without a number where there is no cross-validation.
+
+    Fold k tests on the k-th part (`part<k>`, k from 1), validates on the next one, after the last on the first, and
+    trains on all others. All chunks of a part belong to it.
+
+    Args:
+        parts: what there is.
+        compat: as published: every file is a part of its own, in the order of all digits of its name (`part10_0` is
+            100). The same as long as every part has one chunk.
+
+    Raises:
+        ValueError: a split is missing, or parts are not as many as the task's folds; the message lists what there is.
+    """
+    there = sorted({part.split for part in parts})
+    if not task.cross_validation:
+        missing = [split for split in SPLITS if split not in there]
+        if missing:
+            raise ValueError(f"task {task.name!r} needs a split {missing[0]!r}; there are: {', '.join(there)}")
+        train, validation, test = ([part for part in parts if part.split == split] for split in SPLITS)
+        return [Fold(None, train, validation, test)]
+    odd = [split for split in there if not _PART.fullmatch(split)]
+    if odd:
+        raise ValueError(
+            f"task {task.name!r} is cross-validated: its splits must be called part1, part2, …; one is {odd[0]!r}"
+        )
+    if compat:
+        ordered = [
+            [part] for part in sorted(parts, key=lambda part: int(f"{part.split.removeprefix('part')}{part.chunk}"))
+        ]
+    else:
+        numbers = sorted({_number(part) for part in parts})
+        ordered = [[part for part in parts if _number(part) == number] for number in numbers]
+    if len(ordered) != task.cross_validation:
+        what = "files" if compat else "splits"
+        raise ValueError(
+            f"task {task.name!r} has {task.cross_validation} folds, but there are {len(ordered)} {what}: "
+            f"{', '.join(there)}"
+        )
+    return [_fold(ordered, number) for number in range(1, len(ordered) + 1)]
+
+
+def choose_folds(task: BendTask, folds: Sequence[Fold], numbers: Sequence[int] | None, *, compat: bool) -> list[Fold]:
+    """The folds of these numbers; all where there are none.
+
+    With `compat` a fold 0 is taken, as the published code does: it is the last one.
+
+    Raises:
+        ValueError: the task has no folds, or none of this number.
+    """
+    if numbers is None:
+        return list(folds)
+    if not task.cross_validation:
+        raise ValueError(f"task {task.name!r} has splits train, valid and test, and no folds; leave out the fold")
+    wrong = [number for number in numbers if not (0 if compat else 1) <= number <= len(folds)]
+    if wrong:
+        raise ValueError(f"there is no fold {wrong[0]}; task {task.name!r} has folds 1 to {len(folds)}")
+    return [folds[number - 1] for number in numbers]
+
+
+def _fold(ordered: Sequence[list[Part]], number: int) -> Fold:
+    test = number - 1
+    validation = number % len(ordered)
+    rest = [part for index, group in enumerate(ordered) if index not in (test, validation) for part in group]
+    return Fold(number, rest, ordered[validation], ordered[test])
+
+
+def _number(part: Part) -> int:
+    return int(part.split.removeprefix("part"))

@@ -1,0 +1,134 @@
+"""`dnalm bend train`: a small network on the frozen embeddings of a task, or a supervised baseline on its letters."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hf_dnalm.cli.aligned import aligned
+from hf_dnalm.cli.inference_options import find_device
+
+if TYPE_CHECKING:
+    from hf_dnalm.bend.tasks import BendTask
+
+_DESCRIPTION = """\
+Train BEND's network for a task on the shards that `dnalm bend embed` wrote, choose the epoch by the validation split
+and test it there; with --network resnet or basset, a baseline that reads the letters of the genome itself. A command
+that was stopped is taken up again by the same command after its last epoch, with equal numbers. Folds may run at the
+same time, each by --fold; the summary is over all that have a result.
+"""
+
+
+def run(arguments: list[str]) -> None:
+    """Parse the flags, read the data, train, and print the summary."""
+    options = _parser().parse_args(arguments)
+    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    from hf_dnalm.bend.batches import LetterSource, ShardSource
+    from hf_dnalm.bend.tasks import find_task
+    from hf_dnalm.bend.training import GIGABYTE, Settings, train_bend
+
+    task = _changed(find_task(options.task), options)
+    settings = Settings(
+        network=options.network,
+        seed=options.seed,
+        dtype=options.dtype,
+        memory_bytes=int(options.memory * GIGABYTE),
+        compat=options.bend_compat,
+        bootstrap=options.bootstrap,
+    )
+    rest: dict[str, Any] = {
+        "folds": None if options.fold is None else [options.fold],
+        "settings": settings,
+        "device": find_device(options.device),
+        "progress": lambda line: print(line, file=sys.stderr),
+    }
+    if options.network == "cnn":
+        if options.embeddings is None:
+            raise ValueError("--network cnn reads embeddings: pass --embeddings, a folder that dnalm bend embed wrote")
+        summary = train_bend(task, ShardSource(options.embeddings), options.output, **rest)
+    else:
+        if options.embeddings is not None or options.reference is None:
+            raise ValueError(f"--network {options.network} reads letters: pass --reference, and no --embeddings")
+        with closing(LetterSource(task, options.data_dir, options.reference)) as source:
+            summary = train_bend(task, source, options.output, **rest)
+    print(aligned(_rows(summary)))
+
+
+def _changed(task: BendTask, options: argparse.Namespace) -> BendTask:
+    """The task with the numbers of its training that were given."""
+    changes = {
+        field: value
+        for field in ("epochs", "batch_size", "learning_rate")
+        if (value := getattr(options, field)) is not None
+    }
+    return dataclasses.replace(task, **changes)
+
+
+def _rows(summary: dict[str, Any]) -> list[list[str]]:
+    """The table: a row for each metric, the task's own first."""
+    folds = [f"fold {fold}" for fold in summary["folds"]] if summary["folds"] != [None] else []
+    rows = [["metric", "mean", "sd", *folds]] if folds else [["metric", "test"]]
+    metrics = summary["metrics"]
+    for name in sorted(metrics, key=lambda name: name != summary["metric"]):
+        values = [metrics[name]["mean"]]
+        if folds:
+            values += [metrics[name]["sd"], *metrics[name]["values"]]
+        rows.append([name, *("undefined" if value is None else f"{value:z.3f}" for value in values)])
+    return rows
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("dnalm bend train", description=_DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("task", metavar="TASK", help="a task of BEND (dnalm list --tasks), or a YAML file of your own")
+    parser.add_argument(
+        "--embeddings", type=Path, metavar="FOLDER", help="of shards: <task>/<name> under dnalm bend embed --output"
+    )
+    parser.add_argument("--output", type=Path, metavar="FOLDER", required=True, help="for results and weights")
+    parser.add_argument(
+        "--network",
+        choices=["cnn", "resnet", "basset"],
+        default="cnn",
+        help="cnn: on embeddings; resnet, basset: on the letters of --reference; default: cnn",
+    )
+    parser.add_argument("--reference", type=Path, metavar="FASTA", help="of the task's assembly, for a baseline")
+    parser.add_argument("--data-dir", type=Path, metavar="FOLDER", help="with <task>/<task>.bed, for a baseline")
+    parser.add_argument("--fold", type=_fold, metavar="K", help="1, 2, … or all; default: all")
+    parser.add_argument("--epochs", type=int, metavar="N", help="default: the task's, 100 as published")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="regions; default: the task's")
+    parser.add_argument("--learning-rate", type=float, metavar="RATE", help="default: the task's")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument(
+        "--memory",
+        type=float,
+        default=1.0,
+        metavar="GB",
+        help="of samples held to be shuffled; 0: train in the order of the files; default: 1",
+    )
+    parser.add_argument(
+        "--bootstrap", type=int, default=1000, metavar="N", help="resamples for the interval, 0: none; default: 1000"
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=["float32", "bfloat16", "float16"],
+        default="float32",
+        help="of the arithmetic in training; float16, as published, with scaled gradients; default: float32",
+    )
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, …; default: the GPU where there is one")
+    parser.add_argument(
+        "--bend-compat",
+        action="store_true",
+        help="as the published code trains, bugs included (docs/bend.md lists them)",
+    )
+    return parser
+
+
+def _fold(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'all'")
+    return int(text)

@@ -1,0 +1,119 @@
+"""`dnalm bend zero-shot`: the variants of a task scored by the distance of their embeddings."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from hf_dnalm.cli.inference_options import add_inference_options, inference_arguments
+
+_DESCRIPTION = """\
+Score every variant of a BED file (columns chromosome, start, end, label, alt and, to be checked, ref) by the cosine
+distance of the embeddings of both alleles at the variant, and see how well it tells the labels: nothing is trained.
+Models that read from left to right read what stands before the variant. --output has every variant with its score; a
+JSON file beside it has AUROC and AUPRC with their intervals. Computed in float32 unless --dtype says otherwise: the
+distances are small.
+"""
+
+
+def run(arguments: list[str]) -> None:
+    """Parse the flags, read variants and model, score, write both files, and print the AUROC."""
+    options = _parser().parse_args(arguments)
+    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    from tqdm import tqdm
+
+    from hf_dnalm.bend.tasks import find_task
+    from hf_dnalm.bend.zero_shot import zero_shot
+    from hf_dnalm.inference.output_files import TABLE_WRITERS, output_extension, whole_file
+
+    extension = output_extension(options.output, TABLE_WRITERS)
+    summary = options.output.with_name(options.output.name[: -len(extension)] + ".json")
+    task = find_task(options.task)
+    if options.variants is not None:
+        task = dataclasses.replace(task, bed=str(options.variants))
+    embedder, reading = _embedder(options, task.context_bp)
+    with tqdm(unit=" variants", file=sys.stderr, disable=None) as bar:
+        scored = zero_shot(
+            task, embedder, reference=options.reference, data_dir=options.data_dir, progress=bar.update, **reading
+        )
+    report = scored.report(bootstrap=options.bootstrap, seed=options.seed) | {
+        "model": options.model,
+        "mode": "published" if options.bend_compat else "correct",
+        "dtype": options.dtype,
+    }
+    scored.write(options.output)
+    with whole_file(summary) as partial:
+        partial.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    auroc = report["metrics"]["auroc"]
+    value = "undefined: the labels are all of one kind" if auroc["value"] is None else f"{auroc['value']:.3f}"
+    interval = "" if auroc["low"] is None else f" ({auroc['low']:.3f} to {auroc['high']:.3f})"
+    print(f"{report['variants']:,} variants, {report['with_effect']:,} with an effect: AUROC {value}{interval}")
+
+
+def _embedder(options: argparse.Namespace, context_bp: int) -> tuple[Any, dict[str, Any]]:
+    """The embedder that --model names, and how it is read."""
+    from hf_dnalm.bend.embedders import ModelEmbedder, embedder_from_file
+    from hf_dnalm.bend.published import PublishedEmbedder
+    from hf_dnalm.bend.zero_shot import CAUSAL_MODEL_TYPES, PublishedReading
+
+    if ".py:" in options.model:
+        if options.bend_compat:
+            raise ValueError("--bend-compat is of the models that BEND embeds; it has no function of yours")
+        return embedder_from_file(options.model), {"context": options.context or "both"}
+    from hf_dnalm.auto import AutoModel, AutoTokenizer
+
+    inference = inference_arguments(options)
+    model = AutoModel.from_pretrained(options.model)
+    tokenizer = AutoTokenizer.from_pretrained(options.model)
+    if options.bend_compat:
+        if options.context or options.batch_tokens:
+            raise ValueError(
+                "--bend-compat reads one window at a time where it did: leave out --context, --batch-tokens"
+            )
+        model = model.to(inference["device"], inference["dtype"])
+        reading = PublishedReading(PublishedEmbedder(model, tokenizer), context_bp=context_bp)
+        return reading, {"context": reading.context, "index": reading.index}
+    left = model.config.model_type in CAUSAL_MODEL_TYPES
+    return ModelEmbedder(model, tokenizer, **inference), {"context": options.context or ("left" if left else "both")}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("dnalm bend zero-shot", description=_DESCRIPTION, allow_abbrev=False)
+    parser.add_argument(
+        "task", metavar="TASK", help="a zero-shot task (dnalm list --tasks), or a YAML file of your own"
+    )
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        required=True,
+        help="folder or Hub id, or file.py:function: a sequence in, an array (length, size) out",
+    )
+    parser.add_argument("--reference", type=Path, metavar="FASTA", required=True, help="of the task's assembly")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", required=True, help="every variant: .parquet, .tsv, .tsv.gz or .csv"
+    )
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--variants", type=Path, metavar="BED", help="in the place of the task's own file")
+    place.add_argument("--data-dir", type=Path, metavar="FOLDER", help="with <task>/<task>.bed")
+    parser.add_argument(
+        "--context",
+        choices=["both", "left"],
+        help="letters read around the variant; default: left (and twice as many) for HyenaDNA and AWD-LSTM, both for "
+        "all others",
+    )
+    parser.add_argument(
+        "--bootstrap", type=int, default=1000, metavar="N", help="resamples for the interval, 0: none; default: 1000"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the resamples; default: 0")
+    parser.add_argument(
+        "--bend-compat",
+        action="store_true",
+        help="read the vectors where the published script does, mistakes included (docs/bend.md lists them)",
+    )
+    add_inference_options(parser)
+    parser.set_defaults(dtype="float32")
+    return parser

@@ -1,0 +1,75 @@
+"""Folds by the numbers in the names: the k-th part tests, the next validates, the rest trains."""
+
+from __future__ import annotations
+
+import pytest
+
+from hf_dnalm.bend.folds import Part, choose_folds, find_folds
+from hf_dnalm.bend.tasks import BendTask, find_task
+
+ENHANCERS = find_task("enhancer_annotation")
+HISTONES = find_task("histone_modification")
+TEN = [Part(f"part{number}") for number in (1, 10, 2, 3, 4, 5, 6, 7, 8, 9)]  # as a folder lists them
+THREE = BendTask("mine", ("a",), downsample=8, cross_validation=3)
+
+
+def names(parts):
+    return [f"{part.split}_{part.chunk}" for part in parts]
+
+
+@pytest.mark.parametrize("compat", [False, True])
+def test_each_part_is_tested_once_and_the_next_validates(compat):
+    folds = find_folds(ENHANCERS, TEN, compat=compat)
+    assert [fold.number for fold in folds] == list(range(1, 11))
+    assert [names(fold.test) for fold in folds] == [[f"part{number}_0"] for number in range(1, 11)]
+    assert [names(fold.validation) for fold in folds] == [[f"part{number}_0"] for number in (*range(2, 11), 1)]
+    assert names(folds[8].train) == [f"part{number}_0" for number in range(1, 9)]
+    for fold in folds:
+        assert sorted(fold.train + fold.validation + fold.test) == sorted(TEN)
+
+
+def test_chunks_stay_with_their_part():
+    parts = [Part("part1", 0), Part("part1", 1), Part("part2"), Part("part3")]
+    assert names(find_folds(THREE, parts)[0].test) == ["part1_0", "part1_1"]
+    with pytest.raises(ValueError, match="'mine' has 3 folds, but there are 4 files: part1, part2, part3"):
+        find_folds(THREE, parts, compat=True)
+
+
+def test_as_published_a_second_chunk_moves_the_order_of_parts():
+    parts = [Part("part1", 10), Part("part2"), Part("part3")]  # 110, 20, 30
+    assert names(find_folds(THREE, parts, compat=True)[0].test) == ["part2_0"]
+    assert names(find_folds(THREE, parts)[0].test) == ["part1_10"]
+
+
+def test_without_folds_the_names_of_the_splits_decide():
+    parts = [Part("test"), Part("train"), Part("train", 1), Part("unused"), Part("valid")]
+    [fold] = find_folds(HISTONES, parts)
+    assert fold.number is None
+    assert [names(each) for each in fold[1:]] == [["train_0", "train_1"], ["valid_0"], ["test_0"]]
+
+
+def test_missing_and_odd_splits_are_refused():
+    with pytest.raises(ValueError, match="needs a split 'valid'; there are: test, train"):
+        find_folds(HISTONES, [Part("train"), Part("test")])
+    with pytest.raises(ValueError, match="must be called part1, part2, …; one is 'train'"):
+        find_folds(ENHANCERS, [*TEN, Part("train")])
+    with pytest.raises(ValueError, match="has 10 folds, but there are 2 splits: part1, part2"):
+        find_folds(ENHANCERS, [Part("part1"), Part("part2")])
+
+
+def test_a_fold_is_chosen_by_its_number():
+    folds = find_folds(ENHANCERS, TEN)
+    assert choose_folds(ENHANCERS, folds, None, compat=False) == folds
+    assert choose_folds(ENHANCERS, folds, [3, 10], compat=False) == [folds[2], folds[9]]
+    with pytest.raises(ValueError, match="there is no fold 11; task 'enhancer_annotation' has folds 1 to 10"):
+        choose_folds(ENHANCERS, folds, [11], compat=False)
+    with pytest.raises(ValueError, match="has splits train, valid and test, and no folds; leave out the fold"):
+        choose_folds(HISTONES, [], [1], compat=False)
+
+
+def test_fold_0_is_the_last_one_as_published_and_else_an_error():
+    folds = find_folds(ENHANCERS, TEN, compat=True)
+    assert choose_folds(ENHANCERS, folds, [0], compat=True) == [folds[9]]
+    assert names(folds[9].validation) == ["part1_0"]
+    with pytest.raises(ValueError, match="there is no fold 0"):
+        choose_folds(ENHANCERS, folds, [0], compat=False)
