@@ -51,6 +51,16 @@ class DataArguments:
     data_dir: str | None = field(
         default=None, metadata={"help": "Local folder in the benchmark's own layout, in place of the Hub."}
     )
+    reference: str | None = field(
+        default=None,
+        metadata={
+            "help": "FASTA of the assembly, for tasks whose files hold coordinates; CLASS=FILE,CLASS=FILE where classes "
+            "are of different genomes."
+        },
+    )
+    sequence_length: int | None = field(
+        default=None, metadata={"help": "bp of the windows that a long-range task cuts from the reference."}
+    )
     allow_subset: bool = field(
         default=False, metadata={"help": "Take files with fewer rows than were published; the report says so."}
     )
@@ -76,6 +86,9 @@ class DataArguments:
         default=None, metadata={"help": "Scored at the end; else cut from --train, and the report says how."}
     )
     sequence_column: str = field(default="sequence", metadata={"help": "Column with the DNA."})
+    sequence2_column: str | None = field(
+        default=None, metadata={"help": "Column with the second sequence of each pair; without it there are no pairs."}
+    )
     labels_column: str = field(default="labels", metadata={"help": "Column with the labels; several: a,b,c."})
     name_column: str = field(default="name", metadata={"help": "Column with the names, where there is one."})
     problem_type: Literal["single_label_classification", "multi_label_classification", "regression"] | None = field(
@@ -95,11 +108,15 @@ class DataArguments:
         if (self.task is None) == (self.train is None):
             raise ValueError("give either --task SUITE/NAME (a benchmark task) or --train FILE (your own data)")
         if self.task is not None:
-            own = [f"--{name}" for name in ("validation", "test", "problem_type", "metric") if getattr(self, name)]
+            only_files = ("validation", "test", "problem_type", "metric", "sequence2_column")
+            own = [f"--{name}" for name in only_files if getattr(self, name)]
             if own:
                 raise ValueError(f"{', '.join(own)} are for --train FILE; a benchmark task brings its own")
-        elif self.data_dir is not None or self.allow_subset:
-            raise ValueError("--data_dir and --allow_subset are for --task SUITE/NAME; with --train give the files")
+        elif self.data_dir is not None or self.allow_subset or self.reference is not None or self.sequence_length:
+            raise ValueError(
+                "--data_dir, --reference, --sequence_length and --allow_subset are for --task SUITE/NAME; with --train "
+                "give the files"
+            )
 
 
 @dataclass
