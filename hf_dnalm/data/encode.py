@@ -292,6 +292,8 @@ def _reversed_labels(kept: Sequence[str], labels: Sequence[Sequence[Any]], bin_b
 
 def _token_ids(tokenizer: PreTrainedTokenizerBase, sequences: list[str]) -> list[np.ndarray]:
     """Ids of normalised sequences by the quickest way the tokenizer has; no truncation, no padding."""
+    if not sequences:
+        return []  # transformers' tokenizers fail on an empty list
     if hasattr(tokenizer, "encode_arrays"):
         return tokenizer.encode_arrays(sequences)
     if hasattr(tokenizer, "encode_array"):

@@ -33,8 +33,8 @@ def _records(path: str | Path) -> Iterator[Record]:
         for number, cells in enumerate(rows, start=1):
             if len(cells) != 2:
                 raise ValueError(
-                    f"{path}: record {number} has {len(cells)} cells; a file of pairs has two sequences in a row and no "
-                    "header"
+                    f"{path}: record {number} has {len(cells)} cells; a file of pairs has two sequences in a row and "
+                    "no header"
                 )
             yield Record(number, str(number), cells[0], None, cells[1])
     if not number:

@@ -54,8 +54,8 @@ class DataArguments:
     reference: str | None = field(
         default=None,
         metadata={
-            "help": "FASTA of the assembly, for tasks whose files hold coordinates; CLASS=FILE,CLASS=FILE where classes "
-            "are of different genomes."
+            "help": "FASTA of the assembly, for tasks whose files hold coordinates; CLASS=FILE,CLASS=FILE where "
+            "classes are of different genomes."
         },
     )
     sequence_length: int | None = field(

@@ -36,6 +36,7 @@ def test_the_suites_have_their_published_numbers_of_tasks() -> None:
         "gena-lm": 8,
         "long-range": 8,
         "dnabert-s": 18,
+        "bend": 7,
     }
 
 

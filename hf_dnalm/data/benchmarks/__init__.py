@@ -17,6 +17,7 @@ from hf_dnalm.data.benchmarks import (
     plant_genomic_benchmark,
     plant_multi_species,
 )
+from hf_dnalm.data.benchmarks.bend import tasks as bend
 from hf_dnalm.data.benchmarks.definition import Benchmark, PublishedTask
 from hf_dnalm.tasks import Task
 
@@ -45,9 +46,10 @@ _SUITE_ALIASES = {"pgb": plant_genomic_benchmark.SUITE, "genomics-long-range-ben
 
 def benchmark_tasks() -> dict[str, dict[str, Task]]:
     """Every suite, and for each the tasks by the name that `load_benchmark` takes."""
-    return {
+    suites = {
         suite: {name: published.task for name, published in content.tasks.items()} for suite, content in _SUITES.items()
     }
+    return suites | {bend.SUITE: {name: task.as_task() for name, task in bend.TASKS.items()}}
 
 
 def load_benchmark(
@@ -77,17 +79,17 @@ def load_benchmark(
     Args:
         suite: "plant-genomic-benchmark" (or "pgb"), "nt-downstream" and "nt-downstream-revised" (two suites that share
             names of tasks and no data), "gue", "gue-plus", "genomic-benchmarks", "plant-multi-species", "gena-lm",
-            "long-range" or "dnabert-s".
+            "long-range", "dnabert-s" or "bend".
         task: as in `benchmark_tasks`; common other spellings are understood.
         data_dir: a local folder in the repo's layout or that of the authors' archive, files plain or .gz, instead of
-            the Hub. Splits whose file is not there are left out.
+            the Hub; "bend" has no other place. Splits whose file is not there are left out.
         reference: FASTA of the assembly, for tasks whose files hold coordinates; indexed where it is not. Where
             classes are of different genomes (human or worm), one for each class: `{"human": …, "worm": …}`.
         sequence_length: bp of the windows that long-range tasks cut from it, and to which DNABERT-S cuts its sequences;
             None is what was published.
         streaming: iterable splits that are read record by record, from the Hub (tables are downloaded first) or from
-            `data_dir`. Row counts are not
-            checked then. `Dataset.from_list(list(splits["train"].take(100_000)))` makes a part of one a Dataset.
+            `data_dir`. Row counts are not checked then.
+            `Dataset.from_list(list(splits["train"].take(100_000)))` makes a part of one a Dataset.
         splits: only these, and a drawn validation where none was published. Files of several GB (chromatin training
             data) are downloaded only when named here.
         revision: of the repo; None is the pinned commit, or the main branch where none is pinned; row counts belong
@@ -97,7 +99,8 @@ def load_benchmark(
         deduplicate: leave out training and validation rows whose sequence, or its reverse complement, stands in a split
             that is scored later. Without it such rows are kept, counted in the task's description and logged.
         folds, fold: make the splits anew, as fold number `fold` (counted from 0) of a k-fold cross-validation with
-            `folds` folds, drawn by `seed`; see `cross_validation`. A published test split stays the test.
+            `folds` folds, drawn by `seed`; see `cross_validation`. A published test split stays the test, and
+            published parts ("part1", "part2", … of BEND) are the folds.
         validation_chromosomes, test_chromosomes: make the splits anew by the chromosome in the rows' names; see
             `split_by_chromosome`.
 
@@ -110,9 +113,29 @@ def load_benchmark(
     from hf_dnalm.data.benchmarks.published import load_published
     from hf_dnalm.data.splits import SplitRule
 
+    rule = SplitRule(folds, fold, tuple(validation_chromosomes), tuple(test_chromosomes))
+    if suite == bend.SUITE:
+        from hf_dnalm.data.benchmarks.bend.loading import load_bend
+
+        if revision is not None:
+            raise ValueError(
+                f"bend is not on the Hub and has no revision {revision!r}; the files are those of data_dir"
+            )
+        if sequence_length is not None or isinstance(reference, Mapping):
+            raise ValueError("a task of bend has one reference, and its regions are as long as its BED file says")
+        return load_bend(
+            bend.find_task(task),
+            data_dir=data_dir,
+            reference=reference,
+            streaming=streaming,
+            splits=splits,
+            seed=seed,
+            deduplicate=deduplicate,
+            rule=rule,
+        )
     suite = _SUITE_ALIASES.get(suite, suite)
     if suite not in _SUITES:
-        known = ", ".join([*_SUITES, *_SUITE_ALIASES])
+        known = ", ".join([*_SUITES, *_SUITE_ALIASES, bend.SUITE])
         raise ValueError(f"no benchmark suite {suite!r}; there are: {known}")
     return load_published(
         _find(suite, task),
@@ -125,7 +148,7 @@ def load_benchmark(
         seed=seed,
         allow_subset=allow_subset,
         deduplicate=deduplicate,
-        rule=SplitRule(folds, fold, tuple(validation_chromosomes), tuple(test_chromosomes)),
+        rule=rule,
     )
 
 
