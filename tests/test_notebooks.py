@@ -20,7 +20,8 @@ SMALLER = {
     },
 }
 LEAVES = {
-    "01_fine_tune": ["splice_sites/report/report.html"], "02_variant_effects": ["scored.vcf", "logo.png"],
+    "01_fine_tune": ["splice_sites/report/report.html"],
+    "02_variant_effects": ["scored.vcf", "logo.png"],
     "04_cluster_species": ["species.png"],
 }
 

@@ -230,6 +230,8 @@ def test_real_rows_of_the_plant_benchmark_fit_their_task(shared, name):
 )
 def test_real_csv_of_dnallm_is_what_it_looks_like(shared, kind, problem_type, labels):
     file = shared / "data" / "tasks" / "DNALLM" / kind / "test.csv"
+    if not file.exists():
+        pytest.skip(f"no real rows of {kind} are at hand")
     task = infer_task(file, name=kind)
     assert (task.problem_type, task.num_labels) == (problem_type, labels)
     assert len(read_file(file, task=task)) == 100
