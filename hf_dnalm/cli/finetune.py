@@ -119,7 +119,9 @@ def read_data(about: DataArguments, *, seed: int) -> tuple[Mapping[str, Dataset]
     }
     files = {"train": about.train, "validation": about.validation, "test": about.test}
     name = Path(about.train or "").name
-    task = infer_task(about.train or "", name=name, problem_type=about.problem_type, metric=about.metric, **columns)
+    kind: dict[str, Any] = {"problem_type": about.problem_type, "metric": about.metric}
+    kind |= {"level": about.level, "bin_bp": about.bin_bp}
+    task = infer_task(about.train or "", name=name, **kind, **columns)
     if about.sequence2_column is not None:
         task = dataclasses.replace(task, pair=True)
         columns["sequence2_column"] = about.sequence2_column

@@ -94,6 +94,11 @@ class DataArguments:
     problem_type: Literal["single_label_classification", "multi_label_classification", "regression"] | None = field(
         default=None, metadata={"help": "What the labels are; by default as they look."}
     )
+    level: Literal["sequence", "nucleotide", "bin"] = field(
+        default="sequence",
+        metadata={"help": "What the labels are of: sequences, each base, or each --bin_bp bases; lists of --train."},
+    )
+    bin_bp: int | None = field(default=None, metadata={"help": "Bases in a bin, with --level bin."})
     metric: str | None = field(
         default=None, metadata={"help": "Primary metric; by default mcc, auroc or r2, by problem type."}
     )
@@ -110,6 +115,7 @@ class DataArguments:
         if self.task is not None:
             only_files = ("validation", "test", "problem_type", "metric", "sequence2_column")
             own = [f"--{name}" for name in only_files if getattr(self, name)]
+            own += ["--level"] if self.level != "sequence" else []
             if own:
                 raise ValueError(f"{', '.join(own)} are for --train FILE; a benchmark task brings its own")
         elif self.data_dir is not None or self.allow_subset or self.reference is not None or self.sequence_length:

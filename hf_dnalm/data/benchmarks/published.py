@@ -73,7 +73,9 @@ def load_published(
     references = _references(published, reference)
     source = _Source(published, None if data_dir is not None else revision, references, sequence_length)
     if streaming:
-        return Benchmark(_stream(source, places), published.task)
+        if published.reader == "singles or pairs":
+            source = source._replace(published=dataclasses.replace(published, task=source.task_of_columns(places)))
+        return Benchmark(_stream(source, places), source.published.task)
     notes: list[str] = []
     task = published.task if not published.classes_in_data else source.task_of_data(places)
     data = DatasetDict()
@@ -243,6 +245,12 @@ class _Source(NamedTuple):
                 )
             )
         return parts[0] if len(parts) == 1 else concatenate_datasets(parts)
+
+    def task_of_columns(self, places: Mapping[str, Sequence[str]]) -> Task:
+        """The task, of pairs where the first record is one."""
+        split, paths = next(iter(places.items()))
+        first = next(self.records(self.local(paths[0]), split, []))
+        return dataclasses.replace(self.published.task, pair=first.sequence2 is not None)
 
     def task_of_data(self, places: Mapping[str, Sequence[str]]) -> Task:
         """The task with the label names that the files hold, sorted: the same on every machine."""
