@@ -84,7 +84,9 @@ def test_a_file_of_bins_trains_and_predicts(files, tmp_path, capsys):
     (tmp_path / "bins.csv").write_text("\n".join(["sequence,labels", *rows]) + "\n")
     given = {"config": files["config"], "train": tmp_path / "bins.csv"}
     main(flags(given, tmp_path / "out", "--level", "bin", "--bin_bp", "4"))
-    assert "bin level" in (tmp_path / "out" / "report" / "report.md").read_text()
+    report = (tmp_path / "out" / "report" / "report.md").read_text()
+    assert "bin level" in report
+    assert " bins)" in report
     (tmp_path / "new.fa").write_text(">a\nACGTACGTACGT\n")
     main(["predict", str(tmp_path / "out"), str(tmp_path / "new.fa"), "--out", str(tmp_path / "new.tsv")])
     lines = (tmp_path / "new.tsv").read_text().splitlines()
