@@ -13,8 +13,17 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("
 SMALLER = {
     "01_fine_tune": {"n_sequences = 3_000": "n_sequences = 90", "epochs = 3": "epochs = 1"},
     "02_variant_effects": {"window_bp = 512": "window_bp = 48"},
+    "04_cluster_species": {
+        '"zhihan1996/DNABERT-S"': '"InstaDeepAI/nucleotide-transformer-v2-50m-multi-species"',
+        "pieces_of_each = 100": "pieces_of_each = 12",
+        "piece_bp = 1_000": "piece_bp = 120",
+    },
 }
-LEAVES = {"01_fine_tune": ["splice_sites/report/report.html"], "02_variant_effects": ["scored.vcf", "logo.png"]}
+LEAVES = {
+    "01_fine_tune": ["splice_sites/report/report.html"],
+    "02_variant_effects": ["scored.vcf", "logo.png"],
+    "04_cluster_species": ["species.png"],
+}
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:zmq", "ignore:unclosed:ResourceWarning")

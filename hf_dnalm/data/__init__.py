@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hf_dnalm.data.collate import SequenceCollator
     from hf_dnalm.data.encode import encode_dataset, encode_sequences
     from hf_dnalm.data.files import infer_task, read_file, stream_file
+    from hf_dnalm.data.pairs import read_contrastive_pairs
     from hf_dnalm.data.simulate import SPLICE_SITES_SIMULATED, simulate_splice_sites
     from hf_dnalm.data.splits import cross_validation, split_by_chromosome, split_three, split_validation
 
@@ -24,6 +25,7 @@ __all__ = [
     "encode_sequences",
     "infer_task",
     "load_benchmark",
+    "read_contrastive_pairs",
     "read_file",
     "simulate_splice_sites",
     "split_by_chromosome",
@@ -44,6 +46,7 @@ __getattr__ = imported_on_first_use(
         "encode_sequences": "encode",
         "infer_task": "files",
         "read_file": "files",
+        "read_contrastive_pairs": "pairs",
         "SPLICE_SITES_SIMULATED": "simulate",
         "simulate_splice_sites": "simulate",
         "cross_validation": "splits",

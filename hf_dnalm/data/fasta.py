@@ -25,7 +25,7 @@ def fasta_records(lines: Iterable[bytes], source: str, *, labelled: bool) -> Ite
         ValueError: text before the first `>`, or a header without a name.
 
     >>> list(fasta_records([b">a|1 first\r\n", b"AC\n", b"GT\n"], "x.fa", labelled=True))
-    [Record(number=1, name='a', sequence='ACGT', label=['1'])]
+    [Record(number=1, name='a', sequence='ACGT', label=['1'], sequence2=None)]
     """
     number = 0
     header = b""

@@ -104,6 +104,7 @@ def infer_task(
     metric: str | None = None,
     label_names: list[str] | None = None,
     level: Level = "sequence",
+    bin_bp: int | None = None,
     sequence_column: str = "sequence",
     labels_column: str = "labels",
     name_column: str = "name",
@@ -119,7 +120,8 @@ def infer_task(
         name: the task's.
         problem_type, metric, label_names: taken instead of what would be found; needed where the labels could be read
             in two ways (whole numbers that are a quantity: `problem_type="regression"`).
-        level: "nucleotide" when each label is a list of one class for each base.
+        level: "nucleotide" when each label is a list of one class for each base; "bin" when it is a list of what one
+            sequence would have, for each bin of `bin_bp` bases.
         sequence_column, labels_column, name_column: as in `read_file`.
 
     Raises:
@@ -146,6 +148,7 @@ def infer_task(
         metric=metric,
         label_names=label_names,
         level=level,
+        bin_bp=bin_bp,
     )
     # The file's name alone: the task travels with the model, the folders of this machine do not.
     return task if isinstance(data, Dataset) else dataclasses.replace(task, source=Path(data).name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Sequence
@@ -137,6 +138,7 @@ def task_from_labels(
     metric: str | None = None,
     label_names: Sequence[str] | None = None,
     level: Level = "sequence",
+    bin_bp: int | None = None,
 ) -> Task:
     """The task that fits a column of labels as a file has them.
 
@@ -149,11 +151,17 @@ def task_from_labels(
         name: the task's.
         source: what errors call the file.
         problem_type, metric, label_names: where given, they are taken instead.
-        level: "nucleotide" when each label is a list of one class for each base.
+        level: "nucleotide" when each label is a list of one class for each base; "bin" when it is a list of what one
+            sequence would have, for each bin of `bin_bp` bases.
 
     Raises:
         ValueError: a single class, different numbers of labels, or words that are no classes.
     """
+    if level == "bin":
+        bins = [each for label in labels for each in _bins_of(label) if not _is_ignored(each)]
+        about = {"name": name, "source": source, "problem_type": problem_type, "metric": metric}
+        of_one = task_from_labels(bins or [""], label_names=label_names, **about)  # type: ignore[arg-type]
+        return dataclasses.replace(of_one, level="bin", bin_bp=bin_bp)
     several = [split_label(label) for label in labels]
     if level == "nucleotide":
         problem_type = "single_label_classification"
@@ -225,6 +233,13 @@ def _output_names(problem_type: str, count: int) -> list[str]:
 def _digits(label: list[object]) -> list[object]:
     """Bits written as one word, "0110", as four values."""
     return list(label[0]) if len(label) == 1 and isinstance(label[0], str) and label[0].isdecimal() else label
+
+
+def _bins_of(label: object) -> list[object]:
+    """The labels of the bins of a sequence: `0,1;1,1` are two bins with two labels each, `0;1` two with one."""
+    if isinstance(label, str) and "," in label and ";" in label:
+        return list(label.split(";"))
+    return list(label) if isinstance(label, (list, tuple, np.ndarray)) else split_label(label)
 
 
 def _is_ignored(label: object) -> bool:

@@ -170,7 +170,7 @@ def _confusion(evaluation: Evaluation) -> Plot:
     for spine in axes.spines.values():
         spine.set_visible(False)
     _name_axes(axes, "Predicted", "True")
-    counted = "Bases" if task.level == "nucleotide" else "Sequences"
+    counted = {"nucleotide": "Bases", "bin": "Bins"}.get(task.level, "Sequences")
     return Plot(
         "confusion", "Confusion matrix", f"{counted}, and their share of the true class (rows sum to 100 %).", figure
     )
@@ -193,7 +193,8 @@ def _scatter(evaluation: Evaluation) -> Plot:
         values = evaluation.per_label.get("r2", [evaluation.metrics["r2"].value])
         r2 = "" if math.isnan(values[target]) else f", R² {values[target]:z.3f}"
         _name_axes(axes, "Measured", "Predicted", f"{task.label_names[target]}{r2}")
-    caption = "One dot is one sequence. Dashed: prediction equals measurement."
+    dot = "bin" if task.level == "bin" else "sequence"
+    caption = f"One dot is one {dot}. Dashed: prediction equals measurement."
     if task.num_labels > shown:
         caption += f" The first {shown} of {task.num_labels} targets are drawn; the table of labels has all."
     return Plot("scatter", "Predicted and measured", caption, figure)

@@ -85,7 +85,8 @@ def write_report(
 def verdict(evaluation: Evaluation, baselines: Sequence[Evaluation] = ()) -> str:
     """The result in one or two sentences: the task's metric with its interval, and the baselines beside it."""
     metric = evaluation.task.metric
-    bases = f" ({evaluation.n_rows:,} bases)" if evaluation.task.level == "nucleotide" else ""
+    counted = {"nucleotide": "bases", "bin": "bins"}.get(evaluation.task.level)
+    bases = "" if counted is None else f" ({evaluation.n_rows:,} {counted})"
     value, low, high = evaluation.primary
     said = "undefined" if math.isnan(value) else f"{value:z.3f}"
     interval = "" if math.isnan(low) else f" (95 % interval {low:z.3f} to {high:z.3f})"

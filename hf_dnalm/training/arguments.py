@@ -53,7 +53,13 @@ class DataArguments:
     )
     reference: str | None = field(
         default=None,
-        metadata={"help": "FASTA of the assembly, for a benchmark task whose files hold coordinates."},
+        metadata={
+            "help": "FASTA of the assembly, for tasks whose files hold coordinates; CLASS=FILE,CLASS=FILE where "
+            "classes are of different genomes."
+        },
+    )
+    sequence_length: int | None = field(
+        default=None, metadata={"help": "bp of the windows that a long-range task cuts from the reference."}
     )
     allow_subset: bool = field(
         default=False, metadata={"help": "Take files with fewer rows than were published; the report says so."}
@@ -80,11 +86,19 @@ class DataArguments:
         default=None, metadata={"help": "Scored at the end; else cut from --train, and the report says how."}
     )
     sequence_column: str = field(default="sequence", metadata={"help": "Column with the DNA."})
+    sequence2_column: str | None = field(
+        default=None, metadata={"help": "Column with the second sequence of each pair; without it there are no pairs."}
+    )
     labels_column: str = field(default="labels", metadata={"help": "Column with the labels; several: a,b,c."})
     name_column: str = field(default="name", metadata={"help": "Column with the names, where there is one."})
     problem_type: Literal["single_label_classification", "multi_label_classification", "regression"] | None = field(
         default=None, metadata={"help": "What the labels are; by default as they look."}
     )
+    level: Literal["sequence", "nucleotide", "bin"] = field(
+        default="sequence",
+        metadata={"help": "What the labels are of: sequences, each base, or each --bin_bp bases; lists of --train."},
+    )
+    bin_bp: int | None = field(default=None, metadata={"help": "Bases in a bin, with --level bin."})
     metric: str | None = field(
         default=None, metadata={"help": "Primary metric; by default mcc, auroc or r2, by problem type."}
     )
@@ -99,12 +113,15 @@ class DataArguments:
         if (self.task is None) == (self.train is None):
             raise ValueError("give either --task SUITE/NAME (a benchmark task) or --train FILE (your own data)")
         if self.task is not None:
-            own = [f"--{name}" for name in ("validation", "test", "problem_type", "metric") if getattr(self, name)]
+            only_files = ("validation", "test", "problem_type", "metric", "sequence2_column")
+            own = [f"--{name}" for name in only_files if getattr(self, name)]
+            own += ["--level"] if self.level != "sequence" else []
             if own:
                 raise ValueError(f"{', '.join(own)} are for --train FILE; a benchmark task brings its own")
-        elif self.data_dir is not None or self.reference is not None or self.allow_subset:
+        elif self.data_dir is not None or self.allow_subset or self.reference is not None or self.sequence_length:
             raise ValueError(
-                "--data_dir, --reference and --allow_subset are for --task SUITE/NAME; with --train give the files"
+                "--data_dir, --reference, --sequence_length and --allow_subset are for --task SUITE/NAME; with --train "
+                "give the files"
             )
 
 

@@ -60,15 +60,12 @@ def test_intervals_are_cut_from_the_reference(intervals, reference):
 
 
 def test_splits_of_intervals_are_made_by_chromosome(intervals, reference):
-    splits, _ = load_benchmark(
-        "genomic-benchmarks",
-        "human_enhancers_ensembl",
-        data_dir=intervals,
-        reference=reference,
-        allow_subset=True,
-        validation_chromosomes=["chr2"],
-    )
-    assert len(splits["train"]) == 2 if "chr2" not in str(splits["train"]["name"]) else False
+    write(intervals / "human_enhancers_ensembl" / "train" / "positive.csv", HEADER, "0,chr1,100,130,+", "1,2,1,9,-")
+    options = {"data_dir": intervals, "reference": reference, "allow_subset": True}
+    splits, _ = load_benchmark("genomic-benchmarks", "human_enhancers_ensembl", validation_chromosomes=["2"], **options)
+    assert splits["train"]["name"][:] == ["chr1:200-230(+)", "chr1:100-130(+)"]
+    assert splits["validation"]["name"][:] == ["2:1-9(-)"]
+    assert len(splits["test"]) == 4
 
 
 @pytest.mark.parametrize(
@@ -181,6 +178,7 @@ def elements(tmp_path) -> Path:
         "0,chr1,101,121,1,train",
         "1,chr1,301,321,0,train",
         "2,1,5,25,0,train",
+        *(f"9,chr2,{start},{start + 20},{start % 2},train" for start in range(601, 700, 10)),
         "3,chr2,501,521,1,test",
     )
     return tmp_path
@@ -199,7 +197,7 @@ def test_regulatory_elements_are_windows_of_any_length(elements, reference):
     (only,) = splits["test"]
     # 1-based 501..521 is 0-based 500..520 to the published loader: 20 bp, 15 on either side and one more on the right.
     assert only == {"name": "chr2:486-536", "sequence": LETTERS[::-1][485:536], "labels": 1}
-    assert len(splits["train"]) + len(splits["validation"]) == 2
+    assert len(splits["train"]) + len(splits["validation"]) == 12
     assert "1 train windows of 51 bp leave their chromosome and are left out" in task.description
 
 
@@ -263,7 +261,7 @@ def test_a_variant_of_another_reference_is_refused(variants, reference):
         "CHROM,POS,REF,ALT,label,split",
         f"1,201,{wrong},T,1,test",
     )
-    message = rf"record 1: 1:201 is {LETTERS[200]} in .*hg.fa, but REF is {wrong}; the coordinates are of hg38"
+    message = rf"record 1: chr1:201 is {LETTERS[200]} in .*hg.fa, but REF is {wrong}; the coordinates are of hg38"
     with pytest.raises(ValueError, match=message):
         load_benchmark(
             "long-range",

@@ -137,6 +137,19 @@ def test_gue_is_read_in_the_hubs_and_in_the_authors_layout(folder, name, tmp_pat
     assert splits["test"][3] == {"name": "4", "sequence": "ACGTACAAAT", "labels": 1}
 
 
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_file_of_three_columns_holds_pairs(streaming, tmp_path) -> None:
+    (tmp_path / "EPI" / "K562").mkdir(parents=True)
+    (tmp_path / "EPI" / "K562" / "test.csv").write_text("enhancer,promoter,label\nACGT,GGGG,1\nAAAA,CCCC,0\n")
+    splits, task = load_benchmark("gue-plus", "EPI_K562", data_dir=tmp_path, splits=["test"], streaming=streaming)
+    assert next(iter(splits["test"])) == {"name": "1", "sequence": "ACGT", "sequence2": "GGGG", "labels": 1}
+    assert task.pair
+    (tmp_path / "EPI" / "K562" / "test.csv").write_text("sequence,label\nACGTGGGG,1\n")
+    splits, task = load_benchmark("gue-plus", "EPI_K562", data_dir=tmp_path, splits=["test"], streaming=streaming)
+    assert list(splits["test"]) == [{"name": "1", "sequence": "ACGTGGGG", "labels": 1}]
+    assert not task.pair
+
+
 def test_nt_tasks_are_read_from_parquet_and_from_fasta(tmp_path) -> None:
     (tmp_path / "H4").mkdir()
     table = pa.table({"sequence": ["ACGT", "AAAA"], "name": ["a", "b"], "label": [1, 0], "task": ["H4", "H4"]})

@@ -6,6 +6,7 @@ import socket
 import evaluate
 import numpy as np
 import pytest
+import sklearn.metrics
 from scipy import stats
 
 from hf_dnalm.evaluation.metrics import (
@@ -185,3 +186,20 @@ def test_site_auprc_leaves_out_class_0():
     result = SiteAUPRC().compute(predictions=scores, references=references)
     assert result["per_label"] == AUPRC.score(scores, references)[1:].tolist()
     assert result["site_auprc"] == pytest.approx(np.mean(result["per_label"]))
+
+
+def test_metrics_of_many_tracks_equal_scikit_learn():
+    generator = np.random.default_rng(2)
+    references = generator.integers(0, 2, (80, 12))
+    scores = generator.normal(size=(80, 12)).round(1)  # with ties
+    decisions = (scores > 0).astype(int)
+    by_hand = {
+        AUROC: lambda track: sklearn.metrics.roc_auc_score(references[:, track], scores[:, track]),
+        AUPRC: lambda track: sklearn.metrics.average_precision_score(references[:, track], scores[:, track]),
+        MCC: lambda track: sklearn.metrics.matthews_corrcoef(references[:, track], decisions[:, track]),
+        F1: lambda track: sklearn.metrics.f1_score(references[:, track], decisions[:, track]),
+        Accuracy: lambda track: sklearn.metrics.accuracy_score(references[:, track], decisions[:, track]),
+    }
+    for metric, value in by_hand.items():
+        predictions = scores if metric in (AUROC, AUPRC) else decisions
+        np.testing.assert_allclose(metric.score(predictions, references), [value(track) for track in range(12)])

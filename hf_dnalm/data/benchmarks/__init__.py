@@ -52,6 +52,11 @@ def benchmark_tasks() -> dict[str, dict[str, Task]]:
     return suites | {bend.SUITE: {name: task.as_task() for name, task in bend.TASKS.items()}}
 
 
+def published_task(suite: str, name: str) -> PublishedTask | None:
+    """Where a task's files are and how many rows they have; None for BEND, whose regions are defined apart."""
+    return None if suite == bend.SUITE else _SUITES[suite].tasks[name]
+
+
 def load_benchmark(
     suite: str,
     task: str,

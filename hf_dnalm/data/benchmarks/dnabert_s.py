@@ -39,8 +39,8 @@ def _published(folder: str, kind: str, number: int, cut_bp: int) -> PublishedTas
         source="the authors' archive, github.com/MAGICS-LAB/DNABERT_S",
         citation=CITATION,
         description=(
-            f"Of which species is the sequence? {of.capitalize()}, {kind} set {number}. The labels are the species of "
-            f"the file, numbered in the order of their names. Sequences are cut to {cut_bp:,} bp.{left_out}"
+            f"Of which species is the sequence? {of.capitalize()}, for {kind}. The labels are the species of the file, "
+            f"numbered in the order of their names. Sequences are cut to {cut_bp:,} bp.{left_out}"
         ),
     )
     return PublishedTask(

@@ -143,7 +143,7 @@ def _published(config: _Config, suite: str) -> PublishedTask:
         revision=None,
         files=layout(f"GUE/{config.name}"),
         rows=rows,
-        reader="singles or pairs",
+        reader="singles or pairs" if config.name.startswith("EPI_") else "table",
         layouts=(layout(config.name), layout(f"GUE/{config.folder}"), layout(config.folder)),
     )
 

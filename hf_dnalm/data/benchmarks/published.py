@@ -6,7 +6,7 @@ import dataclasses
 import io
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
@@ -70,11 +70,12 @@ def load_published(
         places = _hub_files(published, wanted, asked=splits is not None or streaming)
     held_to_counts = revision in (None, published.revision)
     revision = revision or published.revision or "main"
-    source = _Source(
-        published, None if data_dir is not None else revision, _genomes(published, reference), sequence_length
-    )
+    references = _references(published, reference)
+    source = _Source(published, None if data_dir is not None else revision, references, sequence_length)
     if streaming:
-        return Benchmark(_stream(source, places), published.task)
+        if published.reader == "singles or pairs":
+            source = source._replace(published=dataclasses.replace(published, task=source.task_of_columns(places)))
+        return Benchmark(_stream(source, places), source.published.task)
     notes: list[str] = []
     task = published.task if not published.classes_in_data else source.task_of_data(places)
     data = DatasetDict()
@@ -180,8 +181,8 @@ def _hub_files(published: PublishedTask, wanted: Sequence[str], *, asked: bool) 
     return {split: [published.files[split]] for split in wanted}
 
 
-def _genomes(published: PublishedTask, reference: Reference) -> dict[str, Genome]:
-    """The references by class, "" for that of all classes; from a string also as `class=file,class=file`.
+def _references(published: PublishedTask, reference: Reference) -> dict[str, str]:
+    """The files of the references by class, "" for that of all classes; from a string also as `class=file,class=file`.
 
     Raises:
         ValueError: a class that the task does not have, or one reference where classes are of different genomes.
@@ -198,11 +199,11 @@ def _genomes(published: PublishedTask, reference: Reference) -> dict[str, Genome
                 f"{published.task.name}: its classes are of different genomes ({published.assembly}); pass reference="
                 f"{{{some}}}, or on the command line --reference {','.join(f'{name}=FILE' for name in names)}"
             )
-        return {"": Genome(reference)}
+        return {"": str(reference)}
     unknown = [name for name in reference if name not in names]
     if unknown:
         raise ValueError(f"{published.task.name} has no class {unknown[0]!r}; the classes are {', '.join(names)}")
-    return {name: Genome(path) for name, path in reference.items()}
+    return {name: str(path) for name, path in reference.items()}
 
 
 class _Source(NamedTuple):
@@ -210,11 +211,12 @@ class _Source(NamedTuple):
 
     Attributes:
         revision: on the Hub; None for local files.
+        references: FASTA files by class, "" for all classes.
     """
 
     published: PublishedTask
     revision: str | None
-    genomes: Mapping[str, Genome]
+    references: Mapping[str, str]
     sequence_length: int | None
 
     def local(self, place: str) -> str:
@@ -223,8 +225,10 @@ class _Source(NamedTuple):
 
     def records(self, path: str, split: str, notes: list[str]) -> Iterator[Record]:
         """The unchecked, labelled records of a file or a folder."""
-        request = Request(split, self.genomes, self.sequence_length, notes)
-        return READERS[self.published.reader](path, self.published, request)
+        with ExitStack() as stack:
+            genomes = {name: stack.enter_context(Genome(file)) for name, file in self.references.items()}
+            request = Request(split, genomes, self.sequence_length, notes)
+            yield from READERS[self.published.reader](path, self.published, request)
 
     def read(self, split: str, paths: Sequence[str], task: Task, notes: list[str]) -> Dataset:
         parts = []
@@ -241,6 +245,12 @@ class _Source(NamedTuple):
                 )
             )
         return parts[0] if len(parts) == 1 else concatenate_datasets(parts)
+
+    def task_of_columns(self, places: Mapping[str, Sequence[str]]) -> Task:
+        """The task, of pairs where the first record is one."""
+        split, paths = next(iter(places.items()))
+        first = next(self.records(self.local(paths[0]), split, []))
+        return dataclasses.replace(self.published.task, pair=first.sequence2 is not None)
 
     def task_of_data(self, places: Mapping[str, Sequence[str]]) -> Task:
         """The task with the label names that the files hold, sorted: the same on every machine."""

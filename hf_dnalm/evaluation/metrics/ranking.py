@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from datasets import Features, List, Value
-from sklearn.metrics import average_precision_score, roc_auc_score
+from scipy.stats import rankdata
 
 from hf_dnalm.evaluation.metrics.local import LocalMetric
 
@@ -35,7 +35,7 @@ class AUROC(LocalMetric):
         >>> AUROC.score(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1])).tolist()
         [0.75]
         """
-        return _by_label(predictions, references, roc_auc_score)
+        return _by_label(predictions, references, _areas_under_roc)
 
 
 class AUPRC(LocalMetric):
@@ -53,7 +53,7 @@ class AUPRC(LocalMetric):
         >>> AUPRC.score(np.array([0.9, 0.8, 0.7]), np.array([1, 0, 1])).round(4).tolist()  # (1/1 + 2/3) / 2
         [0.8333]
         """
-        return _by_label(predictions, references, average_precision_score)
+        return _by_label(predictions, references, _average_precisions)
 
 
 class GroupMedianAUROC(LocalMetric):
@@ -114,14 +114,32 @@ def group_medians(values: np.ndarray, groups: Sequence[int]) -> np.ndarray:
     return medians
 
 
-def _by_label(scores: np.ndarray, references: np.ndarray, metric: Callable[..., float]) -> np.ndarray:
+def _by_label(scores: np.ndarray, references: np.ndarray, metric: Callable[..., np.ndarray]) -> np.ndarray:
     if scores.ndim == 1:
         scores, references = scores[:, None], references[:, None]
     elif references.ndim == 1:
         references = references[:, None] == np.arange(scores.shape[1])
+    positive = references.astype(bool)
+    both = positive.any(axis=0) & ~positive.all(axis=0)
     values = np.full(scores.shape[1], np.nan)
+    values[both] = metric(scores[:, both], positive[:, both])
+    return values
+
+
+def _areas_under_roc(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    """The rank-sum form: how many of the pairs of a positive and a negative are in order, ties counting one half."""
+    positives = positive.sum(axis=0).astype(np.float64)
+    above = (rankdata(scores, axis=0) * positive).sum(axis=0) - positives * (positives + 1) / 2
+    return above / (positives * (len(scores) - positives))
+
+
+def _average_precisions(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    """Equal scores are called together, so a run of ties has the precision at its end."""
+    values = np.empty(scores.shape[1])
     for label in range(scores.shape[1]):
-        positive = references[:, label].astype(bool)
-        if positive.any() and not positive.all():
-            values[label] = metric(positive, scores[:, label])
+        order = np.argsort(-scores[:, label], kind="stable")
+        descending = scores[order, label]
+        ends = np.flatnonzero(np.append(descending[1:] != descending[:-1], True))
+        hits = positive[order, label].cumsum()[ends]
+        values[label] = (np.diff(hits, prepend=0) * hits / (ends + 1)).sum() / hits[-1]
     return values
