@@ -178,12 +178,13 @@ class LanguageModel:
         }
 
 
-def held_together(items: Iterable[T], size: Callable[[T], int], *, at_most: int = HELD_AT_ONCE) -> Iterator[list[T]]:
-    """The items in order, as many together as have this size; one that is larger stands alone.
+def held_together(items: Iterable[T], size: Callable[[T], int], *, at_most: int | None = None) -> Iterator[list[T]]:
+    """The items in order, as many together as have this size (None: `HELD_AT_ONCE`); one that is larger stands alone.
 
     >>> list(held_together("aAbBc", lambda letter: 2 if letter.isupper() else 1, at_most=3))
     [['a', 'A'], ['b', 'B'], ['c']]
     """
+    at_most = HELD_AT_ONCE if at_most is None else at_most
     held: list[T] = []
     total = 0
     for item in items:
