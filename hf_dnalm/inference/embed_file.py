@@ -95,8 +95,8 @@ def embed_file(
     of the shards and the first one writes `out`; on several machines the folder must be one that all of them see.
 
     Shards decide which sequences share a batch, and so the order of sums: results with another `shard_bp` are equal to
-    about 1e-6 of their size, those of a resumed run bit for bit. One record is held whole in memory, and under
-    overflow="windows" its token ids are; its vectors of nucleotides or tokens never are.
+    about 1e-6 of their size, those of a resumed run bit for bit. One record is held whole in memory, with its
+    token ids; under overflow="windows" its vectors of nucleotides or tokens are not.
 
     Args:
         path: FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet, as `read_file` reads them.
