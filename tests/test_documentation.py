@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hf_dnalm.cli.app import main
@@ -66,6 +67,19 @@ def test_the_commands_of_the_guide_run(workplace, tmp_path, capsys):
     assert (tmp_path / "predictions.parquet").exists()
     assert (tmp_path / "checked" / "report.html").exists()
     assert "## Results" in (tmp_path / "for_the_hub" / "README.md").read_text()
+
+
+def test_the_guide_to_embedding_runs(workplace, tmp_path):
+    page = REPOSITORY / "docs" / "embed.md"
+    run_commands(page, workplace)
+    namespace: dict = {}
+    exec("\n".join(_blocks(page, "python")).replace(PUBLISHED, str(workplace)), namespace)
+    assert namespace["means"].shape == (2, 32)
+    assert [each.shape for each in namespace["bases"]] == [(18, 32), (16, 32)]
+    for name in ("bases.npz", "of_a_file.npz"):
+        with np.load(tmp_path / name) as file:
+            assert np.diff(file["offsets"]).tolist() == [9, 12]  # bp of the sequences
+    assert {"means.parquet", "middle.safetensors"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_the_python_of_the_readme_runs(workplace):

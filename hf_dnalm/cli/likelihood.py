@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from hf_dnalm.cli.inference_options import add_column_options, add_inference_options, inference_arguments
@@ -21,27 +23,32 @@ def run(arguments: list[str]) -> None:
     # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
     from tqdm import tqdm
 
-    from hf_dnalm.data import read_file
-    from hf_dnalm.inference import log_likelihood
+    from hf_dnalm.data import stream_file
+    from hf_dnalm.inference import Likelihoods, log_likelihood
     from hf_dnalm.inference.output_files import TABLE_WRITERS, output_extension, write_table_file, write_text
+    from hf_dnalm.inference.record_streams import check_records, record_batches
     from hf_dnalm.inference.score_writers import likelihood_table
 
     if options.out is not None:
         output_extension(options.out, TABLE_WRITERS)
     inference = inference_arguments(options)
-    dataset = read_file(
-        options.file, sequence_column=options.sequence_column, name_column=options.name_column, labels="none"
-    )
+    columns = {"sequence_column": options.sequence_column, "name_column": options.name_column}
+    next(stream_file(options.file, **columns))  # no such file, no such column: said before a model is loaded
     model, tokenizer = load_language_model(options.model)
+    check_records(stream_file(options.file, **columns), tokenizer)
+    inference["masked_at_once"] = options.masked_at_once
     with tqdm(unit=" passes", file=sys.stderr, disable=None) as bar:
-        likelihoods = log_likelihood(
-            model, tokenizer, dataset, masked_at_once=options.masked_at_once, **inference, progress=bar.update
-        )
-    table = likelihood_table(likelihoods)
-    if options.out is None:
-        write_text(table, sys.stdout)
-    else:
-        write_table_file(table, options.out)
+
+        def likelihoods() -> Iterator[Likelihoods]:
+            for names, sequences in record_batches(stream_file(options.file, **columns)):
+                yield log_likelihood(model, tokenizer, sequences, names=names, **inference, progress=bar.update)
+
+        parts = likelihoods()
+        table = likelihood_table(itertools.chain([next(parts)], parts))  # what is refused, is before the first line
+        if options.out is None:
+            write_text(table, sys.stdout)
+        else:
+            write_table_file(table, options.out)
 
 
 def _parser() -> argparse.ArgumentParser:

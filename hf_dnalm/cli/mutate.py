@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hf_dnalm.cli.inference_options import add_column_options, add_inference_options, inference_arguments
@@ -21,32 +22,36 @@ def run(arguments: list[str]) -> None:
     # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
     from tqdm import tqdm
 
-    from hf_dnalm.data import read_file
-    from hf_dnalm.inference import mutagenesis
+    from hf_dnalm.data import stream_file
+    from hf_dnalm.inference import Mutagenesis, mutagenesis
     from hf_dnalm.inference.output_files import TABLE_WRITERS, output_extension, write_table_file
-    from hf_dnalm.inference.predict import read_sequences
+    from hf_dnalm.inference.record_streams import check_records
     from hf_dnalm.inference.score_writers import mutagenesis_table
 
     output_extension(options.out, TABLE_WRITERS)
     inference = inference_arguments(options)
-    dataset = read_file(
-        options.file, sequence_column=options.sequence_column, name_column=options.name_column, labels="none"
-    )
-    if options.logo is not None:
+    columns = {"sequence_column": options.sequence_column, "name_column": options.name_column}
+    if options.logo is None:
+        next(stream_file(options.file, **columns))  # no such file, no such column: said before a model is loaded
+    else:
         from hf_dnalm.evaluation.logo import check_logo, write_logo
 
-        check_logo([len(sequence) for sequence in dataset["sequence"]], options.logo)
+        check_logo([len(record.sequence) for record in stream_file(options.file, **columns)], options.logo)
     model, tokenizer = load_language_model(options.model)
     # A sequence that is too long is refused by its name, before the first one is scored.
-    read_sequences(tokenizer, dataset, names=None, overflow="error", vocab_size=model.config.vocab_size)
-    results = [
-        mutagenesis(model, tokenizer, sequence, both_strands=options.strands == "both", **inference)
-        for sequence in tqdm(dataset["sequence"], unit=" sequences", file=sys.stderr, disable=None)
-    ]
-    names = list(dataset["name"])
+    check_records(stream_file(options.file, **columns), tokenizer)
+
+    def scored() -> Iterator[tuple[str, Mutagenesis]]:
+        records = stream_file(options.file, **columns)
+        for record in tqdm(records, unit=" sequences", file=sys.stderr, disable=None):
+            both = options.strands == "both"
+            yield record.name, mutagenesis(model, tokenizer, record.sequence, both_strands=both, **inference)
+
+    results: Iterable[tuple[str, Mutagenesis]] = scored()
     if options.logo is not None:
-        write_logo(names, results, options.logo)
-    write_table_file(mutagenesis_table(names, results), options.out)
+        results = list(results)  # `check_logo` has seen that it is little
+        write_logo([name for name, _ in results], [result for _, result in results], options.logo)
+    write_table_file(mutagenesis_table(results), options.out)
 
 
 def _parser() -> argparse.ArgumentParser:

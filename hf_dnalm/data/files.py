@@ -88,9 +88,6 @@ def stream_file(path: str | Path, *, sequence_column: str = "sequence", name_col
     """The records of a file of any size, one in memory at a time, without labels.
 
     Formats, letters and refusals are those of `read_file`; what is refused is refused when its record is reached.
-
-    >>> [(record.name, record.sequence) for record in stream_file("reads.fa.gz")]  # doctest: +SKIP
-    [('a', 'ACGTN'), ('b', 'TTACG')]
     """
     records = file_records(path, False, sequence_column, None, name_column, False)
     return checked_records(records, source=str(path), labels_required=False)

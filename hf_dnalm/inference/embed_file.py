@@ -6,8 +6,7 @@ import itertools
 import logging
 import os
 import time
-from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
@@ -25,8 +24,8 @@ from hf_dnalm.inference.embed import Pooling, embed
 from hf_dnalm.inference.embed_tokens import Unit, embed_tokens, times_kept, window_vectors
 from hf_dnalm.inference.hidden_states import Overflow, body_of, windows_of
 from hf_dnalm.inference.predict import token_limit
+from hf_dnalm.inference.record_streams import check_records
 from hf_dnalm.inference.shards import (
-    InputDigest,
     Shard,
     ShardContent,
     ShardFolder,
@@ -96,8 +95,8 @@ def embed_file(
     of the shards and the first one writes `out`; on several machines the folder must be one that all of them see.
 
     Shards decide which sequences share a batch, and so the order of sums: results with another `shard_bp` are equal to
-    about 1e-6 of their size, those of a resumed run bit for bit. One record is held whole in memory, and under
-    overflow="windows" its token ids are; its vectors of nucleotides or tokens never are.
+    about 1e-6 of their size, those of a resumed run bit for bit. One record is held whole in memory, with its
+    token ids; under overflow="windows" its vectors of nucleotides or tokens are not.
 
     Args:
         path: FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet, as `read_file` reads them.
@@ -130,11 +129,11 @@ def embed_file(
     def records() -> Iterator[Record]:
         return stream_file(os.fspath(path), sequence_column=sequence_column, name_column=name_column)
 
-    digest, lengths = _check(records(), tokenizer, asked)
+    checked = check_records(records(), tokenizer, overflow=overflow, per=asked.per)
     divisible = asked.per != "sequence" and overflow == "windows" and token_limit(tokenizer) is not None
-    shards = plan_shards(lengths, shard_bp=shard_bp, divisible=divisible)
+    shards = plan_shards(checked.lengths_bp, shard_bp=shard_bp, divisible=divisible)
     words = {name: str(value) for name, value in asdict(asked).items()}
-    fingerprint = {"input": digest, **words, **model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
+    fingerprint = {"input": checked.digest, **words, **model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
     folder = ShardFolder(out, fingerprint)
     unfinished = folder.unfinished(shards)
     rank, processes = process_of_this_run()
@@ -154,26 +153,6 @@ def embed_file(
         folder.remove()
     if processes > 1:
         PartialState().destroy_process_group()
-
-
-def _check(
-    records: Iterator[Record], tokenizer: PreTrainedTokenizerBase, asked: _Settings
-) -> tuple[str, Sequence[int]]:
-    """Refuse what cannot be embedded, with its name; give a digest of all records and their lengths in bp."""
-    digest, lengths = InputDigest(), array("q")
-    limit = token_limit(tokenizer)
-    longest = limit - tokenizer.num_special_tokens_to_add() if limit is not None else None  # bp that surely fit
-    for record in records:
-        digest.add(record)
-        lengths.append(len(record.sequence))
-        too_long = asked.overflow == "error" and longest is not None and lengths[-1] > longest
-        too_short = asked.per != "sequence" and lengths[-1] < 16  # longer than any k
-        if too_long or too_short:
-            one, names = [record.sequence], [record.name]
-            ids = encode_sequences(tokenizer, one, max_tokens=limit if too_long else None, names=names)
-            if asked.per != "sequence":
-                times_kept(tokenizer, one, ids, names=names, per=asked.per)
-    return digest.hexdigest(), lengths
 
 
 def _records_in(shards: list[Shard]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import torch
 from datasets import Dataset
 
 from hf_dnalm.data.encode import bases_of_tokens
-from hf_dnalm.inference.log_probabilities import LanguageModel
+from hf_dnalm.inference.log_probabilities import LanguageModel, Question
 from hf_dnalm.inference.predict import read_sequences
 
 if TYPE_CHECKING:
@@ -82,14 +82,19 @@ def log_likelihood(
     names, token_ids = read_sequences(
         tokenizer, sequences, names=names, overflow="error", vocab_size=model.config.vocab_size
     )
-    questions = [asked.likelihood_questions(ids, masked_at_once) for ids in token_ids]
     scored = [asked.positions(ids) for ids in token_ids]
     if any(len(positions) == 0 for positions in scored):
         name = next(name for name, positions in zip(names, scored, strict=True) if len(positions) == 0)
         raise ValueError(f"sequence {name!r} is one token, which has nothing before it; a causal model cannot score it")
-    flat = [question for each in questions for question in each]
-    answers = asked.answer(flat, token_budget=token_budget, device=device, dtype=dtype, progress=progress)
-    owners = np.repeat(np.arange(len(names)), [len(each) for each in questions])
+    owners: list[int] = []
+
+    def questions() -> Iterator[Question]:
+        for owner, ids in enumerate(token_ids):
+            for question in asked.likelihood_questions(ids, masked_at_once):
+                owners.append(owner)
+                yield question
+
+    answers = asked.answer(questions(), token_budget=token_budget, device=device, dtype=dtype, progress=progress)
     nats = np.bincount(owners, weights=[answer.sum(dtype=np.float64) for answer in answers], minlength=len(names))
     letters = sequences["sequence"] if isinstance(sequences, Dataset) else sequences
     lengths = bases_of_tokens(tokenizer, letters, token_ids)

@@ -7,8 +7,8 @@ logarithms are natural.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +19,11 @@ from hf_dnalm.inference.predict import bare_model
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+T = TypeVar("T")
+
 BASES = "ACGT"
+# Tokens of questions, or letters of windows, in memory at a time: of a million variants all would be some GB.
+HELD_AT_ONCE = 2**22
 
 
 class Question(NamedTuple):
@@ -81,18 +85,22 @@ class LanguageModel:
         asked[positions] = self.tokenizer.mask_token_id
         return asked
 
-    def likelihood_questions(self, ids: np.ndarray, masked_at_once: float | None) -> list[Question]:
+    def likelihood_questions(self, ids: np.ndarray, masked_at_once: float | None) -> Iterator[Question]:
         """What to ask for the log-likelihood of a sequence: the answers, all added, are that.
+
+        One after the other: n questions of n tokens each, all at once, are more than memory holds of a long sequence.
 
         Args:
             masked_at_once: share of the tokens that are masked together, spread evenly; None masks one at a time.
         """
         positions = self.positions(ids)
         if self.kind == "causal":
-            return [Question(ids, positions, ids[positions])]
+            yield Question(ids, positions, ids[positions])
+            return
         passes = len(positions) if masked_at_once is None else min(round(1 / masked_at_once), len(positions))
-        groups = [positions[start::passes] for start in range(passes)]
-        return [Question(self.masked(ids, group), group, ids[group]) for group in groups]
+        for start in range(passes):
+            group = positions[start::passes]
+            yield Question(self.masked(ids, group), group, ids[group])
 
     def letter_question(self, ids: np.ndarray, position: int, length_bp: int) -> Question:
         """What to ask for the letters of one token: that token is masked."""
@@ -106,14 +114,20 @@ class LanguageModel:
         """
         return self.kind == "masked" and length_bp in self._words
 
-    def answer(self, questions: Sequence[Question], **options: Any) -> list[np.ndarray]:
+    def answer(self, questions: Iterable[Question], **options: Any) -> list[np.ndarray]:
         """For each question (m,) log-probabilities of its targets, or (length_bp, 4) of the letters A, C, G and T.
 
-        The same question is asked once.
+        Among some million tokens, as many as are held at a time, the same question is asked once.
 
         Args:
+            questions: may be made while they are asked.
             options: as `run_batches` takes them: token_budget, device, dtype, progress.
         """
+        sized = held_together(questions, lambda question: len(question.ids))
+        return [answer for some in sized for answer in self._answer_together(some, **options)]
+
+    def _answer_together(self, questions: Sequence[Question], **options: Any) -> list[np.ndarray]:
+        """`answer` of questions that fit into memory; at least one."""
         first: dict[tuple[Any, ...], int] = {}
         places = [first.setdefault(question.key, len(first)) for question in questions]
         distinct: list[Question] = [questions[0]] * len(first)
@@ -162,6 +176,25 @@ class LanguageModel:
             for length, words in by_length.items()
             if len(words) == len(BASES) ** length
         }
+
+
+def held_together(items: Iterable[T], size: Callable[[T], int], *, at_most: int | None = None) -> Iterator[list[T]]:
+    """The items in order, as many together as have this size (None: `HELD_AT_ONCE`); one that is larger stands alone.
+
+    >>> list(held_together("aAbBc", lambda letter: 2 if letter.isupper() else 1, at_most=3))
+    [['a', 'A'], ['b', 'B'], ['c']]
+    """
+    at_most = HELD_AT_ONCE if at_most is None else at_most
+    held: list[T] = []
+    total = 0
+    for item in items:
+        if held and total + size(item) > at_most:
+            yield held
+            held, total = [], 0
+        held.append(item)
+        total += size(item)
+    if held:
+        yield held
 
 
 def _letters(logits: torch.Tensor, words: torch.Tensor) -> torch.Tensor:

@@ -103,8 +103,8 @@ def _strand(asked: LanguageModel, sequence: str, options: dict) -> tuple[np.ndar
     covered = sum(length for _, _, length in tokens) == is_base.sum()
     scores = np.full((len(sequence), len(BASES)), np.nan)
     if covered and all(asked.reads_letters(length) for _, _, length in tokens):
-        questions = [asked.letter_question(ids, token, length) for token, _, length in tokens]
-        answers = asked.answer(questions, **options) if questions else []
+        questions = (asked.letter_question(ids, token, length) for token, _, length in tokens)
+        answers = asked.answer(questions, **options)
         for (_, start, length), answer in zip(tokens, answers, strict=True):
             scores[start : start + length] = answer
         rows = np.flatnonzero(is_base)
@@ -116,10 +116,10 @@ def _strand(asked: LanguageModel, sequence: str, options: dict) -> tuple[np.ndar
         for letter in range(4)
         if letter != reference[place]
     ]
-    pairs = [
+    pairs = (
         Pair(sequence, sequence[:place] + BASES[letter] + sequence[place + 1 :], place, place + 1, place + 1)
         for place, letter in places
-    ]
+    )
     ratios, estimators = log_ratios(asked, pairs, options)
     for (place, letter), ratio in zip(places, ratios, strict=True):
         scores[place, letter] = ratio

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +24,12 @@ VARIANT_FILES = (*TABLE_WRITERS, ".vcf", ".vcf.gz")
 INFO_FIELD = "DNALM"
 
 
-def likelihood_table(likelihoods: Likelihoods) -> Table:
-    """One row per sequence: name, nats, tokens, bases, bits_per_base, estimator."""
+def likelihood_table(parts: Iterable[Likelihoods]) -> Table:
+    """One row per sequence: name, nats, tokens, bases, bits_per_base, estimator.
+
+    Args:
+        parts: likelihoods of some sequences at a time; they may be made while the table is written.
+    """
     columns = {
         "name": pa.string(),
         "nats": pa.float64(),
@@ -34,7 +38,11 @@ def likelihood_table(likelihoods: Likelihoods) -> Table:
         "bits_per_base": pa.float32(),
         "estimator": pa.string(),
     }
-    part = [
+    return Table(columns, map(_likelihood_rows, parts))
+
+
+def _likelihood_rows(likelihoods: Likelihoods) -> list[np.ndarray]:
+    return [
         np.array(likelihoods.names, dtype=object),
         likelihoods.nats,
         likelihoods.tokens,
@@ -42,7 +50,6 @@ def likelihood_table(likelihoods: Likelihoods) -> Table:
         likelihoods.bits_per_base.astype(np.float32),
         np.full(len(likelihoods.names), likelihoods.estimator, dtype=object),
     ]
-    return Table(columns, [part])
 
 
 def variant_table(scores: VariantScores) -> Table:
@@ -71,10 +78,13 @@ def variant_table(scores: VariantScores) -> Table:
     return Table(columns, [part])
 
 
-def mutagenesis_table(names: Sequence[str], results: Sequence[Mutagenesis]) -> Table:
+def mutagenesis_table(results: Iterable[tuple[str, Mutagenesis]]) -> Table:
     """One row per sequence, position and letter: name, position (0-based), ref, alt, score in nats, estimator.
 
     The reference letter's own row is there, with a score of 0; where the reference is N all four are NaN.
+
+    Args:
+        results: name and scores of each sequence; they may be made while the table is written.
     """
     columns = {
         "name": pa.string(),
@@ -84,11 +94,11 @@ def mutagenesis_table(names: Sequence[str], results: Sequence[Mutagenesis]) -> T
         "score": pa.float32(),
         "estimator": pa.string(),
     }
-    return Table(columns, _substitutions(names, results))
+    return Table(columns, _substitutions(results))
 
 
-def _substitutions(names: Sequence[str], results: Sequence[Mutagenesis]) -> Iterator[list[np.ndarray]]:
-    for name, result in zip(names, results, strict=True):
+def _substitutions(results: Iterable[tuple[str, Mutagenesis]]) -> Iterator[list[np.ndarray]]:
+    for name, result in results:
         length, letters = result.scores.shape
         yield [
             np.full(length * letters, name, dtype=object),

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedTokenizerBase
 
-    from hf_dnalm.data.records import Record
-
 
 class Shard(NamedTuple):
     """Some records in a row, or a part of one.
@@ -168,20 +166,6 @@ def model_fingerprint(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> d
     backend = getattr(tokenizer, "backend_tokenizer", None)
     words += "" if backend is None else backend.to_str()
     return {"model": weights.hexdigest(), "tokenizer": hashlib.blake2b(words.encode(), digest_size=16).hexdigest()}
-
-
-class InputDigest:
-    """A digest of names and letters in their order, whatever file format and compression they come in."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.blake2b(digest_size=16)
-
-    def add(self, record: Record) -> None:
-        self._hash.update(f"{len(record.name)} {len(record.sequence)} {record.name}".encode())
-        self._hash.update(record.sequence.encode())
-
-    def hexdigest(self) -> str:
-        return self._hash.hexdigest()
 
 
 def process_of_this_run() -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
@@ -12,7 +12,7 @@ import torch
 from hf_dnalm.data.encode import bases_of_tokens, encode_sequences
 from hf_dnalm.genome import Genome, Variant
 from hf_dnalm.inference.batches import Batch, run_batches
-from hf_dnalm.inference.log_probabilities import BASES, LanguageModel, Question
+from hf_dnalm.inference.log_probabilities import BASES, LanguageModel, Question, held_together
 from hf_dnalm.inference.predict import bare_model
 from hf_dnalm.sequence import reverse_complement
 
@@ -110,18 +110,18 @@ def score_variants(
         raise ValueError(f"method is {method!r}; choose from {', '.join(get_args(Method))}")
     if strands not in get_args(Strands):
         raise ValueError(f"strands is {strands!r}; choose from {', '.join(get_args(Strands))}")
-    pairs: list[Pair] = []
-    for variant in variants:
+    for variant in variants:  # all of them, before the first one is scored
         genome.check(variant)
-        pair = _windows(genome, variant, window_bp)
-        pairs += [pair] if strands == "forward" else [pair, _reversed(pair)]
-    if not pairs:
+        _windows(genome, variant, window_bp)
+    if not variants:
         return VariantScores([], np.empty(0), [], method, strands, window_bp)
+    pairs = _pairs(genome, variants, window_bp, strands)
     options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
     if method == "llr":
         scores, estimators = log_ratios(LanguageModel(model, tokenizer), pairs, options)
     else:
-        scores, estimators = _distances(model, tokenizer, pairs, method, options), [VECTORS[method]] * len(pairs)
+        scores = _distances(model, tokenizer, pairs, method, options)
+        estimators = [VECTORS[method]] * len(scores)
     each = 1 if strands == "forward" else 2
     return VariantScores(
         variants=list(variants),
@@ -131,6 +131,15 @@ def score_variants(
         strands=strands,
         window_bp=window_bp,
     )
+
+
+def _pairs(genome: Genome, variants: Sequence[Variant], window_bp: int, strands: Strands) -> Iterator[Pair]:
+    """The windows of each variant, those of the reverse complement after them where both strands are asked for."""
+    for variant in variants:
+        pair = _windows(genome, variant, window_bp)
+        yield pair
+        if strands == "both":
+            yield _reversed(pair)
 
 
 def _windows(genome: Genome, variant: Variant, window_bp: int) -> Pair:
@@ -174,8 +183,24 @@ def _encoded(
     return [ids[index] for index in order], [ends[index] for index in order]
 
 
-def log_ratios(asked: LanguageModel, pairs: Sequence[Pair], options: dict[str, Any]) -> tuple[np.ndarray, list[str]]:
+def log_ratios(asked: LanguageModel, pairs: Iterable[Pair], options: dict[str, Any]) -> tuple[np.ndarray, list[str]]:
     """log p(alt) - log p(ref) of each pair of windows, in nats, and how it is estimated."""
+    scores, estimators = [np.empty(0)], []
+    for held in held_together(pairs, _letters_of):
+        some, how = _log_ratios_together(asked, held, options)
+        scores.append(some)
+        estimators += how
+    return np.concatenate(scores), estimators
+
+
+def _letters_of(pair: Pair) -> int:
+    return len(pair.reference) + len(pair.alternative)
+
+
+def _log_ratios_together(
+    asked: LanguageModel, pairs: Sequence[Pair], options: dict[str, Any]
+) -> tuple[np.ndarray, list[str]]:
+    """`log_ratios` of windows that fit into memory."""
     both = [window for pair in pairs for window in (pair.reference, pair.alternative)]
     ids, ends = _encoded(asked.tokenizer, asked.model, both)
     questions: list[Question] = []
@@ -189,7 +214,7 @@ def log_ratios(asked: LanguageModel, pairs: Sequence[Pair], options: dict[str, A
         readers.append(reader)
         counts.append(len(new))
         estimators.append(estimator)
-    answers = asked.answer(questions, **options) if questions else []
+    answers = asked.answer(questions, **options)
     starts = np.cumsum([0, *counts])
     scores = [reader(answers[start:end]) for reader, start, end in zip(readers, starts[:-1], starts[1:], strict=True)]
     return np.array(scores, dtype=np.float64), estimators
@@ -216,7 +241,7 @@ def _estimate(
         new = [_differing(asked, ids, other) for ids, other in ((alternative, reference), (reference, alternative))]
         return new, _difference(1), TOKENS
     share = None if asked.kind == "causal" else MASKED_AT_ONCE
-    of_alt, of_ref = (asked.likelihood_questions(ids, share) for ids in (alternative, reference))
+    of_alt, of_ref = (list(asked.likelihood_questions(ids, share)) for ids in (alternative, reference))
     return of_alt + of_ref, _difference(len(of_alt)), CAUSAL if asked.kind == "causal" else WINDOW
 
 
@@ -244,11 +269,23 @@ def _differing(asked: LanguageModel, ids: np.ndarray, other: np.ndarray) -> Ques
 def _distances(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    pairs: Sequence[Pair],
+    pairs: Iterable[Pair],
     method: Method,
     options: dict[str, Any],
 ) -> np.ndarray:
     """(n,) distances of the mean vectors over the tokens of both alleles."""
+    held = held_together(pairs, _letters_of)
+    return np.concatenate([_distances_together(model, tokenizer, each, method, options) for each in held])
+
+
+def _distances_together(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    pairs: Sequence[Pair],
+    method: Method,
+    options: dict[str, Any],
+) -> np.ndarray:
+    """`_distances` of windows that fit into memory."""
     windows = [window for pair in pairs for window in (pair.reference, pair.alternative)]
     alleles = [(pair.start, end) for pair in pairs for end in (pair.reference_end, pair.alternative_end)]
     ids, ends = _encoded(tokenizer, model, windows)

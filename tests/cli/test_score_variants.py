@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import shutil
 
 import numpy as np
@@ -134,3 +135,15 @@ def test_real_variants_agree_in_every_format(model, shared, tmp_path):
         )
         assert len(before) == len(after) == count
         assert [line.split(";DNALM=")[0] for line in after] == before
+
+
+def test_real_variants_are_refused_on_a_genome_that_is_off_by_one_base(model, shared, tmp_path, capsys):
+    with gzip.open(shared / "data" / "genomes" / "human_hg38_chr1_first1Mb.fa.gz", "rt") as lines:
+        letters = "".join(line.strip() for line in lines if not line.startswith(">"))
+    (tmp_path / "off.fa").write_text(f">chr1\n{letters[1:80_000]}\n")
+    vcf = tmp_path / "x.vcf"
+    shutil.copy(shared / "data" / "variants" / "human_hg38_chr1_OR4F5_spliceai_snv.vcf", vcf)
+    line = refused(capsys, "score-variants", model, vcf, "--genome", tmp_path / "off.fa", "--out", tmp_path / "x.tsv")
+    assert f"1:69,091 is {letters[69_091]} in " in line
+    assert "but REF is A" in line
+    assert not (tmp_path / "x.tsv").exists()

@@ -8,7 +8,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hf_dnalm.inference import embed_tokens
+from hf_dnalm.inference import embed, embed_tokens
 from hf_dnalm.sequence import normalize
 from hf_dnalm.tokenization.tokenization_overlapping_kmer import OverlappingKmerTokenizer
 
@@ -53,6 +53,8 @@ def test_vectors_are_those_of_single_passes(family, layer):
         expected_tokens, expected_bases = of_single_pass(family, model, sequence, layer)
         np.testing.assert_allclose(tokens, expected_tokens, **family.close)
         np.testing.assert_allclose(bases, expected_bases, **family.close)
+    pooled = embed(model, family.tokenizer, sequences, layer=layer, **FLOAT32).vectors
+    assert pooled.shape == (len(sequences), of_tokens.vectors[0].shape[1])  # AWD-LSTM's layers are not of one width
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -40,6 +40,17 @@ def run(fasta, out, **options):
     embed_file(MODEL, TOKENIZER, fasta, out, **(FLOAT32 | {"overflow": "windows"} | options))
 
 
+def stop(*arguments, **options):
+    raise KeyboardInterrupt
+
+
+def stop_before_the_file_is_written(monkeypatch, fasta, out, **options):
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "write_vector_rows", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(fasta, out, **options)
+
+
 def read_npz(path):
     with np.load(path) as file:
         return {name: file[name] for name in file}
@@ -101,9 +112,6 @@ def test_an_interruption_anywhere_loses_nothing_and_does_nothing_twice(fasta, tm
         done.append(shard.number)
         raise KeyboardInterrupt
 
-    def stop(*arguments, **options):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patched:
         patched.setattr(shards.ShardFolder, "write", stop_after_writing)
         patched.setattr(module, "write_vector_rows", stop)
@@ -135,12 +143,7 @@ def test_an_interruption_anywhere_loses_nothing_and_does_nothing_twice(fasta, tm
     ],
 )
 def test_what_changed_since_the_shards_is_refused(fasta, tmp_path, monkeypatch, change, message):
-    def stop(*arguments, **options):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(module, "write_vector_rows", stop)
-        run(fasta, tmp_path / "x.npz", shard_bp=100)
+    stop_before_the_file_is_written(monkeypatch, fasta, tmp_path / "x.npz", shard_bp=100)
     if "letters" in change:
         fasta.write_text(f">other\n{change.pop('letters')}\n")
     model, tokenizer = change.pop("model", MODEL), change.pop("tokenizer", TOKENIZER)
@@ -152,12 +155,7 @@ def test_what_changed_since_the_shards_is_refused(fasta, tmp_path, monkeypatch, 
 
 
 def test_the_same_records_in_another_file_go_on_with_the_shards(fasta, tmp_path, monkeypatch):
-    def stop(*arguments, **options):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(module, "write_vector_rows", stop)
-        run(fasta, tmp_path / "x.npz")
+    stop_before_the_file_is_written(monkeypatch, fasta, tmp_path / "x.npz")
     (tmp_path / "in" / "y.fa.gz").write_bytes(gzip.compress(fasta.read_bytes().replace(b"\n", b"\r\n")))
     monkeypatch.setattr(shards.ShardFolder, "write", stop)
     run(tmp_path / "in" / "y.fa.gz", tmp_path / "x.npz")

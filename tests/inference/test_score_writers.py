@@ -136,7 +136,7 @@ def test_other_extensions_are_refused(tmp_path, scores):
 
 def test_likelihoods_name_their_estimator(tmp_path):
     table = Likelihoods(["a", "b"], np.array([-2 * np.log(2), -1e6]), np.array([1, 9]), np.array([1, 54]), "causal")
-    write_table_file(likelihood_table(table), tmp_path / "x.tsv")
+    write_table_file(likelihood_table([table]), tmp_path / "x.tsv")
     first, second = _rows(tmp_path / "x.tsv")
     assert list(first) == ["name", "nats", "tokens", "bases", "bits_per_base", "estimator"]
     assert float(first["nats"]) == -2 * np.log(2)
@@ -147,7 +147,7 @@ def test_likelihoods_name_their_estimator(tmp_path):
 def test_mutagenesis_has_a_row_for_each_letter_of_each_position(tmp_path):
     scores = np.array([[0, 1, 2, 3], [np.nan] * 4])
     results = [Mutagenesis("AN", scores, LETTERS), Mutagenesis("G", np.array([[0.5, 0, 0, 0]]), WINDOW)]
-    write_table_file(mutagenesis_table(["x", "y"], results), tmp_path / "x.tsv")
+    write_table_file(mutagenesis_table(zip(["x", "y"], results, strict=True)), tmp_path / "x.tsv")
     rows = [tuple(row.values()) for row in _rows(tmp_path / "x.tsv")]
     assert len(rows) == 12
     assert rows[1] == ("x", "0", "A", "C", "1.0", LETTERS)

@@ -1,0 +1,76 @@
+"""Likelihoods, variants and mutagenesis hold some questions at a time, with the same answers as all at once."""
+
+import numpy as np
+import pytest
+import torch
+
+from hf_dnalm.genome import Genome, Variant
+from hf_dnalm.inference import log_likelihood, log_probabilities, mutagenesis, score_variants, variants
+from tests.toys import dnabert2, hyenadna, nucleotide_transformer
+
+LETTERS = "GATTACAGGCTTACGTACCGTAGGATCCATTTGCAAAAACCGT"
+FLOAT32 = {"dtype": torch.float32}
+MODELS = [
+    (toy.toy_model(head), toy.toy_tokenizer())
+    for toy, head in ((nucleotide_transformer, "masked_lm"), (dnabert2, "masked_lm"), (hyenadna, "causal_lm"))
+]
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Tokens of each call of the inference loop, when 60 tokens or letters are held at a time."""
+    tokens: list[int] = []
+    for module in (log_probabilities, variants):
+        loop = module.run_batches
+
+        def counted(model, token_ids, *arguments, loop=loop, **options):
+            tokens.append(sum(map(len, token_ids)))
+            return loop(model, token_ids, *arguments, **options)
+
+        monkeypatch.setattr(module, "run_batches", counted)
+    return tokens
+
+
+def few_at_a_time(monkeypatch, held):
+    held.clear()
+    monkeypatch.setattr(log_probabilities, "HELD_AT_ONCE", 60)
+
+
+@pytest.mark.parametrize(("model", "tokenizer"), MODELS)
+def test_likelihoods(monkeypatch, held, model, tokenizer):
+    sequences = [LETTERS, LETTERS[:9], LETTERS[::-1]]
+    whole = log_likelihood(model, tokenizer, sequences, **FLOAT32)
+    assert len(held) == 1
+    few_at_a_time(monkeypatch, held)
+    np.testing.assert_allclose(log_likelihood(model, tokenizer, sequences, **FLOAT32).nats, whole.nats, rtol=1e-5)
+    assert len(held) > 1
+    assert max(held) <= 60
+
+
+@pytest.mark.parametrize(("model", "tokenizer"), MODELS)
+def test_mutagenesis(monkeypatch, held, model, tokenizer):
+    whole = mutagenesis(model, tokenizer, LETTERS[:20], **FLOAT32).scores
+    few_at_a_time(monkeypatch, held)
+    np.testing.assert_allclose(mutagenesis(model, tokenizer, LETTERS[:20], **FLOAT32).scores, whole, atol=1e-4)
+    assert len(held) > 1
+    assert max(held) <= 60
+
+
+@pytest.mark.parametrize("method", ["llr", "cosine"])
+@pytest.mark.parametrize(("model", "tokenizer"), MODELS)
+def test_variants(monkeypatch, held, tmp_path, model, tokenizer, method):
+    pytest.importorskip("pysam")
+    (tmp_path / "x.fa").write_text(f">1\n{LETTERS}\n")
+    asked = [
+        Variant("1", place, LETTERS[place], "A" if LETTERS[place] != "A" else "C", "") for place in range(8, 30, 4)
+    ]
+    asked.append(Variant("1", 20, LETTERS[20], LETTERS[20] + "TTA", ""))
+    options = {"method": method, "window_bp": 14, **FLOAT32}
+    with Genome(tmp_path / "x.fa") as genome:
+        whole = score_variants(model, tokenizer, asked, genome, **options)
+        few_at_a_time(monkeypatch, held)
+        parts = score_variants(model, tokenizer, asked, genome, **options)
+    np.testing.assert_allclose(parts.scores, whole.scores, atol=1e-4)
+    assert parts.estimators == whole.estimators
+    assert len(held) > 1
+    assert max(held) <= 60
