@@ -33,11 +33,11 @@ from embedding_speed import (
     FIXED_BATCH,
     TOKENIZER,
     Embed,
-    matmul_ceiling,
     measure,
     plain_loop,
     useful_flops,
 )
+from machine import matmul_ceiling, processor
 
 from hf_dnalm import embed, embed_tokens
 from hf_dnalm.inference.batches import default_token_budget, multiplies_bfloat16
@@ -50,15 +50,15 @@ GENES_BP = (200, 6_000)
 SIZES_MB = (1, 10, 100)
 LINE_BP = 60
 
-# The command in a process of its own, which says how much memory it held at most; Linux tells it in kB. (`getrusage`
-# would count what the process held that started this one.)
-CHILD = """
-import json, re, sys, time
+# The command in a process of its own, which says how much memory it held at most.
+CHILD = f"""
+import json, sys, time
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from machine import peak_memory_mib
 from hf_dnalm.cli.app import main
 start = time.perf_counter()
 main(sys.argv[1:])
-peak = int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1])
-print(json.dumps({"seconds": time.perf_counter() - start, "mib": peak / 1024}))
+print(json.dumps({{"seconds": time.perf_counter() - start, "mib": peak_memory_mib()}}))
 """
 
 
@@ -113,12 +113,12 @@ def speed(sequences: list[str], *, device: str, repeats: int, bfloat16: bool) ->
     seconds = measure({name: work for name, (_, work) in works.items()}, sequences, repeats)
     one, padded, *_ = seconds.values()
     tokens, flops = tokens_of(sequences), useful_flops(sequences)
-    said = ", ".join(f"{value:,.0f} GFLOP/s in {str(dtype)[6:]}" for dtype, value in ceilings.items())
+    said = ", ".join(f"{value / 1e9:,.0f} GFLOP/s in {str(dtype)[6:]}" for dtype, value in ceilings.items())
     lines = [f"Matrix products reach {said} here.", ""]
     lines += ["| | tokens/s | against one at a time | against padded batches | share of the ceiling |"]
     lines += ["|---|---|---|---|---|"]
     for name, each in seconds.items():
-        share = flops / each / 1e9 / ceilings[works[name][0]]
+        share = flops / each / ceilings[works[name][0]]
         lines.append(f"| {name} | {tokens / each:,.0f} | {one / each:.2f}× | {padded / each:.2f}× | {share:.0%} |")
     return [*lines, ""]
 
@@ -186,16 +186,10 @@ def main() -> None:
         sequences = [sequence[:180] for sequence in sequences]
     lengths = sorted(map(len, sequences))
     has_bfloat16 = multiplies_bfloat16(torch.device(options.device))
-    processor = (
-        torch.cuda.get_device_name(options.device)
-        if options.device.startswith("cuda")
-        else f"{torch.cpu.get_capabilities()['cpu_name']}, {torch.get_num_threads()} threads, "
-        f"{torch.backends.cpu.get_cpu_capability()}{', AMX' if has_bfloat16 else ', no bfloat16 arithmetic'}"
-    )
     lines = [
         "# Embedding files of sequences",
         "",
-        f"{processor}; Python {platform.python_version()}, torch {torch.__version__}, transformers "
+        f"{processor(options.device)}; Python {platform.python_version()}, torch {torch.__version__}, transformers "
         f"{transformers.__version__}.",
         "",
         "## Speed",

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
+from machine import matmul_ceiling, processor
 from transformers import EsmConfig, EsmModel
 
 from hf_dnalm.inference import DTYPES, embed
@@ -80,12 +81,6 @@ def useful_flops(sequences: list[str]) -> float:
     return CONFIG.num_hidden_layers * float((2 * weights * lengths + 4 * hidden * lengths**2).sum())
 
 
-def matmul_ceiling(dtype: torch.dtype, device: str) -> float:
-    """The best rate in GFLOP/s of a matrix product of 2,048 × 2,048 × 2,048."""
-    left, right = (torch.randn(2_048, 2_048, device=device).to(dtype) for _ in range(2))
-    return max(2 * 2_048**3 / _seconds(lambda: (left @ right)[0, 0].item()) / 1e9 for _ in range(10))
-
-
 def _seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
@@ -132,14 +127,14 @@ def compare(sequences: list[str], *, dtype: torch.dtype, device: str, repeats: i
     lines = [
         f"## {str(dtype).removeprefix('torch.')}",
         "",
-        f"Matrix products reach {ceiling:,.0f} GFLOP/s here. The vectors of `embed` and of one sequence at a time "
+        f"Matrix products reach {ceiling / 1e9:,.0f} GFLOP/s. The vectors of `embed` and of one sequence at a time "
         f"differ by at most {difference:.1e}.",
         "",
         "| | tokens/s | ratio | share of the ceiling |",
         "|---|---|---|---|",
     ]
     for name, each in seconds.items():
-        share = flops / each / 1e9 / ceiling
+        share = flops / each / ceiling
         lines.append(f"| {name} | {tokens / each:,.0f} | {baseline / each:.2f} | {share:.0%} |")
     return [*lines, ""]
 
@@ -176,12 +171,6 @@ def main() -> None:
     sequences = make_sequences(n, seed=options.seed)
     if options.quick:
         sequences = [sequence[:180] for sequence in sequences]
-    processor = (
-        torch.cuda.get_device_name(options.device)
-        if options.device.startswith("cuda")
-        else f"{torch.cpu.get_capabilities()['cpu_name']}, {torch.get_num_threads()} threads, "
-        f"{torch.backends.cpu.get_cpu_capability()}{', AMX' if has_bfloat16 else ', no bfloat16 arithmetic'}"
-    )
     lines = [
         "# Embedding speed on sequences of mixed length",
         "",
@@ -190,7 +179,7 @@ def main() -> None:
         f"with as many parameters in its layers. Medians of {repeats} interleaved repeats; padding does not count as "
         f"tokens. Our token budget: {default_token_budget(torch.device(options.device)):,}.",
         "",
-        f"{processor}; Python {platform.python_version()}, torch {torch.__version__}, transformers "
+        f"{processor(options.device)}; Python {platform.python_version()}, torch {torch.__version__}, transformers "
         f"{transformers.__version__}.",
         "",
     ]

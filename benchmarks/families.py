@@ -27,7 +27,7 @@ import transformers
 
 sys.path.insert(0, str(Path(__file__).parent))
 import peers
-from machine import cpu_name, matmul_ceiling
+from machine import cpu_name, matmul_ceiling, peak_memory_mib
 from torch.utils.flop_counter import FlopCounterMode
 
 from hf_dnalm.checkpoints import find_checkpoint
@@ -186,9 +186,12 @@ def measure(name: str, side: str, length_bp: int, repeats: int) -> dict[str, flo
         start = time.perf_counter()
         forward(ids, mask)
         seconds.append(time.perf_counter() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     share = counter.get_total_flops() / statistics.median(seconds) / matmul_ceiling()
-    measured = {"seconds": statistics.median(seconds), "tokens": ids.shape[1], "mib": max(peak - before, 0.0)}
+    measured = {
+        "seconds": statistics.median(seconds),
+        "tokens": ids.shape[1],
+        "mib": max(peak_memory_mib() - before, 0.0),
+    }
     return measured | {"share": share}
 
 

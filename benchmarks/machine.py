@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
 from pathlib import Path
 
 import torch
+
+from hf_dnalm.inference.batches import multiplies_bfloat16
 
 
 def cpu_name() -> str:
@@ -17,6 +20,21 @@ def cpu_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def processor(device: str = "cpu") -> str:
+    """The processor that the tensors are on, and what of its arithmetic decides about speed."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    bfloat16 = "AMX" if multiplies_bfloat16(torch.device(device)) else "no bfloat16 arithmetic"
+    return f"{cpu_name()}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}, {bfloat16}"
+
+
+def peak_memory_mib() -> float:
+    """The most memory that this process held. `getrusage` would count what the process held that started this one."""
+    found = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1024
 
 
 def matmul_ceiling(dtype: torch.dtype = torch.float32, device: str = "cpu", repeats: int = 10) -> float:

@@ -24,7 +24,8 @@ import transformers
 from transformers import EsmForMaskedLM
 
 sys.path.insert(0, str(Path(__file__).parent))
-from embedding_speed import CONFIG, ESM_CONFIG, FIXED_BATCH, TOKENIZER, matmul_ceiling
+from embedding_speed import CONFIG, ESM_CONFIG, FIXED_BATCH, TOKENIZER
+from machine import matmul_ceiling, processor
 
 from hf_dnalm import mutagenesis
 from hf_dnalm.inference.batches import multiplies_bfloat16
@@ -88,12 +89,6 @@ def main() -> None:
             times[name].append(time.perf_counter() - start)
     medians = {name: statistics.median(each) for name, each in times.items()}
     slowest = next(iter(medians.values()))
-    processor = (
-        torch.cuda.get_device_name(options.device)
-        if options.device.startswith("cuda")
-        else f"{torch.cpu.get_capabilities()['cpu_name']}, {torch.get_num_threads()} threads, "
-        f"{torch.backends.cpu.get_cpu_capability()}{', AMX' if has_bfloat16 else ', no bfloat16 arithmetic'}"
-    )
     lines = [
         "# Every substitution of a sequence",
         "",
@@ -102,7 +97,8 @@ def main() -> None:
         "each changed sequence by one pass without a mask; `mutagenesis` gives masked marginals, all letters of a "
         f"token from one pass. Medians of {repeats} interleaved repeats.",
         "",
-        f"{processor}; matrix products reach {matmul_ceiling(torch.float32, options.device):,.0f} GFLOP/s in float32; "
+        f"{processor(options.device)}; matrix products reach "
+        f"{matmul_ceiling(torch.float32, options.device) / 1e9:,.0f} GFLOP/s in float32; "
         f"Python {platform.python_version()}, torch {torch.__version__}, transformers {transformers.__version__}.",
         "",
         "| | passes | seconds | ratio |",
