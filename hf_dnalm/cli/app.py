@@ -21,6 +21,7 @@ COMMANDS = {
     "score-variants": "Score the variants of a VCF file by a language model.",
     "mutate": "Score every substitution of sequences, and draw a sequence logo.",
     "cluster": "See how well vectors of labelled sequences fall into their classes.",
+    "bend": "The benchmark BEND, step by step: embed its genome regions, or your own.",
     "export": "Write a folder that strangers load with trust_remote_code=True.",
 }
 

@@ -101,9 +101,14 @@ def read_data(about: DataArguments, *, seed: int) -> tuple[Mapping[str, Dataset]
             suite,
             name,
             data_dir=about.data_dir,
+            reference=about.reference,
             seed=seed,
             allow_subset=about.allow_subset,
             deduplicate=about.deduplicate,
+            folds=about.folds,
+            fold=about.fold,
+            validation_chromosomes=about.validation_chromosomes,
+            test_chromosomes=about.test_chromosomes,
         )
     columns: dict[str, Any] = {
         "sequence_column": about.sequence_column,
@@ -114,6 +119,9 @@ def read_data(about: DataArguments, *, seed: int) -> tuple[Mapping[str, Dataset]
     name = Path(about.train or "").name
     task = infer_task(about.train or "", name=name, problem_type=about.problem_type, metric=about.metric, **columns)
     splits = {split: read_file(path, task=task, labels="required", **columns) for split, path in files.items() if path}
+    rule = about.split_rule
+    if rule:
+        splits, task = rule.apply(splits, seed=seed, stratify=task.stratifies), task.with_note(rule.note(seed))
     return leaks_noted(splits, task, deduplicate=about.deduplicate)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,7 @@ def inference_arguments(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def find_device(name: str | None) -> torch.device:
-    """The device of that name; the GPU where there is one when None.
+    """The device of that name; the GPU where there is one when None, and among several processes the GPU of this one.
 
     Raises:
         ValueError: this machine has no such device.
@@ -70,7 +71,9 @@ def find_device(name: str | None) -> torch.device:
     import torch
 
     if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:

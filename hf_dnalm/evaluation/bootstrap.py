@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy import sparse
 
+from hf_dnalm.evaluation.metrics.ranking import group_medians
 from hf_dnalm.evaluation.outputs import Outputs
 from hf_dnalm.tasks import Task
 
@@ -143,7 +144,12 @@ def _ranking(task: Task, outputs: Outputs) -> Resampled:
             precision = _divide(true_positives, called, otherwise=0.0)
             area = _divide((hits * precision).sum(axis=1), positives)
             auprc[:, label] = np.where(negatives > 0, area, np.nan)
-        return {"auroc": auroc, "auprc": auprc}
+        values = {"auroc": auroc, "auprc": auprc}
+        if task.label_groups:
+            values["group_median_auroc"] = group_medians(auroc, [size for _, size in task.label_groups])
+        if task.metric == "site_auprc":
+            values["site_auprc"] = auprc[:, 1:]
+        return values
 
     return resampled
 
@@ -160,10 +166,13 @@ def _moments(outputs: Outputs) -> Resampled:
     scale = np.where(np.ptp(measured, axis=0) > 0, measured.std(axis=0), 1.0)
     y, p = (measured - measured.mean(axis=0)) / scale, (predicted - predicted.mean(axis=0)) / scale
     error = (measured - predicted) / scale
-    columns = np.concatenate([y, p, y * y, p * p, y * p, error * error], axis=1)
+    rows = np.concatenate([y, p, y * y, p * p, y * p, error * error], axis=1)
+    columns = np.zeros((outputs.n, rows.shape[1]))  # sums over the rows of each sequence, which are drawn together
+    np.add.at(columns, outputs.example, rows)
+    counts = np.bincount(outputs.example, minlength=outputs.n).astype(np.float64)
 
     def resampled(weights: Weights) -> dict[str, np.ndarray]:
-        means = (weights @ columns / weights.sum(axis=1, keepdims=True)).reshape(len(weights), 6, targets)
+        means = (weights @ columns / (weights @ counts)[:, None]).reshape(len(weights), 6, targets)
         y_mean, p_mean, yy, pp, yp, squared_error = means.transpose(1, 0, 2)
         varies = yy - y_mean**2 > 1e-12
         variance, spread = yy - y_mean**2, pp - p_mean**2
@@ -188,6 +197,7 @@ def _spearman(outputs: Outputs) -> Resampled:
         return middle[:, run]
 
     def resampled(weights: Weights) -> dict[str, np.ndarray]:
+        weights = weights[:, outputs.example]
         values = np.full((len(weights), len(targets)), np.nan)
         for target, (measured, predicted) in enumerate(targets):
             y, p = ranks(weights, *measured), ranks(weights, *predicted)

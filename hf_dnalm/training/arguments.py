@@ -8,6 +8,8 @@ from typing import ClassVar, Literal
 import torch
 from transformers import TrainingArguments
 
+from hf_dnalm.data.splits import SplitRule
+
 # Adapters and heads start from nothing and stand steps that would wreck pretrained weights.
 LEARNING_RATES = {"full": 5e-5, "lora": 5e-4, "ia3": 5e-3, "probe": 1e-3}
 
@@ -49,12 +51,28 @@ class DataArguments:
     data_dir: str | None = field(
         default=None, metadata={"help": "Local folder in the benchmark's own layout, in place of the Hub."}
     )
+    reference: str | None = field(
+        default=None,
+        metadata={"help": "FASTA of the assembly, for a benchmark task whose files hold coordinates."},
+    )
     allow_subset: bool = field(
         default=False, metadata={"help": "Take files with fewer rows than were published; the report says so."}
     )
     deduplicate: bool = field(
         default=False,
         metadata={"help": "Leave out training rows that stand in validation or test, on either strand."},
+    )
+    folds: int | None = field(
+        default=None,
+        metadata={"help": "Make the splits anew as one fold of a k-fold cross-validation with this many folds."},
+    )
+    fold: int | None = field(default=None, metadata={"help": "Which of them, counted from 0."})
+    validation_chromosomes: list[str] = field(
+        default_factory=list,
+        metadata={"help": "Make the splits anew by chromosome, as the rows' names say it (chr5:1000-1500)."},
+    )
+    test_chromosomes: list[str] = field(
+        default_factory=list, metadata={"help": "Beside them: the chromosomes that are scored at the end."}
     )
     train: str | None = field(default=None, metadata={"help": "Labelled sequences: FASTA, CSV, TSV, Parquet or JSONL."})
     validation: str | None = field(default=None, metadata={"help": "Chooses the best epoch; else 10 %% of --train."})
@@ -71,15 +89,23 @@ class DataArguments:
         default=None, metadata={"help": "Primary metric; by default mcc, auroc or r2, by problem type."}
     )
 
+    @property
+    def split_rule(self) -> SplitRule:
+        """How the splits are made anew, if at all."""
+        return SplitRule(self.folds, self.fold, tuple(self.validation_chromosomes), tuple(self.test_chromosomes))
+
     def __post_init__(self) -> None:
+        _ = self.split_rule  # refuses what does not go together
         if (self.task is None) == (self.train is None):
             raise ValueError("give either --task SUITE/NAME (a benchmark task) or --train FILE (your own data)")
         if self.task is not None:
             own = [f"--{name}" for name in ("validation", "test", "problem_type", "metric") if getattr(self, name)]
             if own:
                 raise ValueError(f"{', '.join(own)} are for --train FILE; a benchmark task brings its own")
-        elif self.data_dir is not None or self.allow_subset:
-            raise ValueError("--data_dir and --allow_subset are for --task SUITE/NAME; with --train give the files")
+        elif self.data_dir is not None or self.reference is not None or self.allow_subset:
+            raise ValueError(
+                "--data_dir, --reference and --allow_subset are for --task SUITE/NAME; with --train give the files"
+            )
 
 
 @dataclass
@@ -109,8 +135,12 @@ class MethodArguments:
         default=False,
         metadata={"help": "Read half of the training sequences, drawn anew each epoch, from the other strand."},
     )
-    class_weights: Literal["none", "balanced"] = field(
-        default="none", metadata={"help": "Whether rare classes count more in the loss."}
+    class_weights: str = field(
+        default="none",
+        metadata={
+            "help": "What classes count in the loss: none (all the same), balanced (rare ones more), a number for "
+            "positives (8), or one for each class (1,100,100)."
+        },
     )
     early_stopping_patience: int | None = field(
         default=None, metadata={"help": "Stop after this many evaluations without a better metric."}

@@ -65,6 +65,15 @@ def test_one_file_is_cut_into_three(files, tmp_path):
     assert "cut into 80 % train" in (tmp_path / "out" / "report" / "report.md").read_text()
 
 
+def test_a_fold_of_one_file_trains_chooses_and_tests(files, tmp_path):
+    only = {name: files[name] for name in ("config", "train")}
+    main(flags(only, tmp_path / "out", "--folds", "4", "--fold", "1"))
+    report = json.loads((tmp_path / "out" / "report" / "report.json").read_text())
+    assert 5 <= report["n"] <= 7  # 24 rows, by class
+    note = "splits are fold 1 (counted from 0) of 4, drawn with seed 42"
+    assert note in json.loads((tmp_path / "out" / "task.json").read_text())["description"]
+
+
 @pytest.mark.parametrize("vocab_size", [75, 73], ids=["version 2", "version 1"])
 def test_a_config_brings_the_tokenizer_of_its_vocabulary(files, tmp_path, vocab_size):
     files["config"].write_text(json.dumps(CONFIG | {"vocab_size": vocab_size, "pad_token_id": 1}))

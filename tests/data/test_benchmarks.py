@@ -134,6 +134,27 @@ def test_validation_is_drawn_by_seed_where_the_hub_has_none(folder: Path) -> Non
     assert "validation is 10% of these train rows, drawn with seed 1" in first.task.description
 
 
+def test_folds_keep_the_published_test_and_are_noted(folder: Path) -> None:
+    options: dict = {"data_dir": folder, "allow_subset": True}
+    (first, task), (second, _) = (load_benchmark("pgb", POLY_A, folds=4, fold=fold, **options) for fold in (0, 1))
+    assert {split: len(rows) for split, rows in first.items()} == {"train": 30, "validation": 10, "test": 6}
+    assert not set(first["validation"]["name"]) & set(second["validation"]["name"])
+    assert "splits are fold 0 (counted from 0) of 4, drawn with seed 0" in task.description
+    with pytest.raises(ValueError, match="folds and splits by chromosome need all rows at hand; leave out streaming"):
+        load_benchmark("pgb", POLY_A, folds=4, fold=0, streaming=True, **options)
+
+
+def test_splits_are_made_by_the_chromosome_in_the_names(folder: Path) -> None:
+    path = folder / "poly_a" / "trifolium_pratense_train.fa"
+    rows = [f">LG{i % 4}:{i}_CDS|{i % 2}\nACGT{'A' * i}\n" for i in range(8)]
+    path.write_text("".join(rows))
+    options: dict = {"validation_chromosomes": ["LG1"], "test_chromosomes": ["LG2"], "splits": ["train"]}
+    splits, task = load_benchmark("pgb", POLY_A, data_dir=folder, allow_subset=True, **options)
+    assert splits["validation"]["name"][:] == ["LG1:1_CDS", "LG1:5_CDS"]
+    assert splits["test"]["name"][:] == ["LG2:2_CDS", "LG2:6_CDS"]
+    assert "splits are by chromosome: validation LG1, test LG2" in task.description
+
+
 def test_another_number_of_rows_is_refused_unless_allowed(folder: Path) -> None:
     with pytest.raises(
         ValueError, match=r"_train.fa: 40 records, but train of .* published with 111,138; copy the whole"

@@ -33,6 +33,10 @@ def test_the_suites_have_their_published_numbers_of_tasks() -> None:
         "gue-plus": 8,
         "genomic-benchmarks": 9,
         "plant-multi-species": 7,
+        "gena-lm": 8,
+        "long-range": 8,
+        "dnabert-s": 18,
+        "bend": 7,
     }
 
 

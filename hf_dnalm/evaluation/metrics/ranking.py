@@ -5,7 +5,7 @@ Only the order of the scores counts, so logits, log-odds and probabilities give 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from datasets import Features, List, Value
@@ -54,6 +54,64 @@ class AUPRC(LocalMetric):
         [0.8333]
         """
         return _by_label(predictions, references, average_precision_score)
+
+
+class GroupMedianAUROC(LocalMetric):
+    """The median AUROC of each group of tracks, and as the metric the mean of those medians.
+
+    The number that papers print for DeepSEA's 919 tracks, whose groups are DNase, transcription factors and histone
+    marks. (GENA-LM's code counts a track of one kind as 0.5; here it is left out of its group's median.)
+    """
+
+    metric_name = "group_median_auroc"
+    title = "AUROC, mean of group medians"
+    description_text = "Median AUROC of the tracks of each group, and the mean over the groups; 0.5 is chance."
+    feature_shapes = _SHAPES
+
+    @staticmethod
+    def score(predictions: np.ndarray, references: np.ndarray, *, groups: Sequence[int] | None = None) -> np.ndarray:
+        """Values (groups,) for scores (n, tracks).
+
+        Args:
+            groups: how many neighbouring tracks each group holds; they sum to the number of tracks. None: all in one.
+
+        >>> scores, truth = np.array([[0.9, 0.1, 0.3], [0.2, 0.8, 0.4]]), np.array([[1, 1, 0], [0, 0, 1]])
+        >>> GroupMedianAUROC.score(scores, truth, groups=(2, 1)).tolist()  # of 1 and 0, and of 1
+        [0.5, 1.0]
+        """
+        values = AUROC.score(predictions, references)
+        return group_medians(values, (len(values),) if groups is None else groups)
+
+
+class SiteAUPRC(LocalMetric):
+    """AUPRC of every class but class 0, which stands for "nothing here": of splice donors and acceptors, say."""
+
+    metric_name = "site_auprc"
+    title = "AUPRC of sites"
+    description_text = "Average precision of every class against the rest, the mean over all classes but class 0."
+    feature_shapes = _SHAPES
+
+    @staticmethod
+    def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
+        """Values (classes - 1,) for scores (n, classes); (1,) for the scores (n,) of class 1 against class 0."""
+        return AUPRC.score(predictions, references)[min(predictions.ndim - 1, 1) :]
+
+
+def group_medians(values: np.ndarray, groups: Sequence[int]) -> np.ndarray:
+    """Medians (…, groups) of neighbouring values (…, tracks), NaN left out; NaN for a group without any.
+
+    Raises:
+        ValueError: the groups do not hold all tracks.
+    """
+    if sum(groups) != values.shape[-1]:
+        raise ValueError(f"groups of {tuple(groups)} tracks hold {sum(groups)}, but there are {values.shape[-1]}")
+    ends = np.cumsum(groups)
+    medians = np.full((*values.shape[:-1], len(groups)), np.nan)
+    for number, (start, end) in enumerate(zip(ends - groups, ends, strict=True)):
+        part = values[..., start:end]
+        defined = ~np.isnan(part).all(axis=-1)
+        medians[defined, number] = np.nanmedian(part[defined], axis=-1)
+    return medians
 
 
 def _by_label(scores: np.ndarray, references: np.ndarray, metric: Callable[..., float]) -> np.ndarray:
