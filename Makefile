@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FLOOR = $(shell sed -nE 's/.*"transformers>=([0-9.]+)".*/\1/p' pyproject.toml).0
+ON_FLOOR = tests/families tests/modeling tests/tokenization tests/hub tests/verification tests/test_auto*.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance lint cards clean
+.PHONY: help demo test floor conformance lint cards clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -19,6 +21,11 @@ demo: $(VENV)/.installed  ## Fine-tune, evaluate, export and predict, offline (M
 
 test: $(VENV)/.installed  ## Run the tests
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+floor:  ## Run the tests of models, tokenizers and doors on the oldest transformers that pyproject.toml allows
+	$(PYTHON) -m venv $(VENV)-floor
+	$(VENV)-floor/bin/python -m pip install --quiet --editable '.[dev]' transformers==$(FLOOR)
+	$(VENV)-floor/bin/python -m pytest -n 2 $(or $(ARGS),$(ON_FLOOR))
 
 conformance: $(VENV)/.installed  ## Run transformers' own common model tests on our models
 	$(BIN)/python -m tests.conformance
@@ -35,4 +42,4 @@ cards: $(VENV)/.installed  ## Render hub_cards/, docs/models.md and docs/benchma
 	$(BIN)/python -c "from hf_dnalm.data.benchmarks.page import write_benchmarks_page as write; write('docs/benchmarks.md')"
 
 clean:  ## Remove the environment and caches
-	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info demo_output
+	rm -rf $(VENV) $(VENV)-floor .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info demo_output

@@ -37,6 +37,14 @@ def upstream_v2(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def upstream_v1(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of version 1, made by transformers' own ESM."""
+    from tests.toys.nucleotide_transformer import write_version_1
+
+    return write_version_1(tmp_path_factory.mktemp("upstream") / "v1")
+
+
+@pytest.fixture(scope="session")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stranger]:
     """A process that has torch and transformers and not this package."""
     from tests.stranger import Stranger

@@ -21,6 +21,15 @@ torch.set_num_threads(1)
 
 for line in sys.stdin:
     job = json.loads(line)
+    if "texts" in job:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(job["folder"])
+        asked = {"return_offsets_mapping": True, "return_special_tokens_mask": True}
+        print("SEEN", json.dumps({
+            "class": type(tokenizer).__name__,
+            "special_ids": tokenizer.all_special_ids,
+            "encodings": [dict(tokenizer(text, **asked)) for text in job["texts"]],
+        }), flush=True)
+        continue
     door = getattr(transformers, job["auto_class"])
     tokenizer = transformers.AutoTokenizer.from_pretrained(job["folder"], trust_remote_code=False)
     batch = tokenizer(job["text"], return_tensors="pt")
@@ -66,17 +75,24 @@ class Stranger:
             text: a sequence for the tokenizer, which needs no code of the folder.
             again: where the stranger saves what it loaded, to load it once more and compare.
         """
+        job = {"folder": str(folder), "auto_class": auto_class, "text": text, "again": again and str(again)}
+        return self._ask(job, f"{folder.name} as {auto_class}")
+
+    def tokens(self, folder: Path, texts: list[str]) -> dict[str, Any]:
+        """What the stranger's tokenizer of a folder makes of texts: its class, special ids, and whole encodings."""
+        return self._ask({"folder": str(folder), "texts": texts}, f"{folder.name}, its tokenizer")
+
+    def _ask(self, job: dict[str, Any], name: str) -> dict[str, Any]:
         process = self.process or self._start()
         assert process.stdin is not None
         assert process.stdout is not None
-        job = {"folder": str(folder), "auto_class": auto_class, "text": text, "again": again and str(again)}
         process.stdin.write(json.dumps(job) + "\n")
         process.stdin.flush()
         for line in process.stdout:
             if "SEEN " in line:
                 return json.loads(line.partition("SEEN ")[2])
         self.close()
-        raise AssertionError(f"{folder.name} as {auto_class}: {self.errors.read_text()[-3000:]}")
+        raise AssertionError(f"{name}: {self.errors.read_text()[-3000:]}")
 
     def close(self) -> None:
         if self.process is not None:

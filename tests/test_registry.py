@@ -22,42 +22,46 @@ from tests.toys.nucleotide_transformer import toy_config, toy_model, toy_tokeniz
 PASSPORT = passport_of_family("nucleotide_transformer")
 
 
-def run(code: str) -> str:
+def run(code: str, *arguments: str) -> str:
     """What a fresh process prints."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
-STAGES = """
+LOADED = """
 import sys
 def loaded(): print(*(name in sys.modules for name in ("transformers", "torch", "transformers.modeling_utils")))
-import hf_dnalm; loaded()
-import transformers; loaded()
-from hf_dnalm import AutoModel; loaded()
+"""
+LOAD = """
+print(*(type(door.from_pretrained(sys.argv[1])).__name__ for door in (AutoModel, AutoTokenizer)))
 """
 
 
-def test_registering_imports_no_more_than_was_asked_for():
-    nothing, no_torch, no_models = run(STAGES).splitlines()
+@pytest.fixture
+def folder(tmp_path) -> str:
+    toy_model("masked_lm").save_pretrained(tmp_path)
+    toy_tokenizer().save_pretrained(tmp_path)
+    return str(tmp_path)
+
+
+def test_registering_imports_no_more_than_was_asked_for_and_plain_auto_classes_read_our_folders(folder):
+    stages = "import hf_dnalm; loaded()\nimport transformers; loaded()\nfrom hf_dnalm import AutoModel; loaded()\n"
+    code = f"{LOADED}{stages}from transformers import AutoModel, AutoTokenizer{LOAD}"
+    nothing, no_torch, no_models, read = run(code, folder).splitlines()
     assert nothing == "False False False"
     assert no_torch == "True False False"
     assert no_models.endswith("False")  # transformers' own Auto classes import torch, and no model code
+    assert read == "NucleotideTransformerModel KmerTokenizer"
 
 
-@pytest.mark.parametrize(
-    "imports",
-    [
-        "import hf_dnalm; from transformers import AutoModel, AutoTokenizer",
-        "from transformers import AutoModel, AutoTokenizer; import hf_dnalm; hf_dnalm.registry.install()",
-    ],
-)
-def test_plain_auto_classes_read_our_folders_whatever_was_imported_first(imports, tmp_path):
-    toy_model("masked_lm").save_pretrained(tmp_path)
-    toy_tokenizer().save_pretrained(tmp_path)
-    load = f"(x.from_pretrained({str(tmp_path)!r}) for x in (AutoModel, AutoTokenizer))"
-    printed = run(f"{imports}\nprint(*(type(x).__name__ for x in {load}))")
-    assert printed == "NucleotideTransformerModel KmerTokenizer"
+def test_plain_auto_classes_that_were_imported_first_read_our_folders(folder):
+    imports = (
+        "import sys; from transformers import AutoModel, AutoTokenizer; import hf_dnalm; hf_dnalm.registry.install()"
+    )
+    assert run(imports + LOAD, folder) == "NucleotideTransformerModel KmerTokenizer"
 
 
 def test_the_hook_is_installed_once():

@@ -194,11 +194,9 @@ def _fill(
 
 def _licence(passport: Passport, licence: str) -> str:
     if licence == "unknown":
-        return (
-            "No licence is stated with the published weights of this family: ask their authors before you pass them on."
-        )
+        return "The licence of the published weights is not known here: ask their authors before you pass them on."
     whose = "The published weights of this family" if licence == passport.licence else "These weights"
-    return f"{whose}, and what is derived from them, are under {licence}."
+    return f"{whose}, and what is derived from them, are under {licence}, unless their own page says otherwise."
 
 
 def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:

@@ -31,7 +31,11 @@ _HOW_TO_CHOOSE = (
     "k-mers and byte pairs read more bp with as many tokens, but an inserted base may shift all words behind it.",
     "**gives**: what it was trained to tell. Every model gives vectors (`embed`), and takes a new head for classes or "
     "values of sequences, tokens or nucleotides (`dnalm finetune`).",
-    "**licence**: of the weights; it binds what you derive from them. *nc* means no commercial use.",
+    "**licence**: of the weights; it binds what you derive from them. *nc* means no commercial use. It is noted here "
+    "as commonly given and was not checked against each repository, whose own page decides.",
+    "**read at**, in the tables of the families: the commit that is read unless you pass `revision=…`. Where none is "
+    "pinned, what the repository's main branch holds on that day is read; whether it is what is described here is seen "
+    "when it is loaded, where no tensor may be missing or left over.",
 )
 
 
@@ -143,7 +147,7 @@ def _targets(passport: Passport) -> str:
 
 def _licence(passport: Passport, checkpoint: Checkpoint) -> str:
     licence = passport.licence_of(checkpoint)
-    return "none stated" if licence == "unknown" else licence
+    return "not known" if licence == "unknown" else licence
 
 
 def _place(checkpoint: Checkpoint) -> str:

@@ -26,7 +26,9 @@ def test_the_demo_goes_the_whole_way(small, capfd):
     assert len((small / "demo_output" / "predictions.tsv").read_text().splitlines()) == 6
 
 
-def test_the_demo_takes_a_model_and_a_file_and_leaves_other_files_alone(small, upstream_v2, capfd):
+def test_the_demo_takes_a_model_and_a_file_and_leaves_other_files_alone(small, upstream_v2, capfd, monkeypatch):
+    asked = []  # the other process starts in the test above
+    monkeypatch.setattr(demo.subprocess, "run", lambda command, **_: asked.append(command[-2:]))
     file = small / "mine.csv"
     file.write_text(
         "sequence,label\n" + "".join(f"{'ACGTTGCA' * 3}{'ACGT'[i % 4] * (i + 1)},{i % 2}\n" for i in range(40))
@@ -36,3 +38,4 @@ def test_the_demo_takes_a_model_and_a_file_and_leaves_other_files_alone(small, u
     main(["demo", "--model", str(upstream_v2), "--data", str(file), "--out", str(small / "out")])
     assert f"$ dnalm finetune --model {upstream_v2}" in capfd.readouterr().out
     assert (small / "out" / "precious.txt").read_text() == "mine"
+    assert asked == [[str(small / "out" / "exported"), "ACGTTGCA" * 3 + "A"]]

@@ -258,30 +258,15 @@ def test_two_processes_measure_what_one_does(files, tmp_path):
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
-STRANGER = """
-import sys
-sys.modules["hf_dnalm"] = None  # any import of the package raises
-import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
-folder, out = sys.argv[1:]
-load = AutoModelForSequenceClassification.from_pretrained
-model, info = load(folder, trust_remote_code=True, output_loading_info=True)
-assert not any(info[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys")), info
-ids = torch.tensor([AutoTokenizer.from_pretrained(folder)("ACGTTGCAACGTA").input_ids])
-with torch.no_grad():
-    torch.save({"ids": ids, "logits": model.eval()(ids).logits}, out)
-"""
-
-
-def test_a_stranger_reads_the_checkpoint_of_a_model_that_came_from_upstream(files, tmp_path, upstream_v2):
+def test_a_stranger_reads_the_checkpoint_of_a_model_that_came_from_upstream(files, tmp_path, upstream_v2, stranger):
     from hf_dnalm.auto import AutoModelForSequenceClassification
 
     files = {"model": upstream_v2} | {name: path for name, path in files.items() if name != "config"}
     main(flags(files, tmp_path / "out", "--max_steps", "1", "--eval_strategy", "steps", "--eval_steps", "1"))
     checkpoint = tmp_path / "out" / "checkpoint-1"
-    stranger = in_a_process("-c", STRANGER, str(checkpoint), str(tmp_path / "logits.pt"))
-    assert stranger.returncode == 0, stranger.stderr
-    seen = torch.load(tmp_path / "logits.pt")
+    seen = stranger.read(checkpoint, "AutoModelForSequenceClassification", "ACGTTGCAACGTA")
+    assert seen["missing"] == seen["unexpected"] == []
+    ours = AutoModelForSequenceClassification.from_pretrained(checkpoint).eval()
     with torch.no_grad():
-        ours = AutoModelForSequenceClassification.from_pretrained(checkpoint).eval()(seen["ids"]).logits
-    assert_close(seen["logits"], ours)
+        logits = ours(torch.tensor([seen["ids"]])).logits[0]
+    assert_close(torch.tensor(seen["numbers"]), logits)

@@ -92,7 +92,7 @@ def test_families_that_are_not_masked_models_of_words_on_the_hub_fit_in_too():
     short, full = rows(page, "All of them")["lab-model"], rows(page, "Odd (one)")["lab-model"]
     assert short[0] == "[lab-model](https://files.example.org/model)"
     assert short[1] == "[Odd (one)](#odd-one)"
-    assert short[3:] == ["any", "single nucleotides", "117.1 M", "next tokens", "none stated"]
+    assert short[3:] == ["any", "single nucleotides", "117.1 M", "next tokens", "not known"]
     assert full[1] == "not stated"
     assert full[4] == "a folder, once downloaded"
     assert rows(page, "All of them")["other"][3] == "any (1,024 bp)"

@@ -67,6 +67,17 @@ def test_gathered_blocks_give_what_all_pairs_give(call, at_a_time):
 @settings(max_examples=25, deadline=None)
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 def test_what_flex_attention_is_told_gives_what_all_pairs_give(call):
+    with torch.compiler.set_stance("force_eager"):  # where it would trace anew for each call
+        compare_flex_attention(call)
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_what_flex_attention_is_told_can_be_traced():
+    key_mask = torch.arange(26)[None] < torch.tensor([[26], [20]])
+    compare_flex_attention((bigbird_like(2, 7), states(2, 26, 2, 8), key_mask))
+
+
+def compare_flex_attention(call) -> None:
     counts, (query, key, value), key_mask = call
     layout = block_layout(counts, block_size=SIZE)
     length = layout.num_blocks * SIZE

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from transformers import EsmConfig, EsmForMaskedLM
 
 from hf_dnalm.modeling.configuration_nucleotide_transformer import NucleotideTransformerConfig
 from hf_dnalm.modeling.modeling_nucleotide_transformer import (
@@ -95,4 +96,22 @@ def write_upstream(folder: Path, *, seed: int = 0) -> Path:
     (folder / "vocab.txt").write_text("\n".join(kmer_vocabulary(3, "nucleotide_transformer_v2")))
     tokenizer = {"eos_token": None, "model_max_length": 2048, "tokenizer_class": "EsmTokenizer"}
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+    return folder
+
+
+def write_version_1(folder: Path) -> Path:
+    """A folder as the Hub holds version 1, by transformers' own ESM; position_ids and contact head are not read."""
+    config = EsmConfig(
+        vocab_size=73, mask_token_id=2, pad_token_id=1, token_dropout=True, tie_word_embeddings=False,
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, max_position_embeddings=66,
+        emb_layer_norm_before=False, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+    )  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        EsmForMaskedLM(config).save_pretrained(folder)
+    weights = load_file(folder / "model.safetensors")
+    weights["esm.embeddings.position_ids"] = torch.arange(66)[None]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "vocab.txt").write_text("\n".join(kmer_vocabulary(3, "nucleotide_transformer_v1")))
+    (folder / "tokenizer_config.json").write_text('{"eos_token": null, "model_max_length": 64}')
     return folder
