@@ -36,28 +36,52 @@ def bootstrap_intervals(
         metric → (low, high, resamples used); NaN bounds for a metric that is undefined in every resample.
         As for the metric itself, a label that is undefined in a resample is left out of that resample's mean.
     """
+    intervals = {}
+    for name, draws in bootstrap_draws(task, outputs, resamples=resamples, seed=seed).items():
+        means = draws[~np.isnan(draws)]
+        low, high = np.percentile(means, [2.5, 97.5]) if means.size else (np.nan, np.nan)
+        intervals[name] = (float(low), float(high), len(draws))
+    return intervals
+
+
+def bootstrap_draws(
+    task: Task, outputs: Outputs, *, resamples: int = 1000, seed: int = 0, metric: str | None = None
+) -> dict[str, np.ndarray]:
+    """Metric → (resamples,) its value in every resample, NaN where it is undefined.
+
+    Resample number i of one seed holds the same sequences whatever the model, so that values of two models on the same
+    test split belong together in pairs.
+
+    Args:
+        resamples, seed: as in `bootstrap_intervals`.
+        metric: only what is computed along with this one; None = all.
+    """
     if resamples < 1:
         raise ValueError(f"bootstrap is {resamples}; it must be 1 resample or more (1000 is usual), or 0 for none")
     columns = outputs.scores.shape[1]
     ranked = int(np.clip(MAX_RANKED_VALUES // (len(outputs.scores) * columns), 100, None))
-    intervals = {}
-    for resampled, most in _families(task, outputs, min(ranked, resamples), resamples):
-        draws: dict[str, list[np.ndarray]] = {}
+    draws: dict[str, list[np.ndarray]] = {}
+    for names, resampled, most in _families(task, outputs, min(ranked, resamples), resamples):
+        if metric is not None and metric not in names:
+            continue
         for weights in _weights(outputs.n, most, seed, rows=len(outputs.scores)):
             for name, values in resampled(weights).items():
                 draws.setdefault(name, []).append(_mean_of_defined(values))
-        for name, chunks in draws.items():
-            means = np.concatenate(chunks)
-            means = means[~np.isnan(means)]
-            low, high = np.percentile(means, [2.5, 97.5]) if means.size else (np.nan, np.nan)
-            intervals[name] = (float(low), float(high), most)
-    return intervals
+    return {name: np.concatenate(chunks) for name, chunks in draws.items()}
 
 
-def _families(task: Task, outputs: Outputs, ranked: int, resamples: int) -> list[tuple[Resampled, int]]:
+def _families(
+    task: Task, outputs: Outputs, ranked: int, resamples: int
+) -> list[tuple[tuple[str, ...], Resampled, int]]:
+    """Metrics that are computed together: their names, how, and with how many resamples."""
     if task.problem_type == "regression":
-        return [(_moments(outputs), resamples), (_spearman(outputs), ranked)]
-    return [(_decisions(task, outputs), resamples), (_ranking(task, outputs), ranked)]
+        moments = ("r2", "pearson_r2", "pearson")
+        return [(moments, _moments(outputs), resamples), (("spearman",), _spearman(outputs), ranked)]
+    decisions = ("mcc", "f1", "accuracy")
+    return [
+        (decisions, _decisions(task, outputs), resamples),
+        (("auroc", "auprc"), _ranking(task, outputs), ranked),
+    ]
 
 
 def _weights(n: int, resamples: int, seed: int, *, rows: int) -> Iterator[Weights]:
