@@ -41,8 +41,9 @@ class SmallCNN(nn.Module):
         super().__init__()
         blocks: list[nn.Module] = []
         for channels in (4, FILTERS, FILTERS):
-            convolution = nn.Conv1d(channels, FILTERS, WIDTH, padding="same", bias=False)
-            blocks += [convolution, nn.BatchNorm1d(FILTERS), nn.ReLU(), nn.MaxPool1d(2, ceil_mode=True)]
+            around = nn.ConstantPad1d(((WIDTH - 1) // 2, WIDTH // 2), 0.0)  # the output is as long as the input
+            convolution = nn.Conv1d(channels, FILTERS, WIDTH, bias=False)
+            blocks += [around, convolution, nn.BatchNorm1d(FILTERS), nn.ReLU(), nn.MaxPool1d(2, ceil_mode=True)]
         positions = min(POSITIONS, math.ceil(length_bp / 8))
         self.encoder = nn.Sequential(*blocks, nn.AdaptiveMaxPool1d(positions), nn.Flatten())
         self.head = nn.Sequential(

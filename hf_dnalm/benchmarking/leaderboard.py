@@ -126,7 +126,7 @@ class Leaderboard:
         settings: contestant → what was set, as the first of its results says.
         mixed: contestants whose results were made with more than one setting.
         versions: of the packages that made the results.
-        bootstrap: resamples behind intervals and tests.
+        bootstrap: resamples behind intervals and tests: what was asked for, or more where many pairs are tested.
     """
 
     contestants: list[str]
@@ -175,7 +175,9 @@ def collect(folder: str | Path) -> Leaderboard | None:
     by_task: dict[str, list[Result]] = {}
     for result in results:
         by_task.setdefault(f"{result.cell.suite}/{result.cell.task}", []).append(result)
-    bootstrap = max(result.facts["settings"]["bootstrap"] for result in results)
+    # With fewer, the smallest p value there can be, 2 / (resamples + 1), would not outlive Holm's correction.
+    pairs = len(contestants) * (len(contestants) - 1) // 2
+    bootstrap = max(100 * pairs, *(result.facts["settings"]["bootstrap"] for result in results))
     tasks = [_task_result(name, group, contestants, bootstrap) for name, group in sorted(by_task.items())]
     complete = [
         each

@@ -46,7 +46,7 @@ def test_weighted_metrics_equal_the_metrics_of_the_drawn_sequences(task, ties, n
     outputs = _outputs(task, ties=ties, n=n)
     weights = np.concatenate([np.ones((1, n)), *room._weights(n, 6, seed=1, rows=n)])
     families = room._families(task, outputs, 1, 1)
-    resampled = {name: values for family, _ in families for name, values in family(weights).items()}
+    resampled = {name: values for _, family, _ in families for name, values in family(weights).items()}
     for row in range(len(weights)):
         expected = label_metrics(task, _drawn(outputs, weights[row]))
         assert set(resampled) == set(expected)
