@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "inference": {"sequence", "genome", "tasks", "data", "tokenization"},
     "evaluation": {"sequence", "tasks", "data", "inference"},
     "training": {"auto", "checkpoints", "sequence", "tasks", "data", "evaluation", "inference"},
+    "benchmarking": {"tasks", "data", "inference", "evaluation", "training"},
     "hub": {"auto", "source", "checkpoints", "tokenization", "evaluation"},
     "verification": {"auto", "source", "checkpoints", "sequence", "inference"},
     "hub_cards": set(),

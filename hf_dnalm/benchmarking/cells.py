@@ -93,7 +93,6 @@ class Folder:
         The system lets go of the claim when the process ends, however it ends.
         """
 
-
         lock = self.path / "unfinished" / f"{cell.suite}.{safe(cell.task)}.{cell.stem}.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
         with open(lock, "w") as file:

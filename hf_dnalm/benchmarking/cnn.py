@@ -82,8 +82,10 @@ def cnn_baseline(
     """
     if task.level == "nucleotide":
         raise ValueError("the small CNN scores whole sequences; for a nucleotide-level task use majority_baseline")
-    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
-    # A pool of 2 three times needs no more than one letter; longest is of all splits, so that no batch changes a number.
+    device = (torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None) or torch.device(
+        "cpu"
+    )
+    # Of all splits: no number depends on what else is in a batch.
     longest = max(len(each) for split in (train, validation, test) for each in split["sequence"])
     codes = {
         name: _codes(split["sequence"][:], longest) for name, split in (("train", train), ("validation", validation))

@@ -110,7 +110,9 @@ class TaskResult:
             for each in self.comparisons
             if best in (each.first, each.second) and each.is_significant
         }
-        return [name for name, score in self.scores.items() if name not in worse and not math.isnan(score.interval.value)]
+        return [
+            name for name, score in self.scores.items() if name not in worse and not math.isnan(score.interval.value)
+        ]
 
 
 @dataclass(frozen=True)
@@ -229,9 +231,7 @@ def _task_result(name: str, results: Sequence[Result], contestants: Sequence[str
                 f"(run of seed {cell.seed}, fold {cell.fold}); delete the results of one and run it again"
             )
     task = results[0].task
-    draws = {
-        who: {run: _draws(task, result, bootstrap) for run, result in own.items()} for who, own in runs.items()
-    }
+    draws = {who: {run: _draws(task, result, bootstrap) for run, result in own.items()} for who, own in runs.items()}
     present = [who for who in contestants if who in runs]
     comparisons = [_compare(task, first, second, runs, draws) for first, second in combinations(present, 2)]
     adjusted = holm([each.p for each in comparisons])
@@ -280,13 +280,13 @@ def _compare(
     shared = [run for run in runs[first] if run in runs[second]]
     if not shared:
         return Comparison(first, second, *(math.nan,) * 6)
-    values = [float(np.mean([_value(runs[who][run], task.metric) for run in shared])) for who in (first, second)]
+    one, other = (float(np.mean([_value(runs[who][run], task.metric) for run in shared])) for who in (first, second))
     means = [np.mean([draws[who][run] for run in shared], axis=0) for who in (first, second)]
-    found = paired_bootstrap(*values, *means)
+    found = paired_bootstrap(one, other, *means)
     mcnemar_p = math.nan
     if task.problem_type == "single_label_classification":
-        one, other = (runs[who][shared[0]].outputs for who in (first, second))
-        mcnemar_p = mcnemar(*(each.decisions(task) == each.references for each in (one, other)))
+        outputs = [runs[who][shared[0]].outputs for who in (first, second)]
+        mcnemar_p = mcnemar(*(each.decisions(task) == each.references for each in outputs))
     return Comparison(first, second, *found, p_holm=math.nan, mcnemar_p=mcnemar_p)
 
 

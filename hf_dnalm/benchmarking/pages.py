@@ -1,10 +1,9 @@
-"""The leaderboard as files: leaderboard.json for programs, leaderboard.md for a repository, leaderboard.html to read."""
+"""The leaderboard as files: leaderboard.json for programs, .md for a repository, .html to read."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -25,7 +24,10 @@ def write_leaderboard(leaderboard: Leaderboard, folder: str | Path, *, title: st
     parts = sections(leaderboard)
     texts = {
         "leaderboard.json": json.dumps(
-            {"title": title, "summary": sentence, **leaderboard.to_dict()}, indent=1, ensure_ascii=False, allow_nan=False
+            {"title": title, "summary": sentence, **leaderboard.to_dict()},
+            indent=1,
+            ensure_ascii=False,
+            allow_nan=False,
         )
         + "\n",
         "leaderboard.md": markdown(title, sentence, parts),
@@ -45,10 +47,10 @@ def summary(leaderboard: Leaderboard) -> str:
         order = sorted(zip(leaderboard.ranks.average, leaderboard.contestants, strict=True))
         ranks = ", ".join(f"{name} {rank:.2f}" for rank, name in order)
         said.append(f"Average ranks over the {len(leaderboard.ranked)} that all of them have: {ranks}.")
-    alone = {name: 0 for name in leaderboard.contestants}
+    alone = dict.fromkeys(leaderboard.contestants, 0)
     for each in leaderboard.tasks:
-        if each.beaten_by_none == [each.best]:
-            alone[each.best] += 1
+        if len(each.beaten_by_none) == 1:
+            alone[each.beaten_by_none[0]] += 1
     winners = [f"{name} on {count}" for name, count in alone.items() if count]
     if winners:
         said.append(f"Better than every other, beyond chance: {', '.join(winners)}.")
@@ -72,7 +74,9 @@ def score_rows(leaderboard: Leaderboard) -> list[list[str]]:
 def sections(leaderboard: Leaderboard) -> list[Section]:
     """The tables, top to bottom."""
     runs = sorted({score.runs for each in leaderboard.tasks for score in each.scores.values()})
-    several = "" if runs == [1] else f" Means over {' or '.join(map(str, runs))} runs (folds and seeds); ± is their spread."
+    several = (
+        "" if runs == [1] else f" Means over {' or '.join(map(str, runs))} runs (folds and seeds); ± is their spread."
+    )
     note = (
         f"Each task's own metric with its 95 % interval ({leaderboard.bootstrap:,} bootstrap resamples of the test "
         f"sequences).{several} Bold: better than every other contestant (paired bootstrap, p < 0.05 after Holm's "
@@ -118,13 +122,17 @@ def _ranks(leaderboard: Leaderboard) -> Section:
         )
     suites = [name.partition("/")[0] for name in leaderboard.ranked]
     if {"gue", "nt-downstream"} <= set(suites):
-        note += " GUE and nt-downstream hold partly the same sequences in other splits: their tasks are not independent."
+        note += (
+            " GUE and nt-downstream hold partly the same sequences in other splits: their tasks are not independent."
+        )
     order = sorted(zip(ranks.average, leaderboard.contestants, strict=True))
     names = [name for _, name in order]
     rows = [["contestant", "average rank", *names]]
     for rank, name in order:
         tests = [
-            "" if other == name else _p(leaderboard.wilcoxon.get((name, other), leaderboard.wilcoxon.get((other, name))))
+            ""
+            if other == name
+            else _p(leaderboard.wilcoxon.get((name, other), leaderboard.wilcoxon.get((other, name))))
             for other in names
         ]
         rows.append([name, f"{rank:.2f}", *tests])
@@ -162,7 +170,7 @@ def _pair(pair, first: str | None) -> list[str]:
 
 
 def _data(each: TaskResult) -> list[str]:
-    about, here, notes = each.task.description.partition("Here: ")
+    _, here, notes = each.task.description.partition("Here: ")
     counts = [f"{each.rows.get(split, 0):,}" for split in ("train", "validation", "test")]
     return [each.task.name, *counts, f"{here}{notes}" if here else "as published"]
 
@@ -173,7 +181,11 @@ def _published(leaderboard: Leaderboard) -> list[Section]:
     keys = [(value.source, value.metric, value.protocol) for value, _ in values]
     parts = []
     for source, metric, protocol in dict.fromkeys(keys):
-        mine = [(value, each) for value, each in values if (value.source, value.metric, value.protocol) == (source, metric, protocol)]
+        mine = [
+            (value, each)
+            for value, each in values
+            if (value.source, value.metric, value.protocol) == (source, metric, protocol)
+        ]
         models = list(dict.fromkeys(value.model for value, _ in mine))
         comparable = metric in METRICS
         ours = leaderboard.contestants if comparable else []

@@ -75,7 +75,7 @@ def rank_plot(leaderboard: Leaderboard) -> Plot:
     axes.spines["left"].set_visible(False)
     name_axes(axes, "Average rank (1 is best)", "")
     caption = (
-        f"Over the {leaderboard.ranks.tasks} tasks that all have. Contestants under one bar cannot be told apart at the "
+        f"Over the {leaderboard.ranks.tasks} tasks that all have. Those under one bar cannot be told apart at the "
         "level of 5 % (Nemenyi)."
     )
     return Plot("ranks", "Average ranks", caption, figure)
@@ -99,9 +99,7 @@ def intervals(leaderboard: Leaderboard) -> Plot:
     """Every score of every task with its interval."""
     names, tasks = leaderboard.contestants, leaderboard.tasks
     columns = min(2, len(tasks))
-    figure, panels = new_axes(
-        columns, rows=math.ceil(len(tasks) / columns), width=4.4, height=0.95 + 0.24 * len(names)
-    )
+    figure, panels = new_axes(columns, rows=math.ceil(len(tasks) / columns), width=4.4, height=0.95 + 0.24 * len(names))
     for panel in panels[len(tasks) :]:
         panel.set_visible(False)
     for panel, each in zip(panels, tasks, strict=False):
@@ -120,7 +118,7 @@ def intervals(leaderboard: Leaderboard) -> Plot:
         panel.grid(axis="x", color=INK, alpha=0.15, linewidth=0.6)
         name_axes(panel, METRICS[each.task.metric].title, "", each.task.name)
     caption = (
-        "Dot: value, the mean over runs. Line: 95 % bootstrap interval over test sequences. Coloured: the best, and all "
+        "Dot: value, the mean over runs. Line: 95 % bootstrap interval over test rows. Coloured: the best, and all "
         "that cannot be told apart from it."
     )
     return Plot("intervals", "Scores with intervals", caption, figure)

@@ -249,7 +249,7 @@ class _Worker:
                 folds=cell.folds or None,
                 fold=cell.fold if cell.folds else None,
             )
-            complete = complete_splits(splits, task, seed=rows.split_seed)  # type: ignore[arg-type]
+            complete = complete_splits(splits, task, seed=rows.split_seed)
             limited, task = rows.limit(complete.splits, task)
             if len(splits) < 3:
                 task = task.with_note(complete.how)
@@ -265,7 +265,9 @@ class _Worker:
         if note.is_file():
             before = json.loads(note.read_text(encoding="utf-8"))
             if before["digests"] != data.digests:
-                raise ValueError(f"the rows are others than when {scratch} was begun; delete that folder to start afresh")
+                raise ValueError(
+                    f"the rows are others than when {scratch} was begun; delete that folder to start afresh"
+                )
             return
         with whole_file(note) as partial:
             partial.write_text(json.dumps(now, indent=1), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a benchmark compares and how: tasks by pattern, models by name, and the settings that make a result what it is."""
+"""What a benchmark compares: tasks by pattern, models by name, and the settings that make a result what it is."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def settings_of(
     return json.loads(json.dumps(settings, default=str))
 
 
-def difference(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """The settings that differ, in words.
 
     >>> difference({"bootstrap": 10, "training": {"max_steps": 5}}, {"bootstrap": 10, "training": {"max_steps": 6}})
@@ -164,7 +164,7 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = 
     for name in sorted({*before, *now}):
         old, new = before.get(name), now.get(name)
         if isinstance(old, dict) or isinstance(new, dict):
-            found += difference(old or {}, new or {}, f"{prefix}{name}.")
+            found += difference(old or {}, new or {})
         elif old != new:
             found.append(f"{name} was {old} and is {new}")
     return found

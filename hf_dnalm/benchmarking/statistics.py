@@ -1,8 +1,8 @@
 """Tests that say whether one model is better than another: on one task by its test rows, over tasks by their ranks.
 
-On one task: the paired bootstrap of the metric's difference, and McNemar's exact test for decisions. Over many tasks, as
-Demšar (2006, J. Mach. Learn. Res. 7:1-30) recommends: Friedman's test on ranks with Nemenyi's critical difference, and
-Wilcoxon's signed-rank test for each pair. Where several pairs are tested at once, p values are adjusted by Holm (1979).
+On one task: the paired bootstrap of the metric's difference, and McNemar's exact test for decisions. Over many tasks,
+as Demšar (2006, J. Mach. Learn. Res. 7:1-30) recommends: Friedman's test on ranks with Nemenyi's critical difference,
+and Wilcoxon's signed-rank test for each pair. Where several pairs are tested at once, p values are adjusted by Holm.
 """
 
 from __future__ import annotations
@@ -119,10 +119,8 @@ def ranks_over_tasks(scores: np.ndarray) -> Ranks:
     ranks = stats.rankdata(-scores, axis=1)
     friedman_p = critical = float("nan")
     if contestants > 2 and tasks > 1:
-        if np.all(ranks == ranks[:, :1]):  # all tied everywhere, where the statistic is 0 / 0
-            friedman_p = 1.0
-        else:
-            friedman_p = float(stats.friedmanchisquare(*scores.T).pvalue)
+        all_tied = np.all(ranks == ranks[:, :1])  # where the statistic is 0 / 0
+        friedman_p = 1.0 if all_tied else float(stats.friedmanchisquare(*scores.T).pvalue)
         quantile = stats.studentized_range.ppf(1 - LEVEL, contestants, np.inf) / np.sqrt(2)
         critical = float(quantile * np.sqrt(contestants * (contestants + 1) / (6 * tasks)))
     return Ranks(ranks.mean(axis=0).tolist() if tasks else [], friedman_p, critical, tasks)

@@ -24,8 +24,10 @@ and holds for all models: --num_train_epochs, --learning_rate, --max_tokens, --r
 Example: dnalm benchmark --suite gue --tasks 'prom_*' --models my/model InstaDeepAI/nucleotide-transformer-v2-50m-multi-species --output out
 """  # noqa: E501
 # What torchrun and accelerate tell a process of its group. The processes here work alone, so Trainer must not see it.
-_GROUP = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "ROLE_RANK", "ROLE_WORLD_SIZE")
-_GROUP += ("MASTER_ADDR", "MASTER_PORT")
+_GROUP = (
+    *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "ROLE_RANK", "ROLE_WORLD_SIZE"),
+    *("MASTER_ADDR", "MASTER_PORT"),
+)
 
 
 def run(arguments: list[str]) -> None:
@@ -111,7 +113,11 @@ def _training(parser: argparse.ArgumentParser, rest: list[str]) -> dict[str, Any
 
     from hf_dnalm.training.arguments import FineTuningArguments, MethodArguments
 
-    flags = HfArgumentParser([MethodArguments, FineTuningArguments], allow_abbrev=False, prog=parser.prog)  # type: ignore[list-item]
+    flags = HfArgumentParser(
+        [MethodArguments, FineTuningArguments],  # type: ignore[list-item]
+        allow_abbrev=False,
+        prog=parser.prog,
+    )
     flags.error = parser.error  # type: ignore[method-assign]
     values, unknown = flags.parse_known_args(rest)
     if unknown:
@@ -127,7 +133,7 @@ def _data_dirs(given: list[str]) -> str | dict[str, str] | None:
         return given[0]
     if not all("=" in each for each in given):
         raise ValueError(f"--data-dir {' '.join(given)}: give one folder, or SUITE=FOLDER for each suite")
-    return dict(each.split("=", 1) for each in given)  # type: ignore[misc]
+    return dict(each.split("=", 1) for each in given)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -144,7 +150,11 @@ def _parser() -> argparse.ArgumentParser:
         "--tasks", nargs="+", default=[], metavar="TASK", help="SUITE/NAME, or NAME of a --suite; * and commas work"
     )
     parser.add_argument(
-        "--models", nargs="+", default=[], metavar="MODEL", help="folders or Hub ids; NAME=SOURCE names one in the tables"
+        "--models",
+        nargs="+",
+        default=[],
+        metavar="MODEL",
+        help="folders or Hub ids; NAME=SOURCE names one in the tables",
     )
     parser.add_argument(
         "--method", nargs="+", default=["full"], metavar="METHOD", help="full, lora, ia3, probe; default: full"
@@ -168,13 +178,17 @@ def _parser() -> argparse.ArgumentParser:
         help="the benchmarks' files, instead of the Hub; SUITE=FOLDER where suites lie in different places",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="results and leaderboard")
-    parser.add_argument("--allow-subset", action="store_true", help="take files with other numbers of rows than published")
+    parser.add_argument(
+        "--allow-subset", action="store_true", help="take files with other numbers of rows than published"
+    )
     parser.add_argument(
         "--deduplicate", action="store_true", help="leave out training rows that stand in validation or test"
     )
     parser.add_argument("--max-train-rows", type=int, metavar="N", help="sample more training rows than that down")
     parser.add_argument("--max-eval-rows", type=int, metavar="N", help="the same for validation and test rows")
-    parser.add_argument("--split-seed", type=int, default=0, metavar="N", help="of splits, folds and samples; default: 0")
+    parser.add_argument(
+        "--split-seed", type=int, default=0, metavar="N", help="of splits, folds and samples; default: 0"
+    )
     parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resamples; default: 1000")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes on this machine; default: 1")
     return parser

@@ -181,7 +181,9 @@ def _scatter(evaluation: Evaluation) -> Plot:
     shown = min(task.num_labels, MAX_SCATTERS)
     columns = min(shown, 3)
     rows = math.ceil(shown / columns)
-    figure, all_axes = new_axes(columns, rows=rows, width=3.6 if columns > 1 else 4.6, height=3.4 if columns > 1 else 4.2)
+    figure, all_axes = new_axes(
+        columns, rows=rows, width=3.6 if columns > 1 else 4.6, height=3.4 if columns > 1 else 4.2
+    )
     for axes in all_axes[shown:]:
         axes.set_visible(False)
     opacity = float(np.clip(300 / len(measured), 0.08, 0.6))

@@ -80,7 +80,7 @@ def test_training_options_are_no_setting_of_a_baseline():
     ]
     assert "training" not in settings[0]
     assert settings[1]["training"] == {"max_steps": 5}
-    assert difference(*settings) == ["model was None and is a/b", "training.max_steps was None and is 5"]
+    assert difference(*settings) == ["model was None and is a/b", "max_steps was None and is 5"]
 
 
 def test_rows_beyond_the_most_are_sampled_by_seed_and_that_is_said():
