@@ -140,12 +140,12 @@ def page(output: Path) -> str:
         f"{tasks} tasks, of which most are samples: the first rows of the published files. The two language models "
         f"(2 layers of 64) start from random weights and take 500 steps of 32 sequences with one recipe for all "
         "tasks: what they reach says nothing of published checkpoints, and pre-training is what they lack. "
-        "nt-downstream here is a sample in that suite's layout: its H3 holds the validation rows of GUE's H3 as training "
-        "rows, and GUE's test rows.",
+        "nt-downstream here is a sample in that suite's layout: its H3 holds the validation rows of GUE's H3 as "
+        "training rows, and GUE's test rows.",
         "",
         f"Machine: {platform.machine()}, {os.cpu_count()} cores, one thread a process, torch {torch.__version__}, "
-        f"Python {platform.python_version()}. All cells together took {seconds / 60:.0f} minutes, with other work going on "
-        "beside them.",
+        f"Python {platform.python_version()}. All cells together took {seconds / 60:.0f} minutes, with other work "
+        "going on beside them.",
         "",
         "```",
         " ".join(
