@@ -116,7 +116,7 @@ def intervals(leaderboard: Leaderboard) -> Plot:
         panel.spines["left"].set_visible(False)
         panel.tick_params(axis="y", length=0)
         panel.grid(axis="x", color=INK, alpha=0.15, linewidth=0.6)
-        name_axes(panel, METRICS[each.task.metric].title, "", each.task.name)
+        name_axes(panel, METRICS[each.task.metric].title, "", each.task.name.replace("/", "/\n"))
     caption = (
         "Dot: value, the mean over runs. Line: 95 % bootstrap interval over test rows. Coloured: the best, and all "
         "that cannot be told apart from it."
