@@ -27,6 +27,8 @@ import transformers
 
 sys.path.insert(0, str(Path(__file__).parent))
 import peers
+from machine import cpu_name, matmul_ceiling
+from torch.utils.flop_counter import FlopCounterMode
 
 from hf_dnalm.checkpoints import find_checkpoint
 from hf_dnalm.registry import config_class, model_class
@@ -77,7 +79,10 @@ def _sequential(model: Any) -> peers.Forward:
     return forward
 
 
-_HEADER = ("family", "checkpoint", "bp", "tokens", "tokens/s", "bp/s", "MiB", "peer's tokens/s", "its MiB", "ratio")
+_HEADER = (
+    *("family", "checkpoint", "bp", "tokens", "tokens/s", "bp/s", "of the ceiling", "MiB"),
+    *("peer's tokens/s", "its MiB", "ratio"),
+)
 _ESM = "transformers' ESM of as many parameters, sdpa"
 _BERT = "transformers' BERT of the same size, sdpa"
 _BIG_BIRD = "transformers' BigBird of the same size, block-sparse"
@@ -160,7 +165,8 @@ def fits(family: Family, length_bp: int) -> bool:
 
 @torch.inference_mode()
 def measure(name: str, side: str, length_bp: int, repeats: int) -> dict[str, float]:
-    """Median seconds of a forward, and the peak of memory above what the weights take, in MiB."""
+    """Median seconds of a forward, the peak of memory above what the weights take, in MiB, and the rate of its matrix
+    products (those of attention and convolutions included) over that of a lone one."""
     family = FAMILIES[name]
     model = build(family)
     ids, mask = inputs(family, model, length_bp)
@@ -173,14 +179,17 @@ def measure(name: str, side: str, length_bp: int, repeats: int) -> dict[str, flo
             difference = (forward(*short) - model(*short).last_hidden_state).abs().max().item()
             assert difference < 1e-3, f"{name}: ours and {family.peer} differ by {difference:.1e}"
     before = _resident()
-    forward(ids, mask)
+    with FlopCounterMode(display=False) as counter:
+        forward(ids, mask)
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
         forward(ids, mask)
         seconds.append(time.perf_counter() - start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": statistics.median(seconds), "tokens": ids.shape[1], "mib": max(peak - before, 0.0)}
+    share = counter.get_total_flops() / statistics.median(seconds) / matmul_ceiling()
+    measured = {"seconds": statistics.median(seconds), "tokens": ids.shape[1], "mib": max(peak - before, 0.0)}
+    return measured | {"share": share}
 
 
 def _resident() -> float:
@@ -258,7 +267,9 @@ def report(names: list[str], lengths: list[int] | None, repeats: int, kept: list
         f"Written by `benchmarks/families.py`. {cpu_name()}, {torch.get_num_threads()} threads; Python "
         f"{platform.python_version()}, torch {torch.__version__}, transformers {transformers.__version__}. float32, "
         f"one sequence, medians of {repeats} after one that is not counted; each in a process of its own. Memory is "
-        "the peak above the weights. Shapes are those of the published checkpoints, weights are random.",
+        "the peak above the weights. Shapes are those of the published checkpoints, weights are random. The ceiling is "
+        f"a lone matrix product, now {matmul_ceiling() / 1e9:,.0f} GFLOP/s; scans, Fourier transforms and elementwise "
+        "work count nothing towards it.",
         "",
         f"| {' | '.join(_HEADER)} |",
         "|---" * len(_HEADER) + "|",
@@ -274,7 +285,7 @@ def report(names: list[str], lengths: list[int] | None, repeats: int, kept: list
             own = in_own_process(name, "ours", length, repeats)
             other = in_own_process(name, "peer", length, repeats)
             cells = [name, family.hub_id.rpartition("/")[2], f"{length:,}"]
-            cells += ["", "stopped", "", ""] if own is None else _cells(own, length)
+            cells += ["", "stopped", "", "", ""] if own is None else _cells(own, length)
             if other is None:
                 cells += [f"over {LIMIT} s or out of memory", "", ""]
             else:
@@ -298,18 +309,9 @@ def _cells(measured: dict[str, float], length_bp: int) -> list[str]:
         f"{measured['tokens']:,}",
         f"{rate:,.0f}",
         f"{length_bp / measured['seconds']:,.0f}",
+        f"{measured['share']:.0%}",
         f"{measured['mib']:,.0f}",
     ]
-
-
-def cpu_name() -> str:
-    """The processor's own name where the system tells it."""
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one core, until the one row th
 import numpy as np
 import tokenizers
 import transformers
+from machine import cpu_name
 from transformers import EsmTokenizer
 
 from hf_dnalm.tokenization import build_kmer_tokenizer, kmer_vocabulary, with_genome_mode
@@ -143,13 +144,6 @@ def compare(n_bp: int, repeats: int) -> list[str]:
     ]
 
 
-def processor_name() -> str:
-    """The processor as Linux names it, or what Python knows."""
-    info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bp", type=int, default=50_000_000, help="length of the long sequence")
@@ -160,7 +154,7 @@ def main() -> None:
         f"6-mers, {LAYOUT}. The ids of all paths are checked to be equal before the clock starts. {arguments.repeats} "
         "interleaved repeats. Everything but the row that says so runs on one core, so its rate by processor time is "
         "what one core does whatever else the machine is doing.\n",
-        f"{processor_name()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start; "
+        f"{cpu_name()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start; "
         f"Python {platform.python_version()}, numpy {np.__version__}, tokenizers {tokenizers.__version__}, "
         f"transformers {transformers.__version__}. Made by `python benchmarks/tokenization.py`.\n",
         *compare(arguments.bp, arguments.repeats),

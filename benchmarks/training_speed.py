@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import torch
 import transformers
+from machine import cpu_name, matmul_ceiling
 from transformers import EsmConfig, EsmForMaskedLM, PreTrainedModel
 
 from hf_dnalm.modeling.configuration_nucleotide_transformer import NucleotideTransformerConfig
@@ -91,17 +92,6 @@ def matrix_operations(model: PreTrainedModel, batch_size: int, length: int) -> f
     return batch_size * (2.0 * weights * length + attention)
 
 
-def matmul_ceiling(dtype: torch.dtype, repeats: int) -> float:
-    """Operations per second of one matrix product of the shape of the feed-forward block, the best of the repeats."""
-    left, right = torch.randn(2048, 512).to(dtype), torch.randn(512, 4096).to(dtype)
-    seconds = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        left @ right
-        seconds.append(time.perf_counter() - start)
-    return 2.0 * 2048 * 512 * 4096 / min(seconds)
-
-
 def measure(models: dict[str, PreTrainedModel], step: Callable, repeats: int) -> dict[str, list[float]]:
     """Seconds of a step of each model, interleaved, after one step that is not counted."""
     seconds: dict[str, list[float]] = {name: [] for name in models}
@@ -156,7 +146,7 @@ def report(arguments: argparse.Namespace) -> str:
         "repeats, medians (fastest to slowest in brackets). Training in bfloat16 is autocast, forward in bfloat16 has "
         "bfloat16 weights.",
         "",
-        "The last column is the rate of the model's matrix products over that of a lone product of 2048 × 512 × 4096.",
+        "The last column is the rate of the model's matrix products over that of a lone product of 2048 × 2048 × 2048.",
     ]
     for name in arguments.dtypes:
         dtype = getattr(torch, name)
@@ -164,7 +154,7 @@ def report(arguments: argparse.Namespace) -> str:
         emulated = dtype is torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
         if emulated:
             layers, batch_size = 1, 1
-        ceiling = matmul_ceiling(dtype, arguments.repeats)
+        ceiling = matmul_ceiling(dtype)
         measured = compare(dtype, layers=layers, batch_size=batch_size, length=length, repeats=arguments.repeats)
         lines += ["", f"## {name}: a lone product runs at {ceiling / 1e9:,.0f} GFLOP/s", ""]
         lines += [f"{layers} layer(s), {batch_size} × {length} tokens a step.", ""]
@@ -192,16 +182,6 @@ def _rows(what: str, measured: dict, tokens: int, ceiling: float | None, layers:
         against = f"{ratio:.2f}×" if contestant.is_ours else ""
         rows.append(f"| {what} | {contestant.name} | {seconds} | {rate} | {against} | {share} |")
     return rows
-
-
-def cpu_name() -> str:
-    """The processor's own name where the system tells it."""
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hf_dnalm.evaluation.report import write_report
     from hf_dnalm.hub.export import export
     from hf_dnalm.inference.embed import embed
+    from hf_dnalm.inference.embed_tokens import embed_tokens
     from hf_dnalm.inference.likelihood import log_likelihood
     from hf_dnalm.inference.mutagenesis import mutagenesis
     from hf_dnalm.inference.predict import predict
@@ -51,6 +52,7 @@ _HOME = {
     "load_benchmark": "data",
     "predict": "inference",
     "embed": "inference",
+    "embed_tokens": "inference",
     "log_likelihood": "inference",
     "score_variants": "inference",
     "mutagenesis": "inference",
@@ -74,6 +76,7 @@ __all__ = [
     "__version__",
     "benchmark",
     "embed",
+    "embed_tokens",
     "evaluate",
     "export",
     "finetune",

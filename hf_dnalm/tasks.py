@@ -6,8 +6,9 @@ import dataclasses
 from typing import Any, Literal, get_args
 
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
-Level = Literal["sequence", "nucleotide"]
+Level = Literal["sequence", "nucleotide", "bin"]
 
+LEVELS: tuple[str, ...] = get_args(Level)
 DEFAULT_METRIC: dict[str, str] = {
     "single_label_classification": "mcc",
     "multi_label_classification": "auroc",
@@ -25,7 +26,12 @@ class Task:
         label_names: one for each output: classes (single label), tracks (multi-label) or targets (regression).
         metric: the number that decides which checkpoint is best, a key of the evaluation room's metrics.
         greater_is_better: direction of `metric`.
-        level: "sequence" gives one answer for each sequence, "nucleotide" one class for each base.
+        level: "sequence" gives one answer for each sequence, "nucleotide" one class for each base, "bin" an answer of
+            any problem type for each stretch of `bin_bp` bases.
+        bin_bp: bases in a bin, at bin level (1 is allowed: values or tracks of single bases); None elsewhere.
+        pair: each example is two sequences, `sequence` and `sequence2`: an enhancer and a promoter, or reference and
+            alternate allele.
+        label_groups: names and sizes of neighbouring groups of labels, where a metric is taken group by group.
         length_bp: shortest and longest sequence that was published, or None.
         source: where the data come from (repo id and revision, or a file).
         licence: of the data, as its source states it.
@@ -45,6 +51,9 @@ class Task:
     metric: str
     greater_is_better: bool = True
     level: Level = "sequence"
+    bin_bp: int | None = None
+    pair: bool = False
+    label_groups: tuple[tuple[str, int], ...] = ()
     length_bp: tuple[int, int] | None = None
     source: str = ""
     licence: str = ""
@@ -58,11 +67,26 @@ class Task:
                 f"{', '.join(get_args(ProblemType))}"
             )
         if self.level not in get_args(Level):
-            raise ValueError(f"task {self.name!r}: level is {self.level!r}; it must be 'sequence' or 'nucleotide'")
+            raise ValueError(f"task {self.name!r}: level is {self.level!r}; it must be one of {', '.join(LEVELS)}")
         if self.level == "nucleotide" and self.problem_type != "single_label_classification":
             raise ValueError(
                 f"task {self.name!r}: a nucleotide-level task gives each base one class, so problem_type must be "
                 f"'single_label_classification', not {self.problem_type!r}"
+            )
+        if (self.level == "bin") != (self.bin_bp is not None) or (self.bin_bp is not None and self.bin_bp < 1):
+            raise ValueError(
+                f"task {self.name!r}: bin_bp is {self.bin_bp} at {self.level} level; level='bin' needs the bases in a "
+                "bin, 1 or more, and other levels have none"
+            )
+        if self.pair and self.level != "sequence":
+            raise ValueError(
+                f"task {self.name!r}: a pair of sequences has one answer, so its level must be 'sequence', not "
+                f"{self.level!r}"
+            )
+        if self.label_groups and sum(size for _, size in self.label_groups) != len(self.label_names):
+            raise ValueError(
+                f"task {self.name!r}: the groups {self.label_groups} hold "
+                f"{sum(size for _, size in self.label_groups):,} labels, but there are {len(self.label_names):,}"
             )
         repeated = sorted({label for label in self.label_names if self.label_names.count(label) > 1})
         if repeated:
@@ -78,6 +102,11 @@ class Task:
     def num_labels(self) -> int:
         """Number of outputs of the head."""
         return len(self.label_names)
+
+    @property
+    def stratifies(self) -> bool:
+        """Whether splits can be drawn by class: each example has one."""
+        return self.problem_type == "single_label_classification" and self.level == "sequence"
 
     @property
     def id2label(self) -> dict[int, str]:
@@ -99,6 +128,7 @@ class Task:
         fields = dataclasses.asdict(self)
         fields["label_names"] = list(self.label_names)
         fields["length_bp"] = None if self.length_bp is None else list(self.length_bp)
+        fields["label_groups"] = [list(group) for group in self.label_groups]
         return fields
 
     @classmethod
@@ -118,6 +148,7 @@ class Task:
             **fields
             | {
                 "label_names": tuple(fields["label_names"]),
+                "label_groups": tuple((name, size) for name, size in fields.get("label_groups", ())),
                 "length_bp": None if length_bp is None else (length_bp[0], length_bp[1]),
             }
         )
@@ -127,9 +158,10 @@ class Task:
         """The task that a fine-tuned model's config describes.
 
         Args:
-            config: a transformers config; `problem_type` and `id2label` are read.
+            config: a transformers config; `problem_type` and `id2label` are read, and `bin_bp` and `sequence_pairs`,
+                which `dnalm finetune` writes where a task has them.
             name: the task's name, empty when it is not known.
-            level: "nucleotide" for a token classification head.
+            level: "nucleotide" for a token classification head; `config.bin_bp` makes it one of bins.
 
         Raises:
             ValueError: several labels and no `problem_type`, so the logits could mean classes or tracks; or tracks of
@@ -137,6 +169,9 @@ class Task:
         """
         labels = {int(index): label for index, label in config.id2label.items()}
         problem_type: ProblemType | None = getattr(config, "problem_type", None)
+        bin_bp: int | None = getattr(config, "bin_bp", None)
+        if level == "nucleotide" and bin_bp is not None:
+            level = "bin"
         if level == "nucleotide":
             if problem_type == "multi_label_classification":
                 raise ValueError(
@@ -157,4 +192,6 @@ class Task:
             label_names=tuple(labels[index] for index in sorted(labels)),
             metric=DEFAULT_METRIC[problem_type],
             level=level,
+            bin_bp=bin_bp if level == "bin" else None,
+            pair=getattr(config, "sequence_pairs", False),
         )

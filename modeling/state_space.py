@@ -10,6 +10,7 @@ Legend: g groups with weights of their own, b sequences, n tokens, d channels, s
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 
@@ -19,8 +20,8 @@ from torch.nn import functional
 SCANS = ("auto", "torch", "mamba_ssm")
 
 # Numbers in one of the tensors (tokens of a chunk × g × b × s × d) that are alive at a time. On a CPU two of them stay
-# in the second-level cache; on a GPU a chunk should keep all its processors busy.
-_CHUNK_NUMBERS = {"cpu": 2**18}
+# in the caches; on a GPU a chunk should keep all its processors busy.
+_CHUNK_NUMBERS = {"cpu": 2**20}
 _CHUNK_NUMBERS_ON_GPU = 2**26
 _SHORTEST_CHUNK = 16  # tokens
 
@@ -72,7 +73,7 @@ def selective_scan(
         )
     with_gradient = torch.is_grad_enabled() and any(each.requires_grad for each in tensors)
     y, _ = _scan(*tensors, _chunk_length(x, A), with_gradient)
-    return y.to(x.dtype)
+    return y.permute(1, 2, 0, 3).to(x.dtype)
 
 
 def causal_convolution(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
@@ -177,6 +178,7 @@ class _Chunks:
     def __init__(self, x, dt, A, B, C, chunk: int):
         self.inputs = [each.permute(2, 0, 1, 3) for each in (x, dt, B, C)]  # (n, g, b, d or s)
         self.A = A.transpose(1, 2)[:, None].contiguous()  # (g, 1, s, d)
+        self.halvings = self.A / math.log(2)  # powers of two take half the time of powers of e
         self.starts = range(0, x.shape[2], chunk)
         n_groups, n_sequences, n_tokens, n_channels = x.shape
         self.state = (n_groups, n_sequences, A.shape[2], n_channels)
@@ -186,18 +188,19 @@ class _Chunks:
 
     def run(self, start: int, before: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]:
         """The inputs, decays and states of the chunk from token `start` on; the last two hold until the next call."""
-        x, dt, B, _ = inputs = [each[start : start + self.chunk].contiguous() for each in self.inputs]
+        x, dt, B, _ = inputs = [each[start : start + self.chunk] for each in self.inputs]
         decay, states = self.decay[: len(x)], self.states[: len(x)]
-        torch.mul(dt[..., None, :], self.A, out=decay).exp_()
+        torch.mul(dt[..., None, :], self.halvings, out=decay).exp2_()
         torch.mul((dt * x)[..., None, :], B[..., None], out=states)
         _accumulate(decay, states, before)
         return inputs, decay, states
 
 
-def _over_states(vectors: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
-    """(…, s) and (…, s, d) → (…, d): the sum over s of their products."""
-    rows = torch.bmm(vectors.reshape(-1, 1, vectors.shape[-1]), states.flatten(0, -3))
-    return rows.view(*states.shape[:-2], states.shape[-1])
+def _over_states(vectors: torch.Tensor, states: torch.Tensor, *, out: torch.Tensor) -> torch.Tensor:
+    """(…, s) and (…, s, d) → (…, d), written to `out`: the sum over s of their products."""
+    rows = out.view(-1, 1, out.shape[-1])
+    torch.bmm(vectors.reshape(-1, 1, vectors.shape[-1]), states.flatten(0, -3), out=rows)
+    return out
 
 
 def _over_channels(states: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
@@ -213,17 +216,17 @@ def _over_channels(states: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
     schema="(Tensor x, Tensor dt, Tensor A, Tensor B, Tensor C, SymInt chunk, bool keep_states) -> (Tensor, Tensor)",
 )
 def _scan(x, dt, A, B, C, chunk, keep_states):
-    """(g, b, n, d), and the states before each chunk, (chunks, g, b, s, d), or none of them."""
+    """(n, g, b, d), and the states before each chunk, (chunks, g, b, s, d), or none of them."""
     with torch.autocast(x.device.type, enabled=False):
         chunks = _Chunks(x, dt, A, B, C, chunk)
-        y = torch.empty_like(x, memory_format=torch.contiguous_format)
+        y = x.new_empty(x.shape[2], *x.shape[:2], x.shape[3])
         kept = x.new_empty(len(chunks.starts) if keep_states else 0, *chunks.state)
         before = x.new_zeros(chunks.state)
         for number, start in enumerate(chunks.starts):
             if keep_states:
                 kept[number] = before
             (_, _, _, C_chunk), _, states = chunks.run(start, before)
-            y[:, :, start : start + len(states)] = _over_states(C_chunk, states).permute(1, 2, 0, 3)
+            _over_states(C_chunk, states, out=y[start : start + len(states)])
             before = states[-1].clone()
         return y, kept
 
@@ -231,7 +234,7 @@ def _scan(x, dt, A, B, C, chunk, keep_states):
 @_scan.register_fake
 def _scan_shapes(x, dt, A, B, C, chunk, keep_states):
     n_chunks = -(-x.shape[2] // chunk) if keep_states else 0
-    y = torch.empty_like(x, memory_format=torch.contiguous_format)
+    y = x.new_empty(x.shape[2], *x.shape[:2], x.shape[3])
     return y, x.new_empty(n_chunks, *x.shape[:2], A.shape[2], x.shape[3])
 
 
@@ -245,7 +248,6 @@ def _scan_backward(grad, x, dt, A, B, C, kept, chunk):
     """The gradients of x, dt, A, B and C: from the last chunk to the first, each chunk's states computed again."""
     with torch.autocast(x.device.type, enabled=False):
         chunks = _Chunks(x, dt, A, B, C, chunk)
-        grad = grad.permute(2, 0, 1, 3)
         gradients = [torch.empty(each.shape, dtype=x.dtype, device=x.device) for each in chunks.inputs]
         grad_A = torch.zeros_like(chunks.A)
         buffer = torch.empty_like(chunks.states)
@@ -260,7 +262,7 @@ def _scan_backward(grad, x, dt, A, B, C, kept, chunk):
             _accumulate(decay[1:], wanted[:-1], wanted[-1].clone(), reverse=True)
             after = decay[0] * wanted[0]
 
-            grad_moved = _over_states(B_chunk, wanted)  # of dt · x
+            grad_moved = _over_states(B_chunk, wanted, out=torch.empty_like(grad_y))  # of dt · x
             gradients[0][tokens] = grad_moved * dt_chunk
             gradients[2][tokens] = _over_channels(wanted, dt_chunk * x_chunk)
             gradients[3][tokens] = _over_channels(states, grad_y)

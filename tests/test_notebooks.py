@@ -22,11 +22,17 @@ SMALLER = {
         ' "gue/human_tf_0",': "",
         "seeds=[0, 1]": "seeds=[0]",
     },
+    "04_cluster_species": {
+        '"zhihan1996/DNABERT-S"': '"InstaDeepAI/nucleotide-transformer-v2-50m-multi-species"',
+        "pieces_of_each = 100": "pieces_of_each = 12",
+        "piece_bp = 1_000": "piece_bp = 120",
+    },
 }
 LEAVES = {
     "01_fine_tune": ["splice_sites/report/report.html"],
     "02_variant_effects": ["scored.vcf", "logo.png"],
     "03_benchmark_two_models": ["board/leaderboard.html", "board/leaderboard.json"],
+    "04_cluster_species": ["species.png"],
 }
 
 

@@ -78,23 +78,20 @@ def cnn_baseline(
         bootstrap: as in `Evaluation.from_logits`.
 
     Raises:
-        ValueError: a nucleotide-level task.
+        ValueError: a task of bases or bins.
     """
-    if task.level == "nucleotide":
-        raise ValueError("the small CNN scores whole sequences; for a nucleotide-level task use majority_baseline")
+    if task.level != "sequence":
+        raise ValueError(f"the small CNN scores whole sequences; for a {task.level}-level task use majority_baseline")
     device = (torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None) or torch.device(
         "cpu"
     )
-    # Of all splits: no number depends on what else is in a batch.
-    longest = max(len(each) for split in (train, validation, test) for each in split["sequence"])
-    codes = {
-        name: _codes(split["sequence"][:], longest) for name, split in (("train", train), ("validation", validation))
-    } | {"test": _codes(test["sequence"][:], longest)}
+    splits = {"train": train, "validation": validation, "test": test}
+    codes = _codes(splits)
     labels, centre, spread = _targets(task, train)
     loss = TaskLoss(task.problem_type)
     with torch.random.fork_rng(devices=[] if device.type == "cpu" else None, device_type=device.type):
         torch.manual_seed(seed)
-        model = SmallCNN(task.num_labels, length_bp=longest).to(device)
+        model = SmallCNN(task.num_labels, length_bp=codes["train"].shape[1]).to(device)
         optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
         best, best_epoch, kept = -math.inf, 0, copy.deepcopy(model.state_dict())
         for epoch in range(1, epochs + 1):
@@ -150,12 +147,23 @@ def _logits(model: SmallCNN, codes: np.ndarray, device: torch.device) -> np.ndar
     return torch.cat(parts).double().numpy()
 
 
-def _codes(sequences: list[str], length_bp: int) -> np.ndarray:
-    """(n, length_bp) uint8; 4 stands for N and for padding at the end."""
-    codes = np.full((len(sequences), length_bp), 4, dtype=np.uint8)
-    for row, sequence in enumerate(sequences):
-        codes[row, : len(sequence)] = _CODE[np.frombuffer(sequence.encode("ascii"), dtype=np.uint8)]
-    return codes
+def _codes(splits: dict[str, Dataset]) -> dict[str, np.ndarray]:
+    """Each split as (n, bp) uint8; 4 stands for N and for padding at the end.
+
+    All are as long as the longest sequence of all splits, so that no number depends on what else is in a batch. The
+    sequences of a pair stand behind each other, the second from the same place on in every row.
+    """
+    codes: dict[str, list[np.ndarray]] = {name: [] for name in splits}
+    for column in ("sequence", "sequence2"):
+        if column not in splits["train"].column_names:
+            continue
+        longest = max(len(each) for split in splits.values() for each in split[column])
+        for name, split in splits.items():
+            rows = np.full((len(split), longest), 4, dtype=np.uint8)
+            for row, sequence in enumerate(split[column]):
+                rows[row, : len(sequence)] = _CODE[np.frombuffer(sequence.encode("ascii"), dtype=np.uint8)]
+            codes[name].append(rows)
+    return {name: np.concatenate(parts, axis=1) for name, parts in codes.items()}
 
 
 def _targets(task: Task, dataset: Dataset) -> tuple[np.ndarray, Any, Any]:

@@ -22,6 +22,7 @@ COMMANDS = {
     "mutate": "Score every substitution of sequences, and draw a sequence logo.",
     "benchmark": "Put models beside each other and beside baselines on published tasks.",
     "cluster": "See how well vectors of labelled sequences fall into their classes.",
+    "bend": "The benchmark BEND, step by step: embed its genome regions, or your own.",
     "export": "Write a folder that strangers load with trust_remote_code=True.",
 }
 

@@ -9,10 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hf_dnalm.cli.aligned import aligned
-from hf_dnalm.cli.inference_options import add_column_options, add_inference_options, inference_arguments
+from hf_dnalm.cli.evaluate import is_benchmark
+from hf_dnalm.cli.inference_options import (
+    add_benchmark_options,
+    add_column_options,
+    add_inference_options,
+    inference_arguments,
+)
 
 if TYPE_CHECKING:
     import numpy as np
+    from datasets import Dataset
+
+    from hf_dnalm.tasks import Task
 
 _DESCRIPTION = """\
 Embed labelled sequences (species, say) and see how well k-means finds the classes, and how well a few sequences of each
@@ -33,7 +42,6 @@ def run(arguments: list[str]) -> None:
     from tqdm import tqdm
 
     from hf_dnalm.auto import AutoModel, AutoTokenizer
-    from hf_dnalm.data import infer_task, read_file
     from hf_dnalm.evaluation import tetranucleotide_frequencies
     from hf_dnalm.evaluation.clustering import SHOTS
     from hf_dnalm.inference import embed
@@ -42,13 +50,7 @@ def run(arguments: list[str]) -> None:
     if options.out is not None:
         output_extension(options.out, (".json",))
     inference = inference_arguments(options)
-    columns = {
-        "sequence_column": options.sequence_column,
-        "name_column": options.name_column,
-        "labels_column": options.labels_column,
-    }
-    task = infer_task(options.file, name=Path(options.file).name, problem_type="single_label_classification", **columns)
-    dataset = read_file(options.file, task=task, labels="required", **columns)
+    task, dataset = _read(options)
     labels, sequences = list(dataset["labels"]), list(dataset["sequence"])
     frequencies = tetranucleotide_frequencies(sequences)
     model = AutoModel.from_pretrained(options.model)
@@ -75,6 +77,7 @@ def run(arguments: list[str]) -> None:
         report = {
             "model": options.model,
             "file": options.file,
+            "description": task.description,
             "pooling": options.pooling,
             "overflow": options.overflow,
             "test_per_class": options.test_per_class,
@@ -84,6 +87,31 @@ def run(arguments: list[str]) -> None:
         }
         with whole_file(options.out) as partial:
             partial.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _read(options: argparse.Namespace) -> tuple[Task, Dataset]:
+    """The classes and the labelled sequences, of a file or of a benchmark task."""
+    from hf_dnalm.data import infer_task, load_benchmark, read_file
+
+    if is_benchmark(options.file):
+        suite, _, name = options.file.partition("/")
+        benchmark = load_benchmark(
+            suite,
+            name,
+            data_dir=options.data_dir,
+            reference=options.reference,
+            sequence_length=options.sequence_length,
+            splits=["test"],
+            allow_subset=options.allow_subset,
+        )
+        return benchmark.task, benchmark.splits["test"]
+    columns = {
+        "sequence_column": options.sequence_column,
+        "name_column": options.name_column,
+        "labels_column": options.labels_column,
+    }
+    task = infer_task(options.file, name=Path(options.file).name, problem_type="single_label_classification", **columns)
+    return task, read_file(options.file, task=task, labels="required", **columns)
 
 
 def _scores(vectors: np.ndarray, labels: list[int], shots: list[int], test_per_class: int) -> dict[str, Any]:
@@ -112,7 +140,13 @@ def _rows(scored: dict[str, dict[str, Any]]) -> list[list[str]]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("dnalm cluster", description=_DESCRIPTION, allow_abbrev=False)
     parser.add_argument("model", metavar="MODEL", help="folder or Hub id; a head is left aside")
-    parser.add_argument("file", metavar="FILE", help="labelled FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet")
+    parser.add_argument(
+        "file",
+        metavar="DATA",
+        help="labelled FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet; or the test split of a benchmark task, "
+        "SUITE/TASK, such as dnabert-s/marine-clustering-0",
+    )
+    add_benchmark_options(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="the report, .json")
     parser.add_argument("--pooling", choices=["mean", "max", "cls"], default="mean", help="default: mean")
     parser.add_argument(

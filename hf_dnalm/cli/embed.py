@@ -1,4 +1,4 @@
-"""`dnalm embed`: one vector for each sequence of a file."""
+"""`dnalm embed`: vectors of the sequences of a file, or of their nucleotides or tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from hf_dnalm.cli.inference_options import add_column_options, add_inference_opt
 
 _DESCRIPTION = """\
 Write one vector per sequence, in input order, with the names beside them: the hidden states of a layer, pooled over the
-tokens. A sequence longer than the model reads is refused unless --overflow says otherwise.
+tokens; or, with --pooling nucleotide or token, a vector for each of those. A sequence longer than the model reads is
+refused unless --overflow says otherwise. The file may be of any size. What is done is kept in the folder OUT.shards
+until OUT is written: after a kill the same command goes on from there. Many processes share the work under
+`torchrun -m hf_dnalm embed …` or `accelerate launch -m hf_dnalm embed …`.
 """
 
 
@@ -21,34 +24,30 @@ def run(arguments: list[str]) -> None:
     from tqdm import tqdm
 
     from hf_dnalm.auto import AutoModel, AutoTokenizer
-    from hf_dnalm.data import read_file
-    from hf_dnalm.inference import embed
-    from hf_dnalm.inference.vector_writers import find_vector_writer, write_embeddings
+    from hf_dnalm.data import stream_file
+    from hf_dnalm.inference.embed_file import embed_file, vectors_per
+    from hf_dnalm.inference.vector_writers import find_vector_writer
 
-    find_vector_writer(options.out)
+    find_vector_writer(options.out, per=vectors_per(options.pooling))
     inference = inference_arguments(options)
-    dataset = read_file(
-        options.file, sequence_column=options.sequence_column, name_column=options.name_column, labels="none"
-    )
+    columns = {"sequence_column": options.sequence_column, "name_column": options.name_column}
+    next(stream_file(options.file, **columns))  # no such file, no such column: said before a model is loaded
     model = AutoModel.from_pretrained(options.model)
     tokenizer = AutoTokenizer.from_pretrained(options.model)
-    with tqdm(unit=" sequences", file=sys.stderr, disable=None) as bar:  # windows are counted as what they are
-        embeddings = embed(
+    with tqdm(unit=" sequences", file=sys.stderr, disable=None) as bar:
+        embed_file(
             model,
             tokenizer,
-            dataset,
+            options.file,
+            options.out,
             pooling=options.pooling,
             layer=options.layer,
+            **columns,
+            shard_bp=options.shard_bp,
+            settings={"model": options.model},
             **inference,
             progress=bar.update,
         )
-    settings = {
-        "model": options.model,
-        "pooling": options.pooling,
-        "layer": str(options.layer),
-        "overflow": options.overflow,
-    }
-    write_embeddings(embeddings, options.out, settings=settings)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,9 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--pooling",
-        choices=["mean", "max", "cls"],
+        choices=["mean", "max", "cls", "nucleotide", "token"],
         default="mean",
-        help="over all tokens, or the first token's vector; default: mean",
+        help="over all tokens (mean, max), the first token's vector (cls), or a vector for each nucleotide or token; "
+        "default: mean",
     )
     parser.add_argument(
         "--layer",
@@ -74,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
         default=-1,
         metavar="N",
         help="0: embeddings, 1: after the first layer, -1: the last; default: -1",
+    )
+    parser.add_argument(
+        "--shard-bp",
+        type=int,
+        metavar="N",
+        help="letters in a shard, the work that a killed process loses; default: a million, less for nucleotides",
     )
     add_inference_options(parser, overflow=("error", "truncate", "windows"))
     add_column_options(parser)

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hf_dnalm.cli.aligned import aligned
-from hf_dnalm.cli.inference_options import add_column_options, add_inference_options, inference_arguments
+from hf_dnalm.cli.inference_options import (
+    add_benchmark_options,
+    add_column_options,
+    add_inference_options,
+    add_pair_option,
+    inference_arguments,
+)
 from hf_dnalm.cli.load import find_model_class
 from hf_dnalm.tasks import Task
 
@@ -118,6 +124,8 @@ def _read_benchmark(options: argparse.Namespace) -> tuple[Task, Dataset, Dataset
         suite,
         name,
         data_dir=options.data_dir,
+        reference=options.reference,
+        sequence_length=options.sequence_length,
         splits=splits,
         seed=options.seed,
         allow_subset=options.allow_subset,
@@ -135,6 +143,7 @@ def _read_file(path: str, task: Task, options: argparse.Namespace) -> Dataset:
         sequence_column=options.sequence_column,
         labels_column=options.labels_column,
         name_column=options.name_column,
+        sequence2_column=options.sequence2_column,
     )
 
 
@@ -147,12 +156,7 @@ def _parser() -> argparse.ArgumentParser:
         help="labelled FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet; or a benchmark task, SUITE/TASK",
     )
     parser.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="where the report is written")
-    parser.add_argument("--data-dir", metavar="FOLDER", help="the benchmark's files, instead of the Hub")
-    parser.add_argument(
-        "--allow-subset",
-        action="store_true",
-        help="take benchmark files with another number of rows than was published; the report says so",
-    )
+    add_benchmark_options(parser)
     parser.add_argument(
         "--split", default="test", metavar="NAME", help="of a benchmark; for a file, what the report calls it"
     )
@@ -173,5 +177,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_inference_options(parser, overflow=("error", "truncate"))
     add_column_options(parser)
+    add_pair_option(parser)
     parser.add_argument("--labels-column", default="labels", metavar="NAME", help="of a table; default: labels")
     return parser

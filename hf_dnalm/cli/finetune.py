@@ -6,6 +6,7 @@ The same command runs on many processes: `accelerate launch -m hf_dnalm finetune
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import logging
 import sys
@@ -101,6 +102,8 @@ def read_data(about: DataArguments, *, seed: int) -> tuple[Mapping[str, Dataset]
             suite,
             name,
             data_dir=about.data_dir,
+            reference=about.reference,
+            sequence_length=about.sequence_length,
             seed=seed,
             allow_subset=about.allow_subset,
             deduplicate=about.deduplicate,
@@ -116,12 +119,16 @@ def read_data(about: DataArguments, *, seed: int) -> tuple[Mapping[str, Dataset]
     }
     files = {"train": about.train, "validation": about.validation, "test": about.test}
     name = Path(about.train or "").name
-    task = infer_task(about.train or "", name=name, problem_type=about.problem_type, metric=about.metric, **columns)
+    kind: dict[str, Any] = {"problem_type": about.problem_type, "metric": about.metric}
+    kind |= {"level": about.level, "bin_bp": about.bin_bp}
+    task = infer_task(about.train or "", name=name, **kind, **columns)
+    if about.sequence2_column is not None:
+        task = dataclasses.replace(task, pair=True)
+        columns["sequence2_column"] = about.sequence2_column
     splits = {split: read_file(path, task=task, labels="required", **columns) for split, path in files.items() if path}
     rule = about.split_rule
     if rule:
-        classes = task.problem_type == "single_label_classification" and task.level == "sequence"
-        splits, task = rule.apply(splits, seed=seed, stratify=classes), task.with_note(rule.note(seed))
+        splits, task = rule.apply(splits, seed=seed, stratify=task.stratifies), task.with_note(rule.note(seed))
     return leaks_noted(splits, task, deduplicate=about.deduplicate)
 
 

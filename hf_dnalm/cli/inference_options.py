@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,37 @@ def add_column_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name-column", default="name", metavar="NAME", help="of a table; default: name")
 
 
+def add_pair_option(parser: argparse.ArgumentParser) -> None:
+    """A flag for the second sequences of pairs."""
+    parser.add_argument(
+        "--sequence2-column",
+        metavar="NAME",
+        help="of a table: the second sequence of each pair, for a model of pairs; default: sequence2 for such a model",
+    )
+
+
+def add_benchmark_options(parser: argparse.ArgumentParser) -> None:
+    """Flags that say where a benchmark's files are and how they are read."""
+    parser.add_argument("--data-dir", metavar="FOLDER", help="the benchmark's files, instead of the Hub")
+    parser.add_argument(
+        "--reference",
+        metavar="FASTA",
+        help="the assembly, for benchmark tasks whose files hold coordinates; CLASS=FILE,CLASS=FILE where classes are "
+        "of different genomes",
+    )
+    parser.add_argument(
+        "--sequence-length",
+        type=int,
+        metavar="BP",
+        help="of the windows that a long-range task cuts from the reference",
+    )
+    parser.add_argument(
+        "--allow-subset",
+        action="store_true",
+        help="take benchmark files with another number of rows than was published; the report says so",
+    )
+
+
 def inference_arguments(options: argparse.Namespace) -> dict[str, Any]:
     """The flags of `add_inference_options` as arguments of the functions of `hf_dnalm.inference`.
 
@@ -62,7 +94,7 @@ def inference_arguments(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def find_device(name: str | None) -> torch.device:
-    """The device of that name; the GPU where there is one when None.
+    """The device of that name; the GPU where there is one when None, and among several processes the GPU of this one.
 
     Raises:
         ValueError: this machine has no such device.
@@ -70,7 +102,9 @@ def find_device(name: str | None) -> torch.device:
     import torch
 
     if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:

@@ -6,7 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from hf_dnalm.cli.inference_options import add_column_options, add_inference_options, inference_arguments
+from hf_dnalm.cli.inference_options import (
+    add_column_options,
+    add_inference_options,
+    add_pair_option,
+    inference_arguments,
+)
 from hf_dnalm.cli.load import find_model_class
 
 _DESCRIPTION = """\
@@ -30,10 +35,15 @@ def run(arguments: list[str]) -> None:
     model_class, level = find_model_class(options.model)
     if options.out is not None:
         find_writer(options.out, level=level)
-    dataset = read_file(
-        options.file, sequence_column=options.sequence_column, name_column=options.name_column, labels="none"
-    )
     model = model_class.from_pretrained(options.model)
+    pairs = getattr(model.config, "sequence_pairs", False)
+    dataset = read_file(
+        options.file,
+        sequence_column=options.sequence_column,
+        name_column=options.name_column,
+        labels="none",
+        sequence2_column=options.sequence2_column or ("sequence2" if pairs else None),
+    )
     tokenizer = AutoTokenizer.from_pretrained(options.model)
     with tqdm(total=len(dataset), unit=" sequences", file=sys.stderr, disable=None) as bar:  # None: only on a terminal
         predictions = predict(
@@ -58,4 +68,5 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_inference_options(parser, overflow=("error", "truncate"))
     add_column_options(parser)
+    add_pair_option(parser)
     return parser

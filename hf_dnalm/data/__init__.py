@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from hf_dnalm.data.benchmarks import Benchmark, benchmark_tasks, load_benchmark
     from hf_dnalm.data.collate import SequenceCollator
     from hf_dnalm.data.encode import encode_dataset, encode_sequences
-    from hf_dnalm.data.files import infer_task, read_file
+    from hf_dnalm.data.files import infer_task, read_file, stream_file
+    from hf_dnalm.data.pairs import read_contrastive_pairs
     from hf_dnalm.data.simulate import SPLICE_SITES_SIMULATED, simulate_splice_sites
     from hf_dnalm.data.splits import cross_validation, split_by_chromosome, split_three, split_validation
 
@@ -24,11 +25,13 @@ __all__ = [
     "encode_sequences",
     "infer_task",
     "load_benchmark",
+    "read_contrastive_pairs",
     "read_file",
     "simulate_splice_sites",
     "split_by_chromosome",
     "split_three",
     "split_validation",
+    "stream_file",
 ]
 
 # Not at once: `dnalm list --tasks` reads the tasks of the benchmarks without torch and datasets.
@@ -43,11 +46,13 @@ __getattr__ = imported_on_first_use(
         "encode_sequences": "encode",
         "infer_task": "files",
         "read_file": "files",
+        "read_contrastive_pairs": "pairs",
         "SPLICE_SITES_SIMULATED": "simulate",
         "simulate_splice_sites": "simulate",
         "cross_validation": "splits",
         "split_by_chromosome": "splits",
         "split_three": "splits",
         "split_validation": "splits",
+        "stream_file": "files",
     },
 )

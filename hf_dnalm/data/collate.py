@@ -18,13 +18,14 @@ class SequenceCollator:
     Args:
         pad_token_id: fills `input_ids`.
         problem_type: decides the labels' dtype; None where rows have no labels.
-        level: "nucleotide" pads the labels of each base with -100.
+        level: "nucleotide" and "bin" pad the labels of each base or bin with -100.
         pad_to_multiple_of: widens the batch to a multiple of this many tokens, which tensor cores like.
 
     Returns (when called with a list of rows):
-        `input_ids` (b, n) int64 and `attention_mask` (b, n) int64; `bases_per_token` (b, n) int64 where rows have it,
-        0 on pads; `labels` where rows have them: (b,) int64 for one class, (b, L) float32 for tracks, (b,) or (b, L)
-        float32 for targets, (b, longest sequence in bp) int64 for one class for each base.
+        `input_ids` (b, n) int64 and `attention_mask` (b, n) int64; `bases_per_token` and `token_type_ids` (b, n) int64
+        where rows have them, 0 on pads; `labels` where rows have them: (b,) int64 for one class, (b, L) float32 for
+        tracks, (b,) or (b, L) float32 for targets, (b, longest sequence in bp) int64 for one class for each base; for
+        bins (b, most bins) int64 for one class for each, (b, most bins, L) float32 for tracks and targets.
 
     >>> batch = SequenceCollator(1)([{"input_ids": [3, 9]}, {"input_ids": [3]}])
     >>> batch["input_ids"].tolist(), batch["attention_mask"].tolist()
@@ -58,16 +59,23 @@ class SequenceCollator:
             "input_ids": _pad(token_ids, self.pad_token_id, width),
             "attention_mask": _pad([np.ones(len(ids), dtype=np.int64) for ids in token_ids], 0, width),
         }
-        if "bases_per_token" in rows[0]:
-            batch["bases_per_token"] = _pad([np.asarray(row["bases_per_token"]) for row in rows], 0, width)
+        for name in ("bases_per_token", "token_type_ids"):
+            if name in rows[0]:
+                batch[name] = _pad([np.asarray(row[name]) for row in rows], 0, width)
         if "labels" in rows[0]:
             batch["labels"] = self._labels([row["labels"] for row in rows])
         return batch
 
     def _labels(self, labels: list[Any]) -> torch.Tensor:
-        if self.level == "nucleotide":
+        if self.level != "sequence":
             bases = [np.asarray(label) for label in labels]
-            return _pad(bases, IGNORED_BASE, max(len(label) for label in bases))
+            most = max(len(label) for label in bases)
+            if self.level == "nucleotide" or self.problem_type == "single_label_classification":
+                return _pad(bases, IGNORED_BASE, most)
+            values = np.full((len(bases), most, bases[0].size // len(bases[0])), IGNORED_BASE, dtype=np.float32)
+            for label, target in zip(bases, values, strict=True):
+                target[: len(label)] = label.reshape(len(label), -1)
+            return torch.from_numpy(values)
         match self.problem_type:
             case "single_label_classification":
                 return torch.as_tensor(np.asarray(labels, dtype=np.int64))

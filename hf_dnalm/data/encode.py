@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 import hf_dnalm.sequence as dna
 from hf_dnalm.data.files import dataset_in_memory
+from hf_dnalm.data.labels import IGNORED_BASE
 from hf_dnalm.tasks import Level
 
 Overflow = Literal["error", "truncate"]
@@ -83,28 +84,33 @@ def encode_dataset(
     overflow: Overflow = "error",
     reverse_complement: bool = False,
     level: Level = "sequence",
+    bin_bp: int | None = None,
     vocab_size: int | None = None,
 ) -> Dataset:
     """The dataset as token ids, in memory and in the same order; nothing is written to a cache.
 
     Args:
-        dataset: columns `sequence` and, as far as they exist, `name` and `labels`.
+        dataset: columns `sequence` and, as far as they exist, `sequence2` (pairs), `name` and `labels`.
         tokenizer, max_tokens, overflow, vocab_size: as in `encode_sequences`.
         reverse_complement: also encode the other strand of the bases that were kept.
-        level: "nucleotide" when `labels` has one label for each base.
+        level: "nucleotide" when `labels` has one label for each base, "bin" when it has one for each `bin_bp` bases.
+        bin_bp: bases in a bin, at bin level.
 
     Returns:
         `index` (row number, 0-based), `input_ids`, `length` (tokens), and `labels` where the dataset has them. With
         `reverse_complement` also `input_ids_reverse_complement`. At nucleotide level also `bases_per_token` (bp that
         each token covers, 0 for special tokens), labels cut to the bases that were kept, and for the other strand
-        `labels_reverse_complement` (the labels reversed) and `bases_per_token_reverse_complement`.
+        `labels_reverse_complement` (the labels reversed) and `bases_per_token_reverse_complement`. Bins likewise; a bin
+        of which bases were cut off has the label -100. Pairs of a tokenizer that marks the second sequence also have
+        `token_type_ids`.
 
     Raises:
-        ValueError: as in `encode_sequences`; no rows; labels that are not one for each base.
+        ValueError: as in `encode_sequences`; no rows; labels that are not one for each base or bin; pairs for a
+            tokenizer without a separator.
     """
     if len(dataset) == 0:
         raise ValueError("the dataset has no rows to encode")
-    options = {"max_tokens": max_tokens, "overflow": overflow, "vocab_size": vocab_size}
+    options: dict[str, Any] = {"max_tokens": max_tokens, "overflow": overflow, "vocab_size": vocab_size}
     longest_bp = pc.max(pc.binary_length(dataset.data.column("sequence"))).as_py()
     batch_rows = max(1, min(_BATCH_ROWS, _BATCH_BP // max(longest_bp, 1)))
     tables = []
@@ -112,12 +118,25 @@ def encode_dataset(
         rows = dataset[start : start + batch_rows]
         sequences, labels = rows["sequence"], rows.get("labels")
         names = rows.get("name") or [str(start + offset) for offset in range(1, len(sequences) + 1)]
-        columns = _strand(tokenizer, sequences, labels, names=names, level=level, **options)
+        seconds = rows.get("sequence2")
+        if seconds is not None:
+            columns = encode_pairs(tokenizer, sequences, seconds, names=names, **options)
+            columns |= {} if labels is None else {"labels": labels}
+        else:
+            columns = _strand(tokenizer, sequences, labels, names=names, level=level, bin_bp=bin_bp, **options)
         if reverse_complement:
-            kept = _kept(tokenizer, sequences, columns["input_ids"]) if overflow == "truncate" else sequences
+            # Of a pair the whole second strands, cut anew where they are too long.
+            cut = overflow == "truncate" and seconds is None
+            kept = _kept(tokenizer, sequences, columns["input_ids"]) if cut else sequences
             other = [dna.reverse_complement(sequence) for sequence in kept]
-            other_labels = [row[::-1] for row in columns["labels"]] if level == "nucleotide" and labels else None
-            strand = _strand(tokenizer, other, other_labels, names=names, level=level, **options)
+            if seconds is not None:
+                other_seconds = [dna.reverse_complement(sequence) for sequence in seconds]
+                strand = encode_pairs(tokenizer, other, other_seconds, names=names, **options)
+            else:
+                other_labels = (
+                    _reversed_labels(kept, columns["labels"], bin_bp) if level != "sequence" and labels else None
+                )
+                strand = _strand(tokenizer, other, other_labels, names=names, level=level, bin_bp=bin_bp, **options)
             del strand["length"]
             columns |= {f"{name}_reverse_complement": column for name, column in strand.items()}
         columns["index"] = np.arange(start, start + len(sequences))
@@ -132,28 +151,149 @@ def _strand(
     *,
     names: Sequence[str],
     level: Level,
+    bin_bp: int | None,
     **options: Any,
 ) -> dict[str, Any]:
     """The columns of one strand of some rows."""
     ids = encode_sequences(tokenizer, sequences, names=names, **options)
     columns: dict[str, Any] = {"input_ids": ids, "length": np.array([len(row) for row in ids])}
-    if level == "nucleotide":
+    if level != "sequence":
         columns["bases_per_token"] = bases = bases_of_tokens(tokenizer, sequences, ids)
         if labels is not None:
-            for name, sequence, row in zip(names, sequences, labels, strict=True):
-                if len(row) != len(sequence):
-                    raise ValueError(
-                        f"sequence {name!r} is {len(sequence):,} bp and has {len(row):,} labels; "
-                        f"a nucleotide-level task needs one label for each base"
-                    )
-            columns["labels"] = [row[: count.sum()] for row, count in zip(labels, bases, strict=True)]
+            _check_labels(sequences, labels, names, bin_bp)
+            columns["labels"] = [
+                _kept_labels(row, int(count.sum()), bin_bp) for row, count in zip(labels, bases, strict=True)
+            ]
     elif labels is not None:
         columns["labels"] = labels
     return columns
 
 
+def encode_pairs(
+    tokenizer: PreTrainedTokenizerBase,
+    sequences: Sequence[str],
+    seconds: Sequence[str],
+    *,
+    max_tokens: int | None,
+    overflow: Overflow = "error",
+    names: Sequence[str],
+    vocab_size: int | None = None,
+) -> dict[str, Any]:
+    """Pairs of sequences as the tokenizer joins them: `input_ids`, `length` and, where it has them, `token_type_ids`.
+
+    Args:
+        sequences, seconds: DNA, as many of one as of the other.
+        overflow: "truncate" takes the last tokens off the longer sequence of a pair until it fits.
+        tokenizer, max_tokens, names, vocab_size: as in `encode_sequences`.
+
+    Raises:
+        ValueError: as in `encode_sequences`; the tokenizer has no separator.
+    """
+    if not pairs_are_separated(tokenizer):
+        raise ValueError(
+            f"pairs of sequences need a separator between them, and {type(tokenizer).__name__} has none; use a family "
+            "that has one (DNABERT, DNABERT-2, GENA-LM, GROVER), or join each pair to one sequence"
+        )
+    both = []
+    for which, letters in (("first", sequences), ("second", seconds)):
+        for name, sequence in zip(names, letters, strict=True):
+            if not sequence:
+                raise ValueError(f"the {which} sequence of {name!r} is empty; remove the pair")
+        both.append(
+            [dna.normalize(s, source=f"{which} sequence of {n!r}") for n, s in zip(names, letters, strict=True)]
+        )
+    encoding = tokenizer(*both, return_attention_mask=False, verbose=False)
+    types = encoding.get("token_type_ids")
+    ids = [np.array(row, dtype=np.int64) for row in encoding["input_ids"]]
+    marks = None if types is None else [np.array(row, dtype=np.int64) for row in types]
+    for row, name in enumerate(names):
+        if max_tokens is not None and len(ids[row]) > max_tokens:
+            if overflow == "error":
+                raise ValueError(
+                    f"pair {name!r} is {len(sequences[row]):,} + {len(seconds[row]):,} bp = {len(ids[row]):,} tokens; "
+                    f"the model reads {max_tokens:,}. Pass overflow='truncate' or shorten it."
+                )
+            kept = _kept_of_pair(encoding.sequence_ids(row), max_tokens, name)
+            ids[row] = ids[row][kept]
+            if marks is not None:
+                marks[row] = marks[row][kept]
+        if vocab_size is not None and ids[row].max() >= vocab_size:
+            raise ValueError(
+                f"pair {name!r} has token id {ids[row].max()}, but the model's vocabulary ends at {vocab_size - 1}; "
+                f"tokenizer and model do not belong together"
+            )
+    columns: dict[str, Any] = {"input_ids": ids, "length": np.array([len(row) for row in ids])}
+    return columns if marks is None else columns | {"token_type_ids": marks}
+
+
+def pairs_are_separated(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the tokenizer puts something between the two sequences of a pair."""
+    return tokenizer.sep_token_id is not None and tokenizer.num_special_tokens_to_add(pair=True) > 1
+
+
+def _kept_of_pair(sequence_ids: Sequence[int | None], max_tokens: int, name: str) -> np.ndarray:
+    """The positions that stay when the longer sequence loses its last token until `max_tokens` are left.
+
+    >>> _kept_of_pair([None, 0, 0, 0, None, 1, None], 5, "x").tolist()
+    [0, 1, 4, 5, 6]
+    """
+    owner = np.array([-1 if each is None else each for each in sequence_ids])
+    counts = [int((owner == number).sum()) for number in (0, 1)]
+    room = max_tokens - (len(owner) - sum(counts))
+    if room < 2:
+        raise ValueError(f"pair {name!r}: max_tokens is {max_tokens}; special tokens leave no room for two sequences")
+    half = room // 2
+    first = room - half if min(counts) > half else counts[0] if counts[0] <= half else room - counts[1]
+    gone = np.concatenate([np.flatnonzero(owner == 0)[first:], np.flatnonzero(owner == 1)[room - first :]])
+    return np.setdiff1d(np.arange(len(owner)), gone)
+
+
+def _check_labels(sequences: Sequence[str], labels: Sequence[Any], names: Sequence[str], bin_bp: int | None) -> None:
+    for name, sequence, row in zip(names, sequences, labels, strict=True):
+        if len(row) * (bin_bp or 1) == len(sequence):
+            continue
+        if bin_bp is None:
+            raise ValueError(
+                f"sequence {name!r} is {len(sequence):,} bp and has {len(row):,} labels; "
+                f"a nucleotide-level task needs one label for each base"
+            )
+        raise ValueError(
+            f"sequence {name!r} is {len(sequence):,} bp and has {len(row):,} labels; bins of {bin_bp:,} bp need "
+            f"{len(sequence) / bin_bp:,.4g}"
+        )
+
+
+def _kept_labels(row: Sequence[Any], kept_bp: int, bin_bp: int | None) -> Sequence[Any]:
+    """The labels of the bases that were kept; a bin that was cut has none (-100)."""
+    if bin_bp is None:
+        return row[:kept_bp]
+    whole = kept_bp // bin_bp
+    return [*row[:whole], *([_ignored_like(row[0])] if kept_bp % bin_bp else [])]
+
+
+def _ignored_like(label: Any) -> Any:
+    return [IGNORED_BASE] * len(label) if isinstance(label, list) else IGNORED_BASE
+
+
+def _reversed_labels(kept: Sequence[str], labels: Sequence[Sequence[Any]], bin_bp: int | None) -> list[Sequence[Any]]:
+    """The labels of the other strand.
+
+    Raises:
+        ValueError: a sequence was cut inside a bin, so the bins of the other strand lie elsewhere.
+    """
+    for letters in kept:
+        if bin_bp is not None and len(letters) % bin_bp:
+            raise ValueError(
+                f"a sequence was cut to {len(letters):,} bp, inside a bin of {bin_bp:,} bp, so the other strand has "
+                "other bins; leave out reverse_complement, or choose max_tokens so that whole bins are kept"
+            )
+    return [row[::-1] for row in labels]
+
+
 def _token_ids(tokenizer: PreTrainedTokenizerBase, sequences: list[str]) -> list[np.ndarray]:
     """Ids of normalised sequences by the quickest way the tokenizer has; no truncation, no padding."""
+    if not sequences:
+        return []  # transformers' tokenizers fail on an empty list
     if hasattr(tokenizer, "encode_arrays"):
         return tokenizer.encode_arrays(sequences)
     if hasattr(tokenizer, "encode_array"):
@@ -222,6 +362,8 @@ def _cut(values: np.ndarray, length: int, closing: int) -> np.ndarray:
 
 def _arrow(column: Any) -> pa.Array:
     """A column in Arrow memory; lists of arrays become one flat array with offsets."""
+    if isinstance(column[0], list) and column[0] and isinstance(column[0][0], list):
+        return pa.array(column)  # several labels for each bin
     if isinstance(column, np.ndarray) or not isinstance(column[0], (list, np.ndarray)):
         return pa.array(column)
     offsets = np.cumsum([0] + [len(row) for row in column], dtype=np.int32)

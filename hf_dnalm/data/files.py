@@ -32,6 +32,7 @@ def read_file(
     name_column: str = "name",
     labels: Literal["required", "optional", "none"] = "optional",
     unique_names: bool = True,
+    sequence2_column: str | None = None,
 ) -> Dataset:
     """The records of a file in file order, checked and in the letters A C G T N.
 
@@ -56,10 +57,13 @@ def read_file(
             are joined by commas ("leaf,root"). `labels_column=None` is `labels="none"`.
         labels: "required" refuses a file without labels, "none" reads the sequences alone.
         unique_names: refuse a name that occurs twice.
+        sequence2_column: of a table, with the second sequence of each pair. A task of pairs reads "sequence2" where
+            none is named.
 
     Returns:
-        `name` (str), `sequence` (str) and, where there are labels, `labels`: int64 (single label), list of 0/1
-        (multi-label), float64 (regression), list of float64 (several targets), list of int64 (one for each base).
+        `name` (str), `sequence` (str), of pairs `sequence2` (str), and, where there are labels, `labels`: int64 (single
+        label), list of 0/1 (multi-label), float64 (regression), list of float64 (several targets), list of int64 (one
+        for each base); at bin level a list with what one sequence would have, for each bin.
 
     Raises:
         FileNotFoundError: no such file.
@@ -69,10 +73,27 @@ def read_file(
     if labels not in ("required", "optional", "none"):
         raise ValueError(f"labels must be 'required', 'optional' or 'none', not {labels!r}")
     labels_column = None if labels == "none" else labels_column
-    records = file_records(path, task is not None, sequence_column, labels_column, name_column, labels == "required")
+    if sequence2_column is None and task is not None and task.pair:
+        sequence2_column = "sequence2"
+    required = labels == "required"
+    records = file_records(
+        path, task is not None, sequence_column, labels_column, name_column, required, sequence2_column
+    )
     return dataset_from_records(
         records, source=str(path), task=task, labels_required=labels == "required", unique_names=unique_names
     )
+
+
+def stream_file(path: str | Path, *, sequence_column: str = "sequence", name_column: str = "name") -> Iterator[Record]:
+    """The records of a file of any size, one in memory at a time, without labels.
+
+    Formats, letters and refusals are those of `read_file`; what is refused is refused when its record is reached.
+
+    >>> [(record.name, record.sequence) for record in stream_file("reads.fa.gz")]  # doctest: +SKIP
+    [('a', 'ACGTN'), ('b', 'TTACG')]
+    """
+    records = file_records(path, False, sequence_column, None, name_column, False)
+    return checked_records(records, source=str(path), labels_required=False)
 
 
 def infer_task(
@@ -83,6 +104,7 @@ def infer_task(
     metric: str | None = None,
     label_names: list[str] | None = None,
     level: Level = "sequence",
+    bin_bp: int | None = None,
     sequence_column: str = "sequence",
     labels_column: str = "labels",
     name_column: str = "name",
@@ -98,7 +120,8 @@ def infer_task(
         name: the task's.
         problem_type, metric, label_names: taken instead of what would be found; needed where the labels could be read
             in two ways (whole numbers that are a quantity: `problem_type="regression"`).
-        level: "nucleotide" when each label is a list of one class for each base.
+        level: "nucleotide" when each label is a list of one class for each base; "bin" when it is a list of what one
+            sequence would have, for each bin of `bin_bp` bases.
         sequence_column, labels_column, name_column: as in `read_file`.
 
     Raises:
@@ -125,6 +148,7 @@ def infer_task(
         metric=metric,
         label_names=label_names,
         level=level,
+        bin_bp=bin_bp,
     )
     # The file's name alone: the task travels with the model, the folders of this machine do not.
     return task if isinstance(data, Dataset) else dataclasses.replace(task, source=Path(data).name)
@@ -150,10 +174,12 @@ def dataset_from_records(
             "name": pa.array([record.name for record in chunk], pa.string()),
             "sequence": pa.array([record.sequence for record in chunk], pa.string()),
         }
+        if chunk[0].sequence2 is not None:
+            columns["sequence2"] = pa.array([record.sequence2 for record in chunk], pa.string())
         if chunk[0].label is not None and task is not None:
             columns["labels"] = _label_array(chunk, task, source)
         elif chunk[0].label is not None:
-            unparsed += [record._replace(sequence="") for record in chunk]
+            unparsed += [record._replace(sequence="", sequence2=None) for record in chunk]
         chunks.append(pa.table(columns))
     table = pa.concat_tables(chunks)
     class_names: tuple[str, ...] = ()
@@ -201,7 +227,12 @@ def checked_records(
                 f"{record.where(source)} has a label in its header, the records before it have none; "
                 f"pass labels='none' to read the sequences alone"
             )
-        yield record._replace(sequence=normalize(letters, source=record.where(source)))
+        second = record.sequence2
+        if second is not None:
+            if not second.strip():
+                raise ValueError(f"{record.where(source)} has no second sequence; fill it in or remove the record")
+            second = normalize(second.strip(), source=f"{record.where(source)}, second sequence")
+        yield record._replace(sequence=normalize(letters, source=record.where(source)), sequence2=second)
 
 
 def file_records(
@@ -211,10 +242,13 @@ def file_records(
     labels_column: str | None = "labels",
     name_column: str = "name",
     labels_required: bool = True,
+    sequence2_column: str | None = None,
 ) -> Iterator[Record]:
     """The unchecked records of a file, by its extension; `header_labels` are those of FASTA headers."""
     kind = _kind(path)
     if kind in fasta.EXTENSIONS:
+        if sequence2_column is not None:
+            raise ValueError(f"{path}: FASTA holds one sequence a record; write pairs as a table with two columns")
         labelled = labels_column is not None and (header_labels or labels_required)
         with open_bytes(path) as handle:
             yield from fasta.fasta_records(handle, str(path), labelled=labelled)
@@ -226,6 +260,7 @@ def file_records(
         labels=labels_column,
         name=name_column,
         labels_required=labels_required,
+        sequence2=sequence2_column,
     )
     yield from tables.table_records(path, kind, columns)
 
@@ -247,7 +282,7 @@ def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
     size_bp = 0
     for record in records:
         chunk.append(record)
-        size_bp += len(record.sequence)
+        size_bp += len(record.sequence) + len(record.sequence2 or "")
         if size_bp >= _CHUNK_BP or len(chunk) >= _CHUNK_RECORDS:
             yield chunk
             chunk, size_bp = [], 0
@@ -259,5 +294,8 @@ def _label_array(records: list[Record], task: Task, source: str) -> pa.Array:
     """The labels of `records` as the task's column."""
     parse = LabelParser(task)
     values = [parse(record.label, length_bp=len(record.sequence), where=record.where(source)) for record in records]
-    one = pa.float64() if task.problem_type == "regression" else pa.int64()
-    return pa.array(values, pa.list_(one) if isinstance(values[0], list) else one)
+    kind: pa.DataType = pa.float64() if task.problem_type == "regression" else pa.int64()
+    first: object = values[0]
+    while isinstance(first, list):
+        kind, first = pa.list_(kind), first[0]
+    return pa.array(values, kind)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +17,7 @@ _MOST_CLASSES = 50  # more different whole numbers than this are a quantity, not
 _SEPARATORS = re.compile(r"[;,|\s]+")
 _BITS = re.compile(r"[01]+")
 
-Label = int | float | list[int] | list[float]
+Label = int | float | list[int] | list[float] | list[list[int]] | list[list[float]]
 
 
 class LabelParser:
@@ -25,6 +27,8 @@ class LabelParser:
     - multi-label: one 0 or 1 for each track, as a list, as text joined by `;`, `,`, `|` or spaces, or as bits "0110".
     - regression: a finite number, or one for each target, joined in the same ways.
     - nucleotide level: one class for each base, joined in the same ways or as digits "000110"; -100 means "no label".
+    - bin level: one of the first three for each bin, bins joined in the same ways where a bin has one label, and by
+      `;` alone where it has several (`0,1;1,1`); -100, alone or for all labels of a bin, means "no label".
 
     >>> task = Task("open", "multi_label_classification", ("leaf", "root", "stem"), metric="auroc")
     >>> LabelParser(task)("0;1;1", length_bp=4, where="a.csv: record 1 ('x')")
@@ -51,6 +55,13 @@ class LabelParser:
         task = self.task
         if task.level == "nucleotide":
             return [self._class_of_base(value, where) for value in self._several(label, length_bp, "base", where)]
+        if task.level == "bin":
+            return self._bins(label, length_bp, where)
+        return self._example(label, where)
+
+    def _example(self, label: object, where: str) -> Any:
+        """The label of a sequence, or of one bin."""
+        task = self.task
         match task.problem_type:
             case "single_label_classification":
                 return self._class(_one(label), where)
@@ -60,6 +71,22 @@ class LabelParser:
                 return self._number(_one(label), where)
             case "regression":
                 return [self._number(value, where) for value in self._several(label, task.num_labels, "target", where)]
+
+    def _bins(self, label: object, length_bp: int, where: str) -> Any:
+        task, bin_bp = self.task, self.task.bin_bp or 1
+        if length_bp % bin_bp:
+            raise ValueError(
+                f"{where}: {length_bp:,} bp are not whole bins of {bin_bp:,} bp, which task {task.name!r} needs"
+            )
+        several = task.problem_type != "single_label_classification" and task.num_labels > 1
+        if several and isinstance(label, str):
+            label = label.split(";")
+        values = list(label) if several and isinstance(label, (list, tuple, np.ndarray)) else None
+        if values is None or len(values) != length_bp // bin_bp:
+            values = self._several(label, length_bp // bin_bp, f"bin of {bin_bp:,} bp", where)
+        listed = several or task.problem_type == "multi_label_classification"
+        ignored = [IGNORED_BASE] * task.num_labels if listed else IGNORED_BASE
+        return [ignored if _is_ignored(value) else self._example(value, where) for value in values]
 
     def _several(self, label: object, count: int, of: str, where: str) -> list[object]:
         values = split_label(label)
@@ -81,7 +108,7 @@ class LabelParser:
         raise self._unfit(value, where, f"allowed are {shown}{by_index}")
 
     def _class_of_base(self, value: object, where: str) -> int:
-        return IGNORED_BASE if _text(value) == str(IGNORED_BASE) else self._class(value, where)
+        return IGNORED_BASE if _whole(_text(value)) == str(IGNORED_BASE) else self._class(value, where)
 
     def _bit(self, value: object, where: str) -> int:
         number = _as_float(_text(value))
@@ -111,6 +138,7 @@ def task_from_labels(
     metric: str | None = None,
     label_names: Sequence[str] | None = None,
     level: Level = "sequence",
+    bin_bp: int | None = None,
 ) -> Task:
     """The task that fits a column of labels as a file has them.
 
@@ -123,11 +151,17 @@ def task_from_labels(
         name: the task's.
         source: what errors call the file.
         problem_type, metric, label_names: where given, they are taken instead.
-        level: "nucleotide" when each label is a list of one class for each base.
+        level: "nucleotide" when each label is a list of one class for each base; "bin" when it is a list of what one
+            sequence would have, for each bin of `bin_bp` bases.
 
     Raises:
         ValueError: a single class, different numbers of labels, or words that are no classes.
     """
+    if level == "bin":
+        bins = [each for label in labels for each in _bins_of(label) if not _is_ignored(each)]
+        about = {"name": name, "source": source, "problem_type": problem_type, "metric": metric}
+        of_one = task_from_labels(bins or [""], label_names=label_names, **about)  # type: ignore[arg-type]
+        return dataclasses.replace(of_one, level="bin", bin_bp=bin_bp)
     several = [split_label(label) for label in labels]
     if level == "nucleotide":
         problem_type = "single_label_classification"
@@ -199,6 +233,18 @@ def _output_names(problem_type: str, count: int) -> list[str]:
 def _digits(label: list[object]) -> list[object]:
     """Bits written as one word, "0110", as four values."""
     return list(label[0]) if len(label) == 1 and isinstance(label[0], str) and label[0].isdecimal() else label
+
+
+def _bins_of(label: object) -> list[object]:
+    """The labels of the bins of a sequence: `0,1;1,1` are two bins with two labels each, `0;1` two with one."""
+    if isinstance(label, str) and "," in label and ";" in label:
+        return list(label.split(";"))
+    return list(label) if isinstance(label, (list, tuple, np.ndarray)) else split_label(label)
+
+
+def _is_ignored(label: object) -> bool:
+    """Whether a bin has no label: -100, alone or throughout."""
+    return all(_as_float(_text(value)) == IGNORED_BASE for value in split_label(label))
 
 
 def _one(label: object) -> object:

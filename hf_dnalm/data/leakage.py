@@ -124,11 +124,15 @@ def _labels_of(dataset: Dataset) -> dict[bytes, set[str]]:
 
 def _rows(dataset: Dataset) -> Iterator[tuple[bytes, bytes, str]]:
     """Of each row: what stands for its sequence, for the other strand of it, and for its label."""
-    columns = [name for name in ("sequence", "labels") if name in dataset.column_names]
+    columns = [name for name in ("sequence", "sequence2", "labels") if name in dataset.column_names]
     for batch in dataset.select_columns(columns).iter(batch_size=1_000):
         sequences = batch["sequence"]
-        for sequence, label in zip(sequences, batch.get("labels", [None] * len(sequences)), strict=True):
-            yield _digest(sequence), _digest(reverse_complement(sequence)), repr(label)
+        # Of a pair both count: two pairs are the same where both their sequences are.
+        seconds = batch.get("sequence2", [""] * len(sequences))
+        labels = batch.get("labels", [None] * len(sequences))
+        for sequence, second, label in zip(sequences, seconds, labels, strict=True):
+            reverse = f"{reverse_complement(sequence)} {reverse_complement(second)}"
+            yield _digest(f"{sequence} {second}"), _digest(reverse), repr(label)
 
 
 def _digest(sequence: str) -> bytes:

@@ -12,6 +12,7 @@ class Record(NamedTuple):
         number: counted from 1, as people count records.
         name: as the file has it, or the number where the file has no names.
         sequence: the letters as they stand there.
+        sequence2: the letters of the second sequence of a pair, None where there is none.
         label: what the file says, unchecked: text, a number, a list of those, or None where nothing is said.
     """
 
@@ -19,6 +20,7 @@ class Record(NamedTuple):
     name: str
     sequence: str
     label: object = None
+    sequence2: str | None = None
 
     def where(self, source: object) -> str:
         """The record as an error message calls it.

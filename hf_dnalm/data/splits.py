@@ -233,14 +233,16 @@ def _draw(dataset: Dataset, fractions: Sequence[float], *, seed: int, stratify: 
 
 
 def _groups(dataset: Dataset) -> np.ndarray:
-    """(rows,) the same number for rows with the same sequence, counted by first appearance."""
-    if "sequence" not in dataset.column_names:
+    """(rows,) the same number for rows with the same sequence (of a pair: both), counted by first appearance."""
+    columns = [name for name in ("sequence", "sequence2") if name in dataset.column_names]
+    if not columns:
         return np.arange(len(dataset))
     group_of: dict[bytes, int] = {}
     groups = np.empty(len(dataset), dtype=np.int64)
-    batches = dataset.select_columns("sequence").iter(batch_size=10_000)
-    for row, sequence in enumerate(sequence for batch in batches for sequence in batch["sequence"]):
-        digest = hashlib.blake2b(sequence.encode(), digest_size=16).digest()
+    batches = dataset.select_columns(columns).iter(batch_size=10_000)
+    rows = (row for batch in batches for row in zip(*(batch[name] for name in columns), strict=True))
+    for row, sequences in enumerate(rows):
+        digest = hashlib.blake2b(" ".join(sequences).encode(), digest_size=16).digest()
         groups[row] = group_of.setdefault(digest, len(group_of))
     return groups
 

@@ -21,11 +21,12 @@ _LABEL_NAMES = ("labels", "label")  # a file may use either; people and the Hub 
 
 
 class Columns(NamedTuple):
-    """Where a table keeps its three things; `labels` is empty for an unlabelled table."""
+    """Where a table keeps its things; `labels` is empty for an unlabelled table, `sequence2` is for pairs."""
 
     name: str | None
     sequence: str
     labels: tuple[str, ...]
+    sequence2: str | None = None
 
 
 def table_records(path: str | Path, kind: str, columns: Columns) -> Iterator[Record]:
@@ -43,19 +44,30 @@ def table_records(path: str | Path, kind: str, columns: Columns) -> Iterator[Rec
     for number, cells in enumerate(_rows(path, kind, _wanted(columns)), start=1):
         values = iter(cells)
         name = str(number) if columns.name is None else _text_name(next(values), path, number)
-        sequence = next(values)
-        if not isinstance(sequence, str) and sequence is not None:
-            raise ValueError(
-                f"{path}: record {number} ({name!r}): column {columns.sequence!r} holds {sequence!r}, which is not text"
-            )
+        letters = []
+        for column in filter(None, (columns.sequence, columns.sequence2)):
+            sequence = next(values)
+            if not isinstance(sequence, str) and sequence is not None:
+                raise ValueError(
+                    f"{path}: record {number} ({name!r}): column {column!r} holds {sequence!r}, which is not text"
+                )
+            letters.append(sequence or "")
         labels = ["" if value is None else value for value in values]
-        yield Record(number, name, sequence or "", labels if len(labels) > 1 else labels[0] if labels else None)
+        label = labels if len(labels) > 1 else labels[0] if labels else None
+        yield Record(number, name, letters[0], label, letters[1] if len(letters) > 1 else None)
     if not number:
         raise ValueError(f"{path}: the file holds no records")
 
 
 def find_columns(
-    path: str | Path, kind: str, *, sequence: str, labels: str | None, name: str, labels_required: bool
+    path: str | Path,
+    kind: str,
+    *,
+    sequence: str,
+    labels: str | None,
+    name: str,
+    labels_required: bool,
+    sequence2: str | None = None,
 ) -> Columns:
     """Match the columns asked for with those a table has.
 
@@ -66,6 +78,7 @@ def find_columns(
             reads no labels. A column called something else must be there.
         name: "name" may be absent; another name must be there.
         labels_required: whether the default label column must be there.
+        sequence2: of the second sequences of pairs; must be there where it is asked for.
 
     Raises:
         ValueError: a column is not there (the message lists those that are), or is there twice.
@@ -82,6 +95,8 @@ def find_columns(
 
     if sequence not in there:
         raise missing("sequence", sequence)
+    if sequence2 is not None and sequence2 not in there:
+        raise missing("sequence2", sequence2)
     if name not in there and name != "name":
         raise missing("name", name)
     found: list[str] = []
@@ -93,7 +108,7 @@ def find_columns(
             found.append(match)
         elif labels_required or column not in _LABEL_NAMES:
             raise missing("labels", column)
-    columns = Columns(name if name in there else None, sequence, tuple(found))
+    columns = Columns(name if name in there else None, sequence, tuple(found), sequence2)
     twice = next((column for column in _wanted(columns) if there.count(column) > 1), None)
     if twice is not None:
         raise ValueError(f"{path}: column {twice!r} occurs {there.count(twice)} times; rename or remove one")
@@ -101,7 +116,8 @@ def find_columns(
 
 
 def _wanted(columns: Columns) -> list[str]:
-    return [*([] if columns.name is None else [columns.name]), columns.sequence, *columns.labels]
+    sequences = filter(None, (columns.name, columns.sequence, columns.sequence2))
+    return [*sequences, *columns.labels]
 
 
 def _text_name(value: object, path: str | Path, number: int) -> str:
@@ -154,6 +170,17 @@ def _rows(path: str | Path, kind: str, wanted: Sequence[str]) -> Iterator[Sequen
                             f"quote cells that hold the separator"
                         )
                     yield [cells[place] for place in places]
+
+
+@contextmanager
+def separated_rows(path: str | Path, *, separator: str = ",") -> Iterator[Iterator[list[str]]]:
+    """The cells of a CSV or TSV file, row by row, a header included where there is one; plain or gzip.
+
+    Raises:
+        ValueError: as in `table_records`.
+    """
+    with open_bytes(path) as handle:
+        yield _csv_lines(handle, path, ".csv" if separator == "," else ".tsv")
 
 
 def _json_lines(handle: BinaryIO, path: str | Path) -> Iterator[tuple[int, dict]]:

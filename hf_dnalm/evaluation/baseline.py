@@ -39,6 +39,8 @@ def majority_baseline(
         split, bootstrap, seed: as in `Evaluation.from_logits`.
     """
     labels = _labels(train, "training")
+    if task.level == "bin":
+        labels = _labelled_bins(task, labels)
     match task.problem_type:
         case "regression":
             name, answer = "mean of the training values", np.mean(labels, axis=0, dtype=np.float64)
@@ -51,7 +53,7 @@ def majority_baseline(
             name, answer = "majority class of training", np.log((counts + 1) / (counts.sum() + len(counts)))
     truth = _labels(test, split)
     row = np.atleast_1d(answer)
-    logits = [np.tile(row, (len(x), 1)) for x in truth] if task.level == "nucleotide" else np.tile(row, (len(truth), 1))
+    logits = [np.tile(row, (len(x), 1)) for x in truth] if task.level != "sequence" else np.tile(row, (len(truth), 1))
     settings = {"n_train": len(train)}
     return Evaluation.from_logits(
         task, logits, truth, split=split, bootstrap=bootstrap, seed=seed, name=name, settings=settings
@@ -88,18 +90,19 @@ def kmer_baseline(
     """
     if not 1 <= k <= 6:
         raise ValueError(f"k is {k}; the k-mer baseline counts k-mers of 1 to 6 letters")
-    if task.level == "nucleotide":
-        raise ValueError("the k-mer baseline scores whole sequences; for a nucleotide-level task use majority_baseline")
+    if task.level != "sequence":
+        raise ValueError(
+            f"the k-mer baseline scores whole sequences; for a {task.level}-level task use majority_baseline"
+        )
     generator = np.random.default_rng(seed)
     labels, truth = _labels(train, "training"), _labels(test, split)
     chosen = _sample(len(train), max_train, generator)
     labels = labels[chosen]
-    counts = kmer_counts(train.select(chosen)["sequence"], k=k, both_strands=both_strands)
-    features = _frequencies(counts)
+    features = _features(train.select(chosen), k=k, both_strands=both_strands)
     # One factor for all k-mers: a variance of 1 for each would make the rarest the loudest, and scored worse.
     scale = 1 / max(float(np.sqrt(features.multiply(features).mean())), 1e-12)
     features = features * scale
-    unseen = _frequencies(kmer_counts(test["sequence"], k=k, both_strands=both_strands)) * scale
+    unseen = _features(test, k=k, both_strands=both_strands) * scale
     # numpy and scipy each bring a BLAS with its own threads; used in turns they wait for each other, up to 100 times
     # as long on two cores.
     with threadpool_limits(1, user_api="blas"):
@@ -172,6 +175,13 @@ def _reverse_complement_codes(k: int) -> np.ndarray:
     return np.array([sum(number[x] * 4**i for i, x in enumerate(reversed(kmer))) for kmer in reverse], dtype=np.int32)
 
 
+def _features(dataset: Dataset, *, k: int, both_strands: bool) -> sparse.csr_array:
+    """The k-mer frequencies of every sequence; of a pair those of both, side by side."""
+    columns = [name for name in ("sequence", "sequence2") if name in dataset.column_names]
+    counts = [kmer_counts(dataset[name], k=k, both_strands=both_strands) for name in columns]
+    return sparse.csr_array(sparse.hstack([_frequencies(each) for each in counts]))
+
+
 def _frequencies(counts: sparse.csr_array) -> sparse.csr_array:
     total = np.maximum(counts.sum(axis=1), 1)
     return sparse.csr_array(counts.multiply(1 / total[:, None]))
@@ -185,6 +195,13 @@ def _labels(dataset: Dataset, split: str) -> np.ndarray | list:
         return np.asarray(labels)
     except ValueError:  # one label per base: rows of different lengths
         return labels
+
+
+def _labelled_bins(task: Task, labels: Any) -> np.ndarray:
+    """The labels of all bins of all sequences that have one, (bins,) or (bins, L)."""
+    width = (-1,) if task.problem_type == "single_label_classification" else (-1, task.num_labels)
+    flat = np.concatenate([np.asarray(each).reshape(width) for each in labels])
+    return flat[flat != IGNORED] if flat.ndim == 1 else flat[(flat != IGNORED).all(axis=1)]
 
 
 def _sample(n: int, most: int, generator: np.random.Generator) -> np.ndarray:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy import sparse
 
+from hf_dnalm.evaluation.metrics.ranking import group_medians
 from hf_dnalm.evaluation.outputs import Outputs
 from hf_dnalm.tasks import Task
 
@@ -77,11 +78,8 @@ def _families(
     if task.problem_type == "regression":
         moments = ("r2", "pearson_r2", "pearson")
         return [(moments, _moments(outputs), resamples), (("spearman",), _spearman(outputs), ranked)]
-    decisions = ("mcc", "f1", "accuracy")
-    return [
-        (decisions, _decisions(task, outputs), resamples),
-        (("auroc", "auprc"), _ranking(task, outputs), ranked),
-    ]
+    decisions, ranking = ("mcc", "f1", "accuracy"), ("auroc", "auprc", "group_median_auroc", "site_auprc")
+    return [(decisions, _decisions(task, outputs), resamples), (ranking, _ranking(task, outputs), ranked)]
 
 
 def _weights(n: int, resamples: int, seed: int, *, rows: int) -> Iterator[Weights]:
@@ -167,7 +165,12 @@ def _ranking(task: Task, outputs: Outputs) -> Resampled:
             precision = _divide(true_positives, called, otherwise=0.0)
             area = _divide((hits * precision).sum(axis=1), positives)
             auprc[:, label] = np.where(negatives > 0, area, np.nan)
-        return {"auroc": auroc, "auprc": auprc}
+        values = {"auroc": auroc, "auprc": auprc}
+        if task.label_groups:
+            values["group_median_auroc"] = group_medians(auroc, [size for _, size in task.label_groups])
+        if task.metric == "site_auprc":
+            values["site_auprc"] = auprc[:, 1:]
+        return values
 
     return resampled
 
@@ -184,10 +187,13 @@ def _moments(outputs: Outputs) -> Resampled:
     scale = np.where(np.ptp(measured, axis=0) > 0, measured.std(axis=0), 1.0)
     y, p = (measured - measured.mean(axis=0)) / scale, (predicted - predicted.mean(axis=0)) / scale
     error = (measured - predicted) / scale
-    columns = np.concatenate([y, p, y * y, p * p, y * p, error * error], axis=1)
+    rows = np.concatenate([y, p, y * y, p * p, y * p, error * error], axis=1)
+    columns = np.zeros((outputs.n, rows.shape[1]))  # sums over the rows of each sequence, which are drawn together
+    np.add.at(columns, outputs.example, rows)
+    counts = np.bincount(outputs.example, minlength=outputs.n).astype(np.float64)
 
     def resampled(weights: Weights) -> dict[str, np.ndarray]:
-        means = (weights @ columns / weights.sum(axis=1, keepdims=True)).reshape(len(weights), 6, targets)
+        means = (weights @ columns / (weights @ counts)[:, None]).reshape(len(weights), 6, targets)
         y_mean, p_mean, yy, pp, yp, squared_error = means.transpose(1, 0, 2)
         varies = yy - y_mean**2 > 1e-12
         variance, spread = yy - y_mean**2, pp - p_mean**2
@@ -212,6 +218,7 @@ def _spearman(outputs: Outputs) -> Resampled:
         return middle[:, run]
 
     def resampled(weights: Weights) -> dict[str, np.ndarray]:
+        weights = weights[:, outputs.example]
         values = np.full((len(weights), len(targets)), np.nan)
         for target, (measured, predicted) in enumerate(targets):
             y, p = ranks(weights, *measured), ranks(weights, *predicted)

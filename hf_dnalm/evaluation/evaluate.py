@@ -112,7 +112,9 @@ class Evaluation:
         return cls(
             task=task,
             metrics=intervals,
-            per_label={metric: per_label[metric].tolist() for metric in names if len(per_label[metric]) > 1},
+            per_label={
+                metric: per_label[metric].tolist() for metric in names if len(per_label[metric]) == task.num_labels > 1
+            },
             n_scored_labels=n_scored_labels(per_label),
             n=outputs.n,
             split=split,

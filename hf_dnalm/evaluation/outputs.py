@@ -16,7 +16,7 @@ IGNORED = -100  # nucleotide labels with this value are padding: transformers' o
 class Outputs(NamedTuple):
     """What the model said and what is true, checked and flattened.
 
-    A row is one answer: a sequence, or at nucleotide level one base. L is the number of labels.
+    A row is one answer: a sequence, at nucleotide level one base, at bin level one bin. L is the number of labels.
 
     Attributes:
         scores: (rows, L) float64. Log-odds of each class against the rest (single label), logits of each track
@@ -45,7 +45,8 @@ def read_outputs(task: Task, logits: np.ndarray | Sequence, labels: np.ndarray |
         logits: (n, L) raw outputs of the head; a regression with one target may be (n,). At nucleotide level n arrays
             (bp, L), or one array (n, longest bp, L).
         labels: (n,) classes, (n, tracks) 0/1, (n,) or (n, targets) numbers; at nucleotide level n arrays (bp,), or one
-            array (n, longest bp), where -100 marks what is not scored.
+            array (n, longest bp), where -100 marks what is not scored. At bin level bins stand for bp, and each has
+            what a sequence would have.
 
     Raises:
         ValueError: empty input, shapes that do not fit the task or each other, a value that is not a number, a label
@@ -56,7 +57,7 @@ def read_outputs(task: Task, logits: np.ndarray | Sequence, labels: np.ndarray |
     if len(labels) == 0:
         raise ValueError("there is nothing to score: the labels are empty")
     n = len(labels)
-    if task.level == "nucleotide":
+    if task.level != "sequence":
         values, references, example = _flatten_nucleotides(task, logits, labels)
     else:
         values, references = _as_array(logits, "logits"), _as_array(labels, "labels")
@@ -88,15 +89,17 @@ def _flatten_nucleotides(task: Task, logits, labels) -> tuple[np.ndarray, np.nda
         rows, classes = np.asarray(rows), np.asarray(classes)
         if rows.shape != (len(classes), task.num_labels):
             raise ValueError(
-                f"example {number}: logits of shape {rows.shape} do not fit {len(classes):,} nucleotide labels of "
+                f"example {number}: logits of shape {rows.shape} do not fit {len(classes):,} {task.level} labels of "
                 f"task {task.name!r}; expected ({len(classes)}, {task.num_labels})"
             )
-        scored = classes != IGNORED
+        if task.problem_type != "single_label_classification":
+            classes = classes.reshape(len(classes), -1)
+        scored = classes != IGNORED if classes.ndim == 1 else (classes != IGNORED).all(axis=1)
         kept_logits.append(rows[scored])
         kept_labels.append(classes[scored])
         lengths.append(int(scored.sum()))
     if not sum(lengths):
-        raise ValueError("there is nothing to score: every nucleotide label is -100 (ignored)")
+        raise ValueError(f"there is nothing to score: every {task.level} label is -100 (ignored)")
     return np.concatenate(kept_logits), np.concatenate(kept_labels), np.repeat(np.arange(len(lengths)), lengths)
 
 

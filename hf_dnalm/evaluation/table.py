@@ -6,7 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hf_dnalm.evaluation.metrics import AUPRC, AUROC, F1, MCC, METRICS, R2, Accuracy, Pearson, PearsonR2, Spearman
+from hf_dnalm.evaluation.metrics import (
+    AUPRC,
+    AUROC,
+    F1,
+    MCC,
+    METRICS,
+    R2,
+    Accuracy,
+    GroupMedianAUROC,
+    Pearson,
+    PearsonR2,
+    SiteAUPRC,
+    Spearman,
+)
 from hf_dnalm.evaluation.metrics.local import mean_of_defined
 from hf_dnalm.evaluation.outputs import Outputs, read_outputs
 from hf_dnalm.tasks import Task
@@ -25,8 +38,9 @@ def compute_metrics(task: Task, logits: np.ndarray | Sequence, labels: np.ndarra
     Two classes: MCC, F1 of class 1, accuracy, AUROC and AUPRC of class 1. More classes: multi-class MCC, macro F1,
     accuracy, and AUROC and AUPRC as the mean over classes, each against the rest. Multi-label: the mean over tracks of
     each, decisions at probability one half. Regression: R² as 1 - SSE/SST ("r2") and as squared Pearson correlation
-    ("pearson_r2"), Pearson and Spearman, the mean over targets. Nucleotide level: over all bases whose label
-    is not -100.
+    ("pearson_r2"), Pearson and Spearman, the mean over targets. Nucleotide and bin level: over all bases or bins
+    whose label is not -100. Tracks in groups also have the mean of the groups' median AUROC ("group_median_auroc"), and
+    a task whose metric is "site_auprc" the AUPRC of all classes but class 0.
 
     Args:
         logits: (n, labels); shapes as in `read_outputs`. Softmax or sigmoid happens here, not before.
@@ -61,13 +75,19 @@ def label_metrics(task: Task, outputs: Outputs) -> dict[str, np.ndarray]:
     # Two classes are one question, "is it class 1?"; its scores are one column.
     ranked = scores[:, 1] if _is_binary(task) else scores
     f1 = F1.score(decisions, references, num_classes=task.num_labels)
-    return {
+    values = {
         "mcc": MCC.score(decisions, references),
         "f1": f1,
         "accuracy": Accuracy.score(decisions, references),
         "auroc": AUROC.score(ranked, references),
         "auprc": AUPRC.score(ranked, references),
     }
+    if task.label_groups:
+        sizes = [size for _, size in task.label_groups]
+        values["group_median_auroc"] = GroupMedianAUROC.score(scores, references, groups=sizes)
+    if task.metric == "site_auprc":
+        values["site_auprc"] = SiteAUPRC.score(scores, references)
+    return values
 
 
 def n_scored_labels(per_label: dict[str, np.ndarray]) -> int | None:
@@ -79,12 +99,23 @@ def n_scored_labels(per_label: dict[str, np.ndarray]) -> int | None:
 
 def check_metric(task: Task) -> None:
     """Refuse a task whose primary metric is not computed for its problem type."""
-    if task.metric not in METRICS_OF[task.problem_type]:
+    fitting = metrics_of_task(task)
+    if task.metric not in fitting:
         known = "" if task.metric in METRICS else "is not known and "
         raise ValueError(
             f"metric {task.metric!r} of task {task.name!r} {known}does not fit {task.problem_type}; "
-            f"choose one of {', '.join(METRICS_OF[task.problem_type])}"
+            f"choose one of {', '.join(fitting)}"
         )
+
+
+def metrics_of_task(task: Task) -> tuple[str, ...]:
+    """The metrics that fit a task: those of its problem type, and those that groups of tracks or classes allow."""
+    more: tuple[str, ...] = ()
+    if task.label_groups and task.problem_type == "multi_label_classification":
+        more = ("group_median_auroc",)
+    elif task.problem_type == "single_label_classification" and task.num_labels > 2:
+        more = ("site_auprc",)
+    return METRICS_OF[task.problem_type] + more
 
 
 def _is_binary(task: Task) -> bool:

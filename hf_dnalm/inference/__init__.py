@@ -2,6 +2,8 @@
 
 from hf_dnalm.inference.batches import DTYPES, TOKEN_BUDGETS, Batch, batch_indices, run_batches
 from hf_dnalm.inference.embed import Embeddings, embed
+from hf_dnalm.inference.embed_file import embed_file
+from hf_dnalm.inference.embed_tokens import TokenEmbeddings, embed_tokens
 from hf_dnalm.inference.likelihood import Likelihoods, log_likelihood
 from hf_dnalm.inference.mutagenesis import Mutagenesis, mutagenesis
 from hf_dnalm.inference.predict import Predictions, predict
@@ -18,9 +20,12 @@ __all__ = [
     "Likelihoods",
     "Mutagenesis",
     "Predictions",
+    "TokenEmbeddings",
     "VariantScores",
     "batch_indices",
     "embed",
+    "embed_file",
+    "embed_tokens",
     "log_likelihood",
     "mutagenesis",
     "predict",

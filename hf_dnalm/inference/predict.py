@@ -13,8 +13,9 @@ from accelerate.utils import extract_model_from_parallel
 from datasets import Dataset
 from torch import nn
 
-from hf_dnalm.data.encode import bases_of_tokens, encode_sequences
+from hf_dnalm.data.encode import bases_of_tokens, encode_pairs, encode_sequences
 from hf_dnalm.inference.batches import Batch, run_batches
+from hf_dnalm.inference.bins import bin_means
 from hf_dnalm.tasks import Task
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ class Predictions:
     """What a model says of each sequence, in input order.
 
     At nucleotide level, `logits`, `probabilities` and `labels` are lists with one array per sequence, whose rows are
-    the bases that were read.
+    the bases that were read; at bin level likewise, with a row for each whole bin that was read.
     """
 
     names: list[str]
-    logits: np.ndarray | list[np.ndarray]  # (n, L) float32, or n × (bp, L)
+    logits: np.ndarray | list[np.ndarray]  # (n, L) float32, or n × (bp or bins, L)
     task: Task
 
     @cached_property
@@ -52,7 +53,7 @@ class Predictions:
         return [function(each) for each in self.logits] if isinstance(self.logits, list) else function(self.logits)
 
     @cached_property
-    def labels(self) -> list[str] | list[tuple[str, ...]] | list[np.ndarray]:
+    def labels(self) -> list[str] | list[tuple[str, ...]] | list[np.ndarray] | list[list[tuple[str, ...]]]:
         """The likeliest class's name; for multi-label the names of all tracks with P >= 0.5, in the task's order.
 
         Raises:
@@ -65,18 +66,20 @@ class Predictions:
                     return [names[each.argmax(-1)] for each in self.logits]
                 return names[self.logits.argmax(-1)].tolist()
             case "multi_label_classification":
+                if isinstance(self.logits, list):
+                    return [[tuple(names[row >= 0].tolist()) for row in each] for each in self.logits]
                 return [tuple(names[row >= 0].tolist()) for row in self.logits]
             case "regression":
                 raise ValueError(f"task {self.task.name!r} is a regression: it has values, not labels")
 
     @property
-    def values(self) -> np.ndarray:
-        """(n, targets) float32, the predicted targets of a regression.
+    def values(self) -> np.ndarray | list[np.ndarray]:
+        """(n, targets) float32, the predicted targets of a regression; n × (bins, targets) at bin level.
 
         Raises:
             ValueError: the task is a classification.
         """
-        if self.task.problem_type != "regression" or isinstance(self.logits, list):
+        if self.task.problem_type != "regression":
             raise ValueError(
                 f"task {self.task.name!r} is a classification: it has labels and probabilities, not values"
             )
@@ -100,8 +103,8 @@ def predict(
 
     Args:
         model: a sequence- or token-classification model; one logit per class, track or target.
-        sequences: a `Dataset` with columns `name` and `sequence`, or strings. Lower case and IUPAC codes are
-            read as `hf_dnalm.sequence.normalize` says.
+        sequences: a `Dataset` with columns `name` and `sequence` (and `sequence2`, of pairs), or strings. Lower case
+            and IUPAC codes are read as `hf_dnalm.sequence.normalize` says.
         names: one per string; None = "1", "2", ….
         task: what the logits mean; None = as the model's config says.
         token_budget, device, dtype, progress: see `run_batches`.
@@ -118,24 +121,33 @@ def predict(
         raise ValueError(
             f"task {task.name!r} has {task.num_labels} labels, but the model's head gives {model.config.num_labels}"
         )
-    if task.level != level:
+    if (task.level == "sequence") != (level == "sequence"):
         raise ValueError(f"task {task.name!r} is of {task.level} level, but the model's head is of {level} level")
     if level == "nucleotide" and not hasattr(tokenizer, "bases_per_token"):
         raise ValueError(f"{type(tokenizer).__name__} cannot say which bases a token covers; it needs bases_per_token")
-    names, token_ids = read_sequences(
-        tokenizer, sequences, names=names, overflow=overflow, vocab_size=model.config.vocab_size
-    )
+    types: list[np.ndarray] | None = None
+    if task.pair:
+        names, token_ids, types = _read_pairs(tokenizer, sequences, task, overflow, model.config.vocab_size)
+    else:
+        names, token_ids = read_sequences(
+            tokenizer, sequences, names=names, overflow=overflow, vocab_size=model.config.vocab_size
+        )
     letters = sequences["sequence"] if isinstance(sequences, Dataset) else sequences
     spans = bases_of_tokens(tokenizer, letters, token_ids) if level == "nucleotide" else None
 
     def forward(batch: Batch) -> torch.Tensor | list[torch.Tensor]:
         inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+        if types is not None:
+            marks = [torch.from_numpy(types[index]) for index in batch.indices]
+            inputs["token_type_ids"] = nn.utils.rnn.pad_sequence(marks, batch_first=True).to(batch.input_ids.device)
         if spans is None:
             return model(**inputs).logits
         rows = [torch.from_numpy(spans[index]) for index in batch.indices]
         bases_per_token = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(batch.input_ids.device)
         logits = model(**inputs, bases_per_token=bases_per_token).logits.cpu()  # (b, max_bp, L)
-        return [each[: int(row.sum())] for each, row in zip(logits, rows, strict=True)]
+        bin_bp = task.bin_bp or 1
+        kept = [each[: int(row.sum()) // bin_bp * bin_bp].float() for each, row in zip(logits, rows, strict=True)]
+        return [bin_means(each, bin_bp) for each in kept] if task.bin_bp is not None else kept
 
     results = run_batches(
         model,
@@ -202,6 +214,34 @@ def read_sequences(
     return names, encode_sequences(
         tokenizer, sequences, max_tokens=limit, overflow=overflow, names=names, vocab_size=vocab_size
     )
+
+
+def _read_pairs(
+    tokenizer: PreTrainedTokenizerBase,
+    pairs: Dataset | Sequence[str],
+    task: Task,
+    overflow: Literal["error", "truncate"],
+    vocab_size: int,
+) -> tuple[list[str], list[np.ndarray], list[np.ndarray] | None]:
+    """Names, token ids and token types of a data set of pairs."""
+    there = pairs.column_names if isinstance(pairs, Dataset) else ["strings"]
+    absent = [column for column in ("name", "sequence", "sequence2") if column not in there]
+    if not isinstance(pairs, Dataset) or absent:
+        raise ValueError(
+            f"task {task.name!r} is of pairs: give a Dataset with the columns name, sequence and sequence2; "
+            f"there are {', '.join(there)}"
+        )
+    names = [str(name) for name in pairs["name"]]
+    columns = encode_pairs(
+        tokenizer,
+        list(pairs["sequence"]),
+        list(pairs["sequence2"]),
+        max_tokens=token_limit(tokenizer),
+        overflow=overflow,
+        names=names,
+        vocab_size=vocab_size,
+    )
+    return names, columns["input_ids"], columns.get("token_type_ids")
 
 
 def token_limit(tokenizer: PreTrainedTokenizerBase) -> int | None:

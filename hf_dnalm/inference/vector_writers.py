@@ -1,25 +1,62 @@
-"""Embeddings as files: Parquet, safetensors, HDF5, AnnData and NumPy, each with the names beside the vectors."""
+"""Embeddings as files: Parquet, safetensors, HDF5, AnnData and NumPy, each with the names beside the vectors.
+
+Every writer takes the vectors a block at a time, so a file may be larger than the memory.
+"""
 
 from __future__ import annotations
 
 import importlib
 import json
 import os
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
-from safetensors.numpy import save_file
 
 from hf_dnalm.inference.embed import Embeddings
+from hf_dnalm.inference.embed_tokens import TokenEmbeddings
 from hf_dnalm.inference.output_files import output_extension, whole_file
+
+Unit = Literal["sequence", "nucleotide", "token"]
+_SAFETENSORS_HEADER = 100_000_000  # bytes; safetensors reads no longer one
+_BLOCK_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class VectorRows:
+    """Vectors on their way into a file.
+
+    Attributes:
+        names: of the sequences, in order.
+        counts: (n,) int64, how many rows each sequence has; None where each has one, which stands for the whole.
+        width: numbers in a row.
+        blocks: the rows in order, each block (some rows, width) float32.
+    """
+
+    names: list[str]
+    counts: np.ndarray | None
+    width: int
+    blocks: Iterable[np.ndarray]
+
+    @property
+    def total(self) -> int:
+        """How many rows there are."""
+        return len(self.names) if self.counts is None else int(self.counts.sum())
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """(n + 1,) int64: sequence i has the rows offsets[i] to offsets[i + 1] - 1."""
+        counts = np.ones(len(self.names), dtype=np.int64) if self.counts is None else self.counts
+        return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
 
 def write_embeddings(
-    embeddings: Embeddings, path: str | os.PathLike[str], *, settings: Mapping[str, str] | None = None
+    embeddings: Embeddings | TokenEmbeddings, path: str | os.PathLike[str], *, settings: Mapping[str, str] | None = None
 ) -> None:
     """Write the file that the extension of `path` names, whole or not at all; vectors are float32, in input order.
 
@@ -29,67 +66,153 @@ def write_embeddings(
     - .h5ad: AnnData with the vectors as X and the names as index of obs; settings in uns
     - .npz: arrays `embeddings`, `names` and one for each setting
 
+    Vectors of tokens or nucleotides are rows under one another. Parquet has a row for each, with its 0-based `position`
+    in the sequence after the name; the others have a third array, `offsets` (n + 1): sequence i has the rows
+    offsets[i] to offsets[i + 1] - 1. AnnData has no place for them.
+
     Args:
         settings: how the vectors were made, in words: model, pooling, layer ….
 
     Raises:
-        ValueError: another extension.
+        ValueError: another extension, or AnnData for vectors of tokens or nucleotides.
         FileNotFoundError: the folder of `path` does not exist.
         ImportError: h5py (.h5) or anndata (.h5ad) is not installed.
     """
     path = Path(path)
-    write = find_vector_writer(path)
+    if isinstance(embeddings, TokenEmbeddings):
+        find_vector_writer(path, per=embeddings.per)
+        counts = np.array([len(each) for each in embeddings.vectors], dtype=np.int64)
+        width = embeddings.vectors[0].shape[1] if embeddings.vectors else 0
+        rows = VectorRows(embeddings.names, counts, width, embeddings.vectors)
+    else:
+        find_vector_writer(path)
+        vectors = embeddings.vectors
+        blocks = (vectors[start : start + _BLOCK_ROWS] for start in range(0, len(vectors), _BLOCK_ROWS))
+        rows = VectorRows(embeddings.names, None, vectors.shape[1], blocks)
+    write_vector_rows(rows, path, settings=settings)
+
+
+def write_vector_rows(rows: VectorRows, path: Path, *, settings: Mapping[str, str] | None = None) -> None:
+    """`write_embeddings` of rows that come a block at a time."""
+    write = _WRITERS[output_extension(path, _WRITERS)]
     with whole_file(path) as partial:
-        write(embeddings, partial, dict(settings or {}))
+        write(rows, partial, dict(settings or {}))
 
 
-def find_vector_writer(path: Path) -> Callable[[Embeddings, Path, dict[str, str]], None]:
-    """The function that writes `path`, checked, with what it needs, before any vector is made.
+def find_vector_writer(path: Path, *, per: Unit = "sequence") -> None:
+    """Check `path`, with what writing it needs, before any vector is made.
 
     Raises:
         ValueError, FileNotFoundError, ImportError: as `write_embeddings`.
     """
     extension = output_extension(path, _WRITERS)
+    if extension == ".h5ad" and per != "sequence":
+        raise ValueError(f"cannot write {path}: AnnData holds one vector per sequence, not per {per}; write .h5")
     if extension in _EXTRAS:
         _extra(*_EXTRAS[extension], extension)
-    return _WRITERS[extension]
 
 
-def _write_parquet(embeddings: Embeddings, path: Path, settings: dict[str, str]) -> None:
-    width = embeddings.vectors.shape[1]
-    flat = pa.array(np.ascontiguousarray(embeddings.vectors).ravel())
-    vectors = pa.FixedSizeListArray.from_arrays(flat, width)
-    table = pa.table({"name": pa.array(embeddings.names, pa.string()), "embedding": vectors})
+def _write_parquet(rows: VectorRows, path: Path, settings: dict[str, str]) -> None:
+    columns: dict[str, pa.DataType] = {"name": pa.string()}
+    if rows.counts is not None:
+        columns["position"] = pa.int64()
     # pyarrow's types know nothing of plain strings as metadata, which it takes
     metadata: dict[Any, Any] = settings
-    pyarrow.parquet.write_table(table.replace_schema_metadata(metadata), path)
+    schema = pa.schema([*columns.items(), ("embedding", pa.list_(pa.float32(), rows.width))], metadata=metadata)
+    names, offsets = np.array(rows.names, dtype=object), rows.offsets
+    with pyarrow.parquet.ParquetWriter(path, schema) as writer:
+        for start, block in _numbered(rows.blocks):
+            places = np.arange(start, start + len(block))
+            owners = np.searchsorted(offsets, places, side="right") - 1
+            arrays = [pa.array(names[owners], pa.string())]
+            if rows.counts is not None:
+                arrays.append(pa.array(places - offsets[owners]))
+            flat = pa.array(np.ascontiguousarray(block).ravel())
+            arrays.append(pa.FixedSizeListArray.from_arrays(flat, rows.width))
+            writer.write_table(pa.table(arrays, schema=schema))
 
 
-def _write_safetensors(embeddings: Embeddings, path: Path, settings: dict[str, str]) -> None:
-    metadata = settings | {"names": json.dumps(embeddings.names)}
-    save_file({"embeddings": np.ascontiguousarray(embeddings.vectors)}, path, metadata=metadata)
+def _write_safetensors(rows: VectorRows, path: Path, settings: dict[str, str]) -> None:
+    # By hand, since safetensors' own writer wants all vectors at once; the format:
+    # https://huggingface.co/docs/safetensors/index#format
+    offsets = np.empty(0, np.int64) if rows.counts is None else rows.offsets.astype("<i8")
+    end = offsets.nbytes + 4 * rows.total * rows.width
+    header: dict[str, Any] = {"__metadata__": settings | {"names": json.dumps(rows.names)}}
+    if rows.counts is not None:  # first, where it lies on a multiple of its eight bytes
+        header["offsets"] = {"dtype": "I64", "shape": [len(offsets)], "data_offsets": [0, offsets.nbytes]}
+    header["embeddings"] = {"dtype": "F32", "shape": [rows.total, rows.width], "data_offsets": [offsets.nbytes, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    if len(text) > _SAFETENSORS_HEADER:
+        raise ValueError(
+            f"{len(rows.names):,} names are more than the header of a safetensors file can hold; write .parquet or .h5"
+        )
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text + offsets.tobytes())
+        for block in rows.blocks:
+            file.write(_bytes(block))
 
 
-def _write_hdf5(embeddings: Embeddings, path: Path, settings: dict[str, str]) -> None:
+def _write_hdf5(rows: VectorRows, path: Path, settings: dict[str, str]) -> None:
     h5py = _extra(*_EXTRAS[".h5"], ".h5")
     with h5py.File(path, "w") as file:
-        file.create_dataset("embeddings", data=embeddings.vectors)
-        file.create_dataset("names", data=embeddings.names, dtype=h5py.string_dtype())
+        vectors = file.create_dataset("embeddings", shape=(rows.total, rows.width), dtype=np.float32)
+        _fill(vectors, rows.blocks)
+        file.create_dataset("names", data=rows.names, dtype=h5py.string_dtype())
+        if rows.counts is not None:
+            file.create_dataset("offsets", data=rows.offsets)
         file.attrs.update(settings)
 
 
-def _write_anndata(embeddings: Embeddings, path: Path, settings: dict[str, str]) -> None:
-    anndata = _extra(*_EXTRAS[".h5ad"], ".h5ad")
+def _write_anndata(rows: VectorRows, path: Path, settings: dict[str, str]) -> None:
+    anndata, h5py = _extra(*_EXTRAS[".h5ad"], ".h5ad"), _extra(*_EXTRAS[".h5"], ".h5")
     import pandas
 
-    obs = pandas.DataFrame(index=pandas.Index(embeddings.names, dtype=object))
-    anndata.AnnData(X=embeddings.vectors, obs=obs, uns={"embedding": settings}).write_h5ad(path)
+    obs = pandas.DataFrame(index=pandas.Index(rows.names, dtype=object))
+    var = pandas.DataFrame(index=pandas.Index([str(number) for number in range(rows.width)], dtype=object))
+    anndata.AnnData(obs=obs, var=var, uns={"embedding": settings}).write_h5ad(path)
+    with h5py.File(path, "a") as file:  # X afterwards: AnnData would want it whole
+        if "X" in file:
+            del file["X"]
+        vectors = file.create_dataset("X", shape=(rows.total, rows.width), dtype=np.float32)
+        vectors.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+        _fill(vectors, rows.blocks)
 
 
-def _write_npz(embeddings: Embeddings, path: Path, settings: dict[str, str]) -> None:
+def _write_npz(rows: VectorRows, path: Path, settings: dict[str, str]) -> None:
     arrays: dict[str, Any] = {name: np.array(text) for name, text in settings.items()}
-    with open(path, "wb") as file:  # given a name, numpy would add its own extension
-        np.savez(file, embeddings=embeddings.vectors, names=np.array(embeddings.names, dtype=np.str_), **arrays)
+    arrays["names"] = np.array(rows.names, dtype=np.str_)
+    if rows.counts is not None:
+        arrays["offsets"] = rows.offsets
+    header = {"descr": "<f4", "fortran_order": False, "shape": (rows.total, rows.width)}
+    with zipfile.ZipFile(path, "w") as archive:
+        # a ZipInfo has no time in it: equal results are equal files
+        with archive.open(zipfile.ZipInfo("embeddings.npy"), "w", force_zip64=True) as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for block in rows.blocks:
+                file.write(_bytes(block))
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+
+
+def _numbered(blocks: Iterable[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
+    """Each block that is not empty, and the row that it starts with."""
+    start = 0
+    for block in blocks:
+        if len(block):
+            yield start, block
+            start += len(block)
+
+
+def _fill(target: Any, blocks: Iterable[np.ndarray]) -> None:
+    """Put the blocks under one another into an HDF5 data set."""
+    for start, block in _numbered(blocks):
+        target[start : start + len(block)] = block
+
+
+def _bytes(block: np.ndarray) -> bytes:
+    return np.ascontiguousarray(block, dtype="<f4").tobytes()
 
 
 def _extra(module: str, extra: str, extension: str) -> Any:
@@ -100,7 +223,7 @@ def _extra(module: str, extra: str, extension: str) -> Any:
 
 
 _EXTRAS = {".h5": ("h5py", "hdf5"), ".h5ad": ("anndata", "anndata")}
-_WRITERS: dict[str, Callable[[Embeddings, Path, dict[str, str]], None]] = {
+_WRITERS: dict[str, Callable[[VectorRows, Path, dict[str, str]], None]] = {
     ".parquet": _write_parquet,
     ".safetensors": _write_safetensors,
     ".h5": _write_hdf5,

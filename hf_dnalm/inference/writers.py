@@ -24,7 +24,8 @@ def write_predictions(predictions: Predictions, path: str | os.PathLike[str]) ->
     - `name` and `probability_<track>` for each track (multi-label),
     - `name` and `value_<target>` for each target (regression).
 
-    At nucleotide level there is one row per base, with its 0-based `position` after the name. BED holds runs of equal
+    At nucleotide level there is one row per base, with its 0-based `position` after the name; at bin level one row per
+    bin, with its `start` and `end` (0-based, half-open). BED holds runs of equal
     labels instead: name, start, end (0-based, half-open), label, and the run's mean probability × 1000 as the score.
     Numbers are written with the digits that read back to the same float32.
 
@@ -46,11 +47,11 @@ def find_writer(path: Path, *, level: str) -> Callable[[Predictions, BinaryIO], 
     """
     extension = output_extension(path, (*TABLE_WRITERS, ".bed"))
     if extension == ".bed":
-        if level == "nucleotide":
+        if level != "sequence":
             return _write_bed
         raise ValueError(
-            f"cannot write {path}: BED holds a class for each base, this model gives one answer for each sequence; "
-            "write .tsv, .csv or .parquet"
+            f"cannot write {path}: BED holds a class for each base or bin, this model gives one answer for each "
+            "sequence; write .tsv, .csv or .parquet"
         )
     write = TABLE_WRITERS[extension]
     return lambda predictions, file: write(_table(predictions), file)
@@ -62,7 +63,12 @@ def write_table(predictions: Predictions, file: TextIO) -> None:
 
 
 def _write_bed(predictions: Predictions, file: BinaryIO) -> None:
-    label_names = predictions.task.label_names
+    label_names, bin_bp = predictions.task.label_names, predictions.task.bin_bp or 1
+    if predictions.task.problem_type != "single_label_classification":
+        raise ValueError(
+            f"task {predictions.task.name!r} has no one class for each bin, so it cannot be written as BED; write "
+            ".tsv, .csv or .parquet"
+        )
     for name, logits, probabilities in zip(
         predictions.names, predictions.logits, predictions.probabilities, strict=True
     ):
@@ -74,18 +80,19 @@ def _write_bed(predictions: Predictions, file: BinaryIO) -> None:
         likeliest = probabilities.max(-1).astype(np.float64)
         scores = 1000 * np.add.reduceat(likeliest, starts) / (ends - starts)
         for start, end, score in zip(starts, ends, scores, strict=True):
-            file.write(f"{name}\t{start}\t{end}\t{label_names[classes[start]]}\t{round(score)}\n".encode())
+            place = f"{name}\t{start * bin_bp}\t{end * bin_bp}"
+            file.write(f"{place}\t{label_names[classes[start]]}\t{round(score)}\n".encode())
 
 
 def _table(predictions: Predictions) -> Table:
-    types = {"name": pa.string(), "label": pa.string(), "position": pa.int64()}
+    types = {"name": pa.string(), "label": pa.string(), "position": pa.int64(), "start": pa.int64(), "end": pa.int64()}
     names = _column_names(predictions)
     return Table({name: types.get(name, pa.float32()) for name in names}, _columns(predictions))
 
 
 def _column_names(predictions: Predictions) -> list[str]:
     task = predictions.task
-    names = ["name", "position"] if task.level == "nucleotide" else ["name"]
+    names = ["name", *{"nucleotide": ["position"], "bin": ["start", "end"]}.get(task.level, [])]
     if task.problem_type == "single_label_classification":
         names.append("label")
     prefix = "value" if task.problem_type == "regression" else "probability"
@@ -99,9 +106,11 @@ def _columns(predictions: Predictions) -> Iterator[list[np.ndarray]]:
     numbers = predictions.values if task.problem_type == "regression" else predictions.probabilities
     for start, end in _parts(predictions):
         columns = [names[start:end]]
-        if task.level == "nucleotide":
+        if task.level != "sequence":
             lengths = [len(each) for each in predictions.logits[start:end]]
             columns = [columns[0].repeat(lengths), np.concatenate([np.arange(length) for length in [0, *lengths]])]
+        if task.bin_bp is not None:
+            columns[1:] = [columns[1] * task.bin_bp, (columns[1] + 1) * task.bin_bp]
         if task.problem_type == "single_label_classification":
             # from the logits, like `Predictions.labels`: softmax may round the two best to a tie
             classes = _rows(predictions.logits[start:end], task.num_labels).argmax(-1)

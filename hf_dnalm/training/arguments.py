@@ -51,6 +51,16 @@ class DataArguments:
     data_dir: str | None = field(
         default=None, metadata={"help": "Local folder in the benchmark's own layout, in place of the Hub."}
     )
+    reference: str | None = field(
+        default=None,
+        metadata={
+            "help": "FASTA of the assembly, for tasks whose files hold coordinates; CLASS=FILE,CLASS=FILE where "
+            "classes are of different genomes."
+        },
+    )
+    sequence_length: int | None = field(
+        default=None, metadata={"help": "bp of the windows that a long-range task cuts from the reference."}
+    )
     allow_subset: bool = field(
         default=False, metadata={"help": "Take files with fewer rows than were published; the report says so."}
     )
@@ -76,11 +86,19 @@ class DataArguments:
         default=None, metadata={"help": "Scored at the end; else cut from --train, and the report says how."}
     )
     sequence_column: str = field(default="sequence", metadata={"help": "Column with the DNA."})
+    sequence2_column: str | None = field(
+        default=None, metadata={"help": "Column with the second sequence of each pair; without it there are no pairs."}
+    )
     labels_column: str = field(default="labels", metadata={"help": "Column with the labels; several: a,b,c."})
     name_column: str = field(default="name", metadata={"help": "Column with the names, where there is one."})
     problem_type: Literal["single_label_classification", "multi_label_classification", "regression"] | None = field(
         default=None, metadata={"help": "What the labels are; by default as they look."}
     )
+    level: Literal["sequence", "nucleotide", "bin"] = field(
+        default="sequence",
+        metadata={"help": "What the labels are of: sequences, each base, or each --bin_bp bases; lists of --train."},
+    )
+    bin_bp: int | None = field(default=None, metadata={"help": "Bases in a bin, with --level bin."})
     metric: str | None = field(
         default=None, metadata={"help": "Primary metric; by default mcc, auroc or r2, by problem type."}
     )
@@ -95,11 +113,16 @@ class DataArguments:
         if (self.task is None) == (self.train is None):
             raise ValueError("give either --task SUITE/NAME (a benchmark task) or --train FILE (your own data)")
         if self.task is not None:
-            own = [f"--{name}" for name in ("validation", "test", "problem_type", "metric") if getattr(self, name)]
+            only_files = ("validation", "test", "problem_type", "metric", "sequence2_column")
+            own = [f"--{name}" for name in only_files if getattr(self, name)]
+            own += ["--level"] if self.level != "sequence" else []
             if own:
                 raise ValueError(f"{', '.join(own)} are for --train FILE; a benchmark task brings its own")
-        elif self.data_dir is not None or self.allow_subset:
-            raise ValueError("--data_dir and --allow_subset are for --task SUITE/NAME; with --train give the files")
+        elif self.data_dir is not None or self.allow_subset or self.reference is not None or self.sequence_length:
+            raise ValueError(
+                "--data_dir, --reference, --sequence_length and --allow_subset are for --task SUITE/NAME; with --train "
+                "give the files"
+            )
 
 
 @dataclass
@@ -129,8 +152,12 @@ class MethodArguments:
         default=False,
         metadata={"help": "Read half of the training sequences, drawn anew each epoch, from the other strand."},
     )
-    class_weights: Literal["none", "balanced"] = field(
-        default="none", metadata={"help": "Whether rare classes count more in the loss."}
+    class_weights: str = field(
+        default="none",
+        metadata={
+            "help": "What classes count in the loss: none (all the same), balanced (rare ones more), a number for "
+            "positives (8), or one for each class (1,100,100)."
+        },
     )
     early_stopping_patience: int | None = field(
         default=None, metadata={"help": "Stop after this many evaluations without a better metric."}

@@ -28,10 +28,10 @@ from hf_dnalm.training.adapters import (
     trainable_parameters,
 )
 from hf_dnalm.training.arguments import LEARNING_RATES, TASK_METRIC, FineTuningArguments, MethodArguments
-from hf_dnalm.training.losses import TaskLoss, balanced_class_weights
+from hf_dnalm.training.losses import TaskLoss, balanced_class_weights, given_class_weights
 from hf_dnalm.training.output_folder import check_output_folder, clear_earlier_run, last_checkpoint, stopped_early
 from hf_dnalm.training.splits import complete_splits
-from hf_dnalm.training.start import load_for_task
+from hf_dnalm.training.start import describe_inputs, load_for_task
 from hf_dnalm.training.trainer import FineTuningTrainer
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def finetune(
     max_tokens: int | None = None,
     overflow: Literal["error", "truncate"] = "error",
     reverse_complement: bool = False,
-    class_weights: Literal["none", "balanced"] = "none",
+    class_weights: str = "none",
     early_stopping_patience: int | None = None,
     baseline: bool = False,
     bootstrap: int = 1000,
@@ -107,7 +107,8 @@ def finetune(
         overflow: "error" refuses longer sequences, "truncate" keeps their first tokens.
         reverse_complement: read each training sequence from the other strand with probability 1/2, drawn anew in each
             epoch as a function of (seed, epoch, index).
-        class_weights: "balanced" lets each class count the same in the loss.
+        class_weights: "balanced" lets each class count the same in the loss; "8" gives positives 8 times the weight,
+            "1,100,100" each class its own.
         early_stopping_patience: evaluations without a better metric before training stops.
         baseline: also score a linear model on k-mer counts and the majority class (or mean) on the same splits.
         bootstrap: resamplings of the test split behind the 95 % intervals.
@@ -161,6 +162,7 @@ def run(
     encoded = _encode(complete.splits, model, tokenizer, task, options)
     loss = _loss(complete.splits["train"], task, arguments, options)
     arguments = _arguments_for(task, arguments, options)
+    describe_inputs(model.config, task)
     source = BaseWeights.of(model)
     trained = _prepare(model, source, options)
     trainable = trainable_parameters(trained)
@@ -221,6 +223,7 @@ def _encode(
             overflow=options.overflow,
             reverse_complement=options.reverse_complement and name == "train",
             level=task.level,
+            bin_bp=task.bin_bp,
             vocab_size=model.config.vocab_size,
         )
         for name, split in splits.items()
@@ -238,8 +241,16 @@ def _baselines(splits: DatasetDict, task: Task, options: MethodArguments, *, see
 
 
 def _loss(train: Dataset, task: Task, arguments: FineTuningArguments, options: MethodArguments) -> TaskLoss:
-    weights = balanced_class_weights(task, train["labels"]) if options.class_weights == "balanced" else None
-    return TaskLoss(task.problem_type, weights=weights, label_smoothing=arguments.label_smoothing_factor)
+    match options.class_weights:
+        case "none":
+            weights = None
+        case "balanced":
+            weights = balanced_class_weights(task, train["labels"])
+        case numbers:
+            weights = given_class_weights(task, numbers)
+    return TaskLoss(
+        task.problem_type, bin_bp=task.bin_bp, weights=weights, label_smoothing=arguments.label_smoothing_factor
+    )
 
 
 def _arguments_for(task: Task, arguments: FineTuningArguments, options: MethodArguments) -> FineTuningArguments:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from hf_dnalm.inference.bins import bin_means
 from hf_dnalm.tasks import Task
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def balanced_class_weights(task: Task, labels: Dataset | Any) -> torch.Tensor:
     it was; for multi-label tasks negatives / positives of each track, the weight of its positives.
 
     Args:
-        labels: (n,) classes, (n, L) zeros and ones, or n lists with a class for each base.
+        labels: (n,) classes, (n, L) zeros and ones, or n lists with a class for each base, or with either for each bin.
 
     Returns:
         (L,) float32.
@@ -37,6 +38,10 @@ def balanced_class_weights(task: Task, labels: Dataset | Any) -> torch.Tensor:
     """
     if task.problem_type == "regression":
         raise ValueError(f"task {task.name!r} is a regression and has no classes; leave class_weights at 'none'")
+    if task.level == "bin":
+        width = (-1,) if task.problem_type == "single_label_classification" else (-1, task.num_labels)
+        flat = np.concatenate([np.asarray(each).reshape(width) for each in labels])
+        labels = flat[(flat != _IGNORED).reshape(len(flat), -1).all(axis=1)]
     if task.problem_type == "multi_label_classification":
         positives = np.asarray(labels, dtype=np.float64).sum(0)
         counts, weights = positives, (len(labels) - positives) / np.maximum(positives, 1)
@@ -53,6 +58,39 @@ def balanced_class_weights(task: Task, labels: Dataset | Any) -> torch.Tensor:
     return torch.tensor(weights, dtype=torch.float32)
 
 
+def given_class_weights(task: Task, setting: str) -> torch.Tensor:
+    """Weights that are written out, "8" or "1,100,100": one for each class, or for the positives of each track.
+
+    One number stands for the positives of all tracks, or, of two classes, for class 1 beside a class 0 of weight 1.
+
+    Returns:
+        (L,) float32.
+
+    Raises:
+        ValueError: not numbers above 0, the wrong number of them, or a regression.
+
+    >>> task = Task("promoter", "single_label_classification", ("background", "promoter"), metric="mcc")
+    >>> given_class_weights(task, "8").tolist(), given_class_weights(task, "1,2.5").tolist()
+    ([1.0, 8.0], [1.0, 2.5])
+    """
+    if task.problem_type == "regression":
+        raise ValueError(f"task {task.name!r} is a regression and has no classes; leave class_weights at 'none'")
+    try:
+        weights = [float(each) for each in setting.split(",")]
+    except ValueError:
+        weights = []
+    if len(weights) == 1 and task.problem_type == "multi_label_classification":
+        weights *= task.num_labels
+    elif len(weights) == 1 and task.num_labels == 2:
+        weights = [1.0, *weights]
+    if len(weights) != task.num_labels or not all(0 < weight < float("inf") for weight in weights):
+        raise ValueError(
+            f"class_weights is {setting!r}; it must be 'none', 'balanced', or {task.num_labels} numbers above 0 joined "
+            f"by commas, one for each label of task {task.name!r}"
+        )
+    return torch.tensor(weights, dtype=torch.float32)
+
+
 class TaskLoss:
     """Mean loss over all labels; `Trainer(compute_loss_func=…)`.
 
@@ -60,6 +98,7 @@ class TaskLoss:
     processes. transformers' own classification heads do so for single-label tasks only.
 
     Args:
+        bin_bp: at bin level, bases in a bin; the model's logits are of single bases and their means are what counts.
         weights: (L,), of classes (single label) or of positives (multi-label); None = all 1.
         label_smoothing: share of the probability that is spread over all classes, in 0 .. 1; single label only.
 
@@ -71,20 +110,30 @@ class TaskLoss:
         self,
         problem_type: Literal["single_label_classification", "multi_label_classification", "regression"],
         *,
+        bin_bp: int | None = None,
         weights: torch.Tensor | None = None,
         label_smoothing: float = 0.0,
     ) -> None:
         if label_smoothing and problem_type != "single_label_classification":
             raise ValueError(f"label smoothing is for single-label classification, not for {problem_type}; set it to 0")
         self._problem_type = problem_type
+        self._bin_bp = bin_bp
         self._weights = weights
         self._label_smoothing = label_smoothing
 
     def __call__(
         self, outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """Scalar loss of a model's output, whose `logits` are (b, L), or (b, bp, L) with `labels` (b, bp)."""
+        """Scalar loss of a model's output, whose `logits` are (b, L), or (b, bp, L) with `labels` of bases or bins."""
         logits = outputs["logits"].float()
+        if self._bin_bp is not None:
+            logits = bin_means(logits, self._bin_bp)
+        return self.of_answers(logits, labels, num_items_in_batch)
+
+    def of_answers(
+        self, logits: torch.Tensor, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """The same of logits that are one row for each label: of sequences, bases or bins."""
         weights = None if self._weights is None else self._weights.to(logits.device)
         match self._problem_type:
             case "single_label_classification":
@@ -98,13 +147,17 @@ class TaskLoss:
                 )
                 count: torch.Tensor | int = labels.ne(_IGNORED).sum()
             case "multi_label_classification":
-                losses = functional.binary_cross_entropy_with_logits(
-                    logits, labels.float(), pos_weight=weights, reduction="sum"
-                )
-                count = labels.numel()
-            case "regression":
+                labels = labels.float()
+                asked = labels != _IGNORED
+                each = functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weights, reduction="none")
+                losses, count = each.masked_fill(~asked, 0.0).sum(), asked.sum()
+            case "regression" if self._bin_bp is None:
                 losses = functional.mse_loss(logits, labels.float().reshape(logits.shape), reduction="sum")
                 count = labels.numel()
+            case "regression":
+                asked = labels != _IGNORED
+                each = functional.mse_loss(logits, labels.float(), reduction="none")
+                losses, count = each.masked_fill(~asked, 0.0).sum(), asked.sum()
             case _:
                 raise ValueError(f"no loss for problem type {self._problem_type!r}")
         return losses / (count if num_items_in_batch is None else num_items_in_batch)

@@ -41,7 +41,7 @@ def complete_splits(splits: Mapping[str, Dataset], task: Task, *, seed: int) -> 
     for name, split in given.items():
         if len(split) == 0:
             raise ValueError(f"task {task.name!r}: the {name} split is empty")
-    stratify = task.problem_type == "single_label_classification" and task.level == "sequence"
+    stratify = task.stratifies
     if len(given) == 1:
         ((name, only),) = given.items()
         return CompleteSplits(

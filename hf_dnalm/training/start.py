@@ -10,7 +10,7 @@ from hf_dnalm.auto import AutoConfig, AutoModelForSequenceClassification, AutoMo
 from hf_dnalm.tasks import Task
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 
 def load_for_task(
@@ -44,7 +44,7 @@ def load_for_task(
 
 def model_class(task: Task) -> Any:
     """The Auto class with a head for this task's level."""
-    return AutoModelForTokenClassification if task.level == "nucleotide" else AutoModelForSequenceClassification
+    return AutoModelForSequenceClassification if task.level == "sequence" else AutoModelForTokenClassification
 
 
 def head_settings(task: Task) -> dict[str, Any]:
@@ -54,3 +54,13 @@ def head_settings(task: Task) -> dict[str, Any]:
         "id2label": task.id2label,
         "label2id": {name: index for index, name in task.id2label.items()},
     }
+
+
+def describe_inputs(config: PreTrainedConfig, task: Task) -> None:
+    """Write into a config what the task has beyond transformers' own fields: bins, pairs of sequences.
+
+    Where a task has neither, nothing is written, so that the config stays as transformers writes it.
+    """
+    for name, value, otherwise in (("bin_bp", task.bin_bp, None), ("sequence_pairs", task.pair, False)):
+        if value != getattr(config, name, otherwise):
+            setattr(config, name, value)

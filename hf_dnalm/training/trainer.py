@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from transformers import EarlyStoppingCallback, EvalPrediction, Trainer
 
 from hf_dnalm.data import SequenceCollator
 from hf_dnalm.evaluation import compute_metrics
+from hf_dnalm.inference.bins import bin_means
 from hf_dnalm.tasks import Task
 from hf_dnalm.training.arguments import FineTuningArguments
 from hf_dnalm.training.augmentation import EncodedExamples, EpochClock, EpochSampler, LongestFirst
@@ -56,7 +58,7 @@ class FineTuningTrainer(Trainer):
             processing_class=tokenizer,
             compute_loss_func=loss,
             compute_metrics=metrics_of(task, loss),
-            preprocess_logits_for_metrics=_logits_alone,
+            preprocess_logits_for_metrics=partial(_answers, bin_bp=task.bin_bp),
             callbacks=callbacks,
         )
 
@@ -94,12 +96,14 @@ def metrics_of(task: Task, loss: TaskLoss) -> Callable[[EvalPrediction], dict[st
 
     def compute(prediction: EvalPrediction) -> dict[str, float]:
         logits, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
-        value = loss({"logits": torch.from_numpy(logits)}, torch.from_numpy(labels))
+        value = loss.of_answers(torch.from_numpy(logits).float(), torch.from_numpy(labels))
         return {**compute_metrics(task, logits, labels), "loss": float(value)}
 
     return compute
 
 
-def _logits_alone(logits: Any, labels: torch.Tensor) -> torch.Tensor:
-    """Without the hidden states and attentions that some configs ask for: they would fill the memory."""
-    return logits[0] if isinstance(logits, tuple) else logits
+def _answers(logits: Any, labels: torch.Tensor, *, bin_bp: int | None) -> torch.Tensor:
+    """Logits without the hidden states and attentions that some configs ask for, which would fill the memory; of bins,
+    where the task has them."""
+    logits = logits[0] if isinstance(logits, tuple) else logits
+    return logits if bin_bp is None else bin_means(logits.float(), bin_bp)

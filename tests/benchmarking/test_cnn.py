@@ -66,6 +66,16 @@ def test_targets_of_a_regression_come_back_in_their_own_units():
     assert 1000 < evaluation.logits.mean() < 1050
 
 
+def test_of_a_pair_both_sequences_are_read():
+    letters, others = sequences(80, 12, 1), sequences(80, 9, 2)
+    labels = [int(each.count("G") > 2) for each in others]
+    data = Dataset.from_dict({"sequence": letters, "sequence2": others, "labels": labels})
+    alone = data.remove_columns("sequence2")
+    pair, first = (cnn_baseline(BOUND, each, each, each, epochs=6, bootstrap=10) for each in (data, alone))
+    assert pair.primary.value > 0.8
+    assert not np.array_equal(pair.logits, first.logits)
+
+
 def test_one_letter_is_enough():
     assert SmallCNN(2, length_bp=1).eval()(torch.tensor([[0], [4]])).shape == (2, 2)
 

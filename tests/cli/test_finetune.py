@@ -74,6 +74,53 @@ def test_a_fold_of_one_file_trains_chooses_and_tests(files, tmp_path):
     assert note in json.loads((tmp_path / "out" / "task.json").read_text())["description"]
 
 
+def word(number: int) -> str:
+    """Eight letters, others for every number."""
+    return "".join("ACGT"[number >> shift & 3] for shift in range(0, 16, 2))
+
+
+def test_a_file_of_bins_trains_and_predicts(files, tmp_path, capsys):
+    rows = [f"{word(row)}{'GGCC' * (row % 3)},{';'.join(['0.5', '-1', *['2.5'] * (row % 3)])}" for row in range(24)]
+    (tmp_path / "bins.csv").write_text("\n".join(["sequence,labels", *rows]) + "\n")
+    given = {"config": files["config"], "train": tmp_path / "bins.csv"}
+    main(flags(given, tmp_path / "out", "--level", "bin", "--bin_bp", "4"))
+    assert "bin level" in (tmp_path / "out" / "report" / "report.md").read_text()
+    (tmp_path / "new.fa").write_text(">a\nACGTACGTACGT\n")
+    main(["predict", str(tmp_path / "out"), str(tmp_path / "new.fa"), "--out", str(tmp_path / "new.tsv")])
+    lines = (tmp_path / "new.tsv").read_text().splitlines()
+    assert [line.split("\t")[:3] for line in lines] == [
+        ["name", "start", "end"],
+        ["a", "0", "4"],
+        ["a", "4", "8"],
+        ["a", "8", "12"],
+    ]
+
+
+def test_a_file_of_pairs_trains_predicts_and_is_scored(tmp_path, separating_folder, capsys):
+    rows = [f"{word(row)},GGC{'A' * (row % 5)},{row % 2}" for row in range(40)]
+    (tmp_path / "pairs.csv").write_text("\n".join(["first,second,label", *rows]) + "\n")
+    columns = ["--sequence_column", "first", "--sequence2_column", "second"]
+    quick = ["--bootstrap", "20", "--use_cpu", "--num_train_epochs", "1"]
+    given = ["--train", str(tmp_path / "pairs.csv"), "--output_dir", str(tmp_path / "out")]
+    main(["finetune", "--model", str(separating_folder), *given, *columns, *quick])
+    (tmp_path / "new.csv").write_text("sequence,sequence2,label\nACGTACG,GGCA,1\nACGTACGT,GGC,0\n")
+    main(["predict", str(tmp_path / "out"), str(tmp_path / "new.csv"), "--out", str(tmp_path / "new.tsv")])
+    assert len((tmp_path / "new.tsv").read_text().splitlines()) == 3
+    scored = ["evaluate", str(tmp_path / "out"), str(tmp_path / "new.csv"), "--out", str(tmp_path / "scored")]
+    main([*scored, "--bootstrap", "0"])
+    assert json.loads((tmp_path / "scored" / "report.json").read_text())["n"] == 2
+
+
+@pytest.fixture
+def separating_folder(tmp_path) -> Path:
+    """A model whose tokenizer puts a separator between two sequences."""
+    from tests.toys.dnabert2 import toy_model, toy_tokenizer
+
+    toy_model("masked_lm").save_pretrained(tmp_path / "model")
+    toy_tokenizer().save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
 @pytest.mark.parametrize("vocab_size", [75, 73], ids=["version 2", "version 1"])
 def test_a_config_brings_the_tokenizer_of_its_vocabulary(files, tmp_path, vocab_size):
     files["config"].write_text(json.dumps(CONFIG | {"vocab_size": vocab_size, "pad_token_id": 1}))

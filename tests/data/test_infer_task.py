@@ -111,3 +111,16 @@ def test_real_tables_are_read_and_understood(shared: Path) -> None:
     assert infer_task(chromatin, name="chromatin").num_labels == 19
     jsonl = tasks / "PGB_jsonl" / "promoter_strength.leaf.test.jsonl.gz"
     assert infer_task(jsonl, name="leaf").problem_type == "regression"
+
+
+def test_labels_of_bins_are_read_as_those_of_sequences_would_be():
+    from hf_dnalm.data.labels import task_from_labels
+
+    def found(labels):
+        task = task_from_labels(labels, name="x", source="x", level="bin", bin_bp=4)
+        return task.problem_type, task.label_names, task.level, task.bin_bp
+
+    assert found(["0.5;-100;1.5", "2;3"]) == ("regression", ("target",), "bin", 4)
+    assert found(["0;1;-100", "1"]) == ("single_label_classification", ("0", "1"), "bin", 4)
+    assert found(["0.5,1;2,3.5"]) == ("regression", ("target_0", "target_1"), "bin", 4)
+    assert found([[[0, 1], [1, 1]], [[-100, -100]]]) == ("multi_label_classification", ("track_0", "track_1"), "bin", 4)

@@ -33,6 +33,10 @@ def test_the_suites_have_their_published_numbers_of_tasks() -> None:
         "gue-plus": 8,
         "genomic-benchmarks": 9,
         "plant-multi-species": 7,
+        "gena-lm": 8,
+        "long-range": 8,
+        "dnabert-s": 18,
+        "bend": 7,
     }
 
 
@@ -131,6 +135,19 @@ def test_gue_is_read_in_the_hubs_and_in_the_authors_layout(folder, name, tmp_pat
     assert {split: len(rows) for split, rows in splits.items()} == {"train": 12, "validation": 4, "test": 6}
     assert task.name == "gue/emp_H3"
     assert splits["test"][3] == {"name": "4", "sequence": "ACGTACAAAT", "labels": 1}
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_file_of_three_columns_holds_pairs(streaming, tmp_path) -> None:
+    (tmp_path / "EPI" / "K562").mkdir(parents=True)
+    (tmp_path / "EPI" / "K562" / "test.csv").write_text("enhancer,promoter,label\nACGT,GGGG,1\nAAAA,CCCC,0\n")
+    splits, task = load_benchmark("gue-plus", "EPI_K562", data_dir=tmp_path, splits=["test"], streaming=streaming)
+    assert next(iter(splits["test"])) == {"name": "1", "sequence": "ACGT", "sequence2": "GGGG", "labels": 1}
+    assert task.pair
+    (tmp_path / "EPI" / "K562" / "test.csv").write_text("sequence,label\nACGTGGGG,1\n")
+    splits, task = load_benchmark("gue-plus", "EPI_K562", data_dir=tmp_path, splits=["test"], streaming=streaming)
+    assert list(splits["test"]) == [{"name": "1", "sequence": "ACGTGGGG", "labels": 1}]
+    assert not task.pair
 
 
 def test_nt_tasks_are_read_from_parquet_and_from_fasta(tmp_path) -> None:

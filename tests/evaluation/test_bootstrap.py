@@ -1,5 +1,7 @@
 """Bootstrap intervals: the weighted forms equal the metrics on the drawn sequences, and the draws are the seed's."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -10,12 +12,22 @@ from hf_dnalm.evaluation.outputs import Outputs, read_outputs
 from hf_dnalm.evaluation.table import label_metrics
 from tests.evaluation.test_outputs import BASES, BINARY, EXPRESSION, SPLICE, STRENGTH, TRACKS
 
+MORE = [
+    dataclasses.replace(EXPRESSION, name="bins", level="bin", bin_bp=8),
+    dataclasses.replace(TRACKS, name="groups", label_groups=(("one", TRACKS.num_labels - 1), ("other", 1))),
+    dataclasses.replace(SPLICE, name="sites", metric="site_auprc"),
+]
+
 
 def _toy(task, n=40, seed=0, *, ties=False):
     generator = np.random.default_rng(seed)
     if task.level == "nucleotide":
         lengths = generator.integers(1, 9, n)
         return [generator.normal(size=(bp, 2)) for bp in lengths], [generator.integers(-1, 2, bp) for bp in lengths]
+    if task.level == "bin":
+        lengths = generator.integers(1, 9, n)
+        logits = [generator.normal(size=(bins, task.num_labels)) for bins in lengths]
+        return logits, [rows + generator.normal(size=rows.shape).round(1) for rows in logits]
     logits = generator.normal(size=(n, task.num_labels))
     if ties:
         logits = logits.round()
@@ -41,7 +53,9 @@ def _drawn(outputs: Outputs, weights: np.ndarray) -> Outputs:
 
 @pytest.mark.parametrize("n", [3, 40])
 @pytest.mark.parametrize("ties", [False, True])
-@pytest.mark.parametrize("task", [BINARY, SPLICE, TRACKS, STRENGTH, EXPRESSION, BASES], ids=lambda task: task.name)
+@pytest.mark.parametrize(
+    "task", [BINARY, SPLICE, TRACKS, STRENGTH, EXPRESSION, BASES, *MORE], ids=lambda task: task.name
+)
 def test_weighted_metrics_equal_the_metrics_of_the_drawn_sequences(task, ties, n):
     outputs = _outputs(task, ties=ties, n=n)
     weights = np.concatenate([np.ones((1, n)), *room._weights(n, 6, seed=1, rows=n)])
@@ -72,7 +86,9 @@ def test_the_interval_of_accuracy_is_the_binomial_one():
     assert resamples == 1000
 
 
-@pytest.mark.parametrize("task", [BINARY, SPLICE, TRACKS, STRENGTH, EXPRESSION, BASES], ids=lambda task: task.name)
+@pytest.mark.parametrize(
+    "task", [BINARY, SPLICE, TRACKS, STRENGTH, EXPRESSION, BASES, *MORE], ids=lambda task: task.name
+)
 def test_intervals_hold_the_value_and_repeat_with_the_seed(task):
     outputs = _outputs(task, n=200)
     one, same, other = (bootstrap_intervals(task, outputs, resamples=200, seed=seed) for seed in (5, 5, 6))

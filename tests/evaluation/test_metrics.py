@@ -6,9 +6,23 @@ import socket
 import evaluate
 import numpy as np
 import pytest
+import sklearn.metrics
 from scipy import stats
 
-from hf_dnalm.evaluation.metrics import AUPRC, AUROC, F1, MCC, METRICS, R2, Accuracy, Pearson, PearsonR2, Spearman
+from hf_dnalm.evaluation.metrics import (
+    AUPRC,
+    AUROC,
+    F1,
+    MCC,
+    METRICS,
+    R2,
+    Accuracy,
+    GroupMedianAUROC,
+    Pearson,
+    PearsonR2,
+    SiteAUPRC,
+    Spearman,
+)
 
 # reference, prediction: three of class 1, three of class 0; TP 2, FN 1, FP 1, TN 2
 REFERENCES = np.array([1, 1, 1, 0, 0, 0])
@@ -138,3 +152,54 @@ def test_metrics_on_files_use_the_cache_folder_that_was_asked_for(tmp_path):
     result = MCC(keep_in_memory=False, cache_dir=str(tmp_path)).compute(predictions=[0, 1], references=[0, 1])
     assert result["mcc"] == 1.0
     assert (tmp_path / "mcc").is_dir()
+
+
+# --- metrics of one benchmark ---------------------------------------------------------------------------------------
+
+
+def test_group_medians_are_medians_of_tracks_and_their_mean():
+    generator = np.random.default_rng(0)
+    references, scores = generator.integers(0, 2, (50, 9)), generator.normal(size=(50, 9))
+    references[:, 2] = 0  # undefined, so it is in no median
+    aurocs = AUROC.score(scores, references)
+    expected = [np.median(aurocs[[0, 1]]), np.median(aurocs[3:8]), aurocs[8]]
+    groups = (3, 5, 1)
+    np.testing.assert_allclose(GroupMedianAUROC.score(scores, references, groups=groups), expected)
+    result = GroupMedianAUROC().compute(predictions=scores, references=references, groups=groups)
+    assert result["group_median_auroc"] == pytest.approx(np.mean(expected))
+
+
+def test_a_group_without_a_defined_track_is_undefined():
+    references = np.array([[1, 0], [0, 0]])
+    values = GroupMedianAUROC.score(np.array([[0.9, 0.1], [0.1, 0.2]]), references, groups=(1, 1))
+    np.testing.assert_array_equal(values, [1.0, np.nan])
+
+
+def test_groups_hold_all_tracks():
+    with pytest.raises(ValueError, match=r"groups of \(1, 2\) tracks hold 3, but there are 2"):
+        GroupMedianAUROC.score(np.zeros((2, 2)), np.array([[1, 0], [0, 1]]), groups=(1, 2))
+
+
+def test_site_auprc_leaves_out_class_0():
+    generator = np.random.default_rng(1)
+    scores, references = generator.normal(size=(60, 3)), generator.integers(0, 3, 60)
+    result = SiteAUPRC().compute(predictions=scores, references=references)
+    assert result["per_label"] == AUPRC.score(scores, references)[1:].tolist()
+    assert result["site_auprc"] == pytest.approx(np.mean(result["per_label"]))
+
+
+def test_metrics_of_many_tracks_equal_scikit_learn():
+    generator = np.random.default_rng(2)
+    references = generator.integers(0, 2, (80, 12))
+    scores = generator.normal(size=(80, 12)).round(1)  # with ties
+    decisions = (scores > 0).astype(int)
+    by_hand = {
+        AUROC: lambda track: sklearn.metrics.roc_auc_score(references[:, track], scores[:, track]),
+        AUPRC: lambda track: sklearn.metrics.average_precision_score(references[:, track], scores[:, track]),
+        MCC: lambda track: sklearn.metrics.matthews_corrcoef(references[:, track], decisions[:, track]),
+        F1: lambda track: sklearn.metrics.f1_score(references[:, track], decisions[:, track]),
+        Accuracy: lambda track: sklearn.metrics.accuracy_score(references[:, track], decisions[:, track]),
+    }
+    for metric, value in by_hand.items():
+        predictions = scores if metric in (AUROC, AUPRC) else decisions
+        np.testing.assert_allclose(metric.score(predictions, references), [value(track) for track in range(12)])

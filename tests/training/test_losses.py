@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from hf_dnalm.tasks import Task
-from hf_dnalm.training.losses import TaskLoss, balanced_class_weights
+from hf_dnalm.training.losses import TaskLoss, balanced_class_weights, given_class_weights
 from tests.toys.nucleotide_transformer import toy_model
 
 SINGLE = Task("single", "single_label_classification", ("a", "b", "c"), metric="mcc")
@@ -102,3 +102,27 @@ def test_bf16_logits_have_a_float32_loss():
 def test_what_has_no_loss_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("task", "setting", "expected"),
+    [(MULTI, "8", [8, 8, 8]), (MULTI, "1, 2,3", [1, 2, 3]), (SINGLE, "1,100,100", [1, 100, 100])],
+)
+def test_weights_can_be_written_out(task, setting, expected):
+    assert given_class_weights(task, setting).tolist() == expected
+
+
+@pytest.mark.parametrize("setting", ["1,2", "rare", "1,0,1", "1,inf,1", ""])
+def test_weights_that_are_not_one_for_each_label_are_refused(setting):
+    with pytest.raises(ValueError, match=r"must be 'none', 'balanced', or 3 numbers above 0 joined by commas"):
+        given_class_weights(SINGLE, setting)
+    with pytest.raises(ValueError, match="is a regression and has no classes"):
+        given_class_weights(VALUE, setting)
+
+
+def test_the_loss_of_bins_is_that_of_their_mean_logits():
+    logits = torch.tensor([[[0.0], [2.0], [4.0], [8.0]]])
+    labels = torch.tensor([[[3.0], [-100.0]]])
+    loss = TaskLoss("regression", bin_bp=2)
+    assert_close(loss({"logits": logits}, labels), torch.tensor(4.0))  # (1 - 3)², and the second bin has no label
+    assert_close(loss({"logits": logits}, labels, 4), torch.tensor(1.0))

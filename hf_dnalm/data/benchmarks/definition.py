@@ -30,12 +30,20 @@ class PublishedTask:
 
     Attributes:
         task: what is predicted.
-        repo: dataset repo on the Hub.
+        repo: dataset repo on the Hub; empty where the data are not there, but with their authors.
         revision: the commit the facts here are about; None where none is pinned: then the main branch is read.
         files: split to path in the repo, FASTA, CSV or Parquet; `*` stands for letters that are not known.
         layouts: the same splits as other copies of the data name them, for local folders; a path that ends in `/` is
             a folder with one folder for each class, which holds one text file for each sequence.
-        sequence_column: of a table.
+        sequence_column, sequence2_column, labels_column: of a table; the second one of pairs.
+        reader: how the files are read, a name in `loading.READERS`.
+        assembly: the reference genome that the files' coordinates are of; empty where they hold letters.
+        reference_per_class: the classes are of different genomes.
+        sequence_length: bp of each window cut from it, where the caller can choose.
+        classes_in_data: the label names are those that stand in the file, sorted; the task's own stand for them.
+        shortest_bp, smallest_class: what a protocol leaves out: shorter sequences, classes with fewer sequences.
+        folds: paths of the files of the folds that the authors published, `{}` standing for their number from 1 on, one
+            pattern for each layout; for tasks that have no other splits. fold_count: how many folds there are.
         rows: split to number of rows, for counts that were read in the repo's card or counted; others are absent.
         large: splits that are too big to download unasked, with their size in GB.
     """
@@ -43,8 +51,19 @@ class PublishedTask:
     task: Task
     repo: str
     revision: str | None
-    files: Mapping[str, str]
+    files: Mapping[str, str]  # several files of a split are joined by commas
     rows: Mapping[str, int]
     large: Mapping[str, float] = dataclasses.field(default_factory=dict)
     layouts: tuple[Mapping[str, str], ...] = ()
     sequence_column: str = "sequence"
+    sequence2_column: str | None = None
+    labels_column: str = "labels"
+    reader: str = "table"
+    assembly: str = ""
+    reference_per_class: bool = False
+    sequence_length: int | None = None
+    classes_in_data: bool = False
+    shortest_bp: int | None = None
+    smallest_class: int = 0
+    folds: tuple[str, ...] = ()
+    fold_count: int = 0

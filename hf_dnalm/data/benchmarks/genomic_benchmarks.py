@@ -1,7 +1,9 @@
 """Genomic Benchmarks, nine sets: a repo for each on the Hub, or the archives of the authors.
 
 Grešová et al. 2023. The Hub's copies hold Parquet with the columns seq and label; the archives (Zenodo 16605299) a
-folder for each class with one text file for each sequence. Classes are numbered in the order of their names.
+folder for each class with one text file for each sequence; the repository of the benchmark a table of intervals for
+each class (id, region, start, end, strand), which are cut from a reference. Classes are numbered in the
+order of their names.
 """
 
 from __future__ import annotations
@@ -26,13 +28,20 @@ class _Config(NamedTuple):
     test: int
     length_bp: tuple[int, int]
     meaning: str
+    assembly: str = "GRCh38 (hg38)"
 
 
 _YES_NO = ("negative", "positive")
 _ENHANCER = "Is the sequence an enhancer {}? 1: yes, 0: no."
 _CONFIGS = (
     _Config(
-        "dummy_mouse_enhancers_ensembl", _YES_NO, 968, 242, (331, 4776), _ENHANCER.format("of the mouse (Ensembl)")
+        "dummy_mouse_enhancers_ensembl",
+        _YES_NO,
+        968,
+        242,
+        (331, 4776),
+        _ENHANCER.format("of the mouse (Ensembl)"),
+        "GRCm38 (mm10)",
     ),
     _Config(
         "demo_coding_vs_intergenomic_seqs",
@@ -41,6 +50,7 @@ _CONFIGS = (
         25_000,
         (200, 200),
         "Is the human sequence from a transcript (0) or from between the genes (1)?",
+        assembly="coding_seqs: GRCh38 transcripts (cDNA); intergenomic_seqs: GRCh38",
     ),
     _Config(
         "demo_human_or_worm",
@@ -49,6 +59,7 @@ _CONFIGS = (
         25_000,
         (200, 200),
         "Is the sequence from the human genome (0) or from that of the worm C. elegans (1)?",
+        assembly="human: GRCh38; worm: WBcel235",
     ),
     _Config(
         "drosophila_enhancers_stark",
@@ -57,6 +68,7 @@ _CONFIGS = (
         1_730,
         (236, 3237),
         _ENHANCER.format("of Drosophila (Stark)"),
+        assembly="BDGP6 (dm6)",
     ),
     _Config("human_enhancers_cohn", _YES_NO, 20_843, 6_948, (500, 500), _ENHANCER.format("of human cells (Cohn)")),
     _Config(
@@ -116,8 +128,12 @@ def _published(config: _Config) -> PublishedTask:
         layouts=(
             {split: f"{config.name}/data/{split}-00000-of-00001*.parquet" for split in splits},
             {split: f"{config.name}/{split}/" for split in splits},
+            {split: f"datasets/{config.name}/{split}/" for split in splits},
         ),
         sequence_column="seq",
+        reader="classes",
+        assembly=config.assembly,
+        reference_per_class=";" in config.assembly,
     )
 
 

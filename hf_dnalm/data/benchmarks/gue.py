@@ -109,7 +109,7 @@ def _labels_and_meaning(name: str) -> tuple[tuple[str, ...], str]:
     if name.startswith("EPI_"):
         return ("apart", "interacting"), (
             f"Do this enhancer and promoter touch in {name.removeprefix('EPI_')} cells? 1: yes, 0: no. The Hub's copy "
-            "holds both as one sequence; the authors' files hold a pair and are not read."
+            "holds both as one sequence; a file of three columns holds the pair (sequence and sequence2)."
         )
     if name == "fungi_species_20":
         return tuple(f"species_{number}" for number in range(20)), "Which of 20 fungi is the sequence of?"
@@ -143,6 +143,7 @@ def _published(config: _Config, suite: str) -> PublishedTask:
         revision=None,
         files=layout(f"GUE/{config.name}"),
         rows=rows,
+        reader="singles or pairs" if config.name.startswith("EPI_") else "table",
         layouts=(layout(config.name), layout(f"GUE/{config.folder}"), layout(config.folder)),
     )
 

@@ -1,0 +1,123 @@
+"""Embedders give each nucleotide of a sequence a vector: a model, the letters as they are, or one's own function.
+
+An embedder is a callable: letters A C G T N in, an array (L, D) out, one row for each letter. One that
+also has `embed_many` is asked for many sequences at once.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+LETTERS = "ACGNT"  # in the order of their codes in BEND: A 0, C 1, G 2, N 3, T 4
+_CODES = np.full(128, -1, dtype=np.int64)
+_CODES[[ord(letter) for letter in LETTERS]] = np.arange(len(LETTERS))
+
+Embedder = Callable[[str], np.ndarray]
+
+
+@runtime_checkable
+class BatchEmbedder(Protocol):
+    """An embedder that is quicker with many sequences at once."""
+
+    def __call__(self, sequence: str) -> np.ndarray:
+        """(L, D) of one sequence."""
+
+    def embed_many(self, sequences: Sequence[str]) -> list[np.ndarray]:
+        """(L, D) of each sequence, in order."""
+
+
+def one_hot(sequence: str) -> np.ndarray:
+    """(L, 5) float32: a 1 in the column of the letter; the columns are A C G N T, as in BEND.
+
+    >>> one_hot("AT").tolist()
+    [[1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0]]
+    """
+    return np.eye(len(LETTERS), dtype=np.float32)[letter_codes(sequence)]
+
+
+def letter_codes(sequence: str) -> np.ndarray:
+    """(L,) int64: the codes that BEND writes in the place of one-hot vectors; its networks make vectors of them.
+
+    >>> letter_codes("ACGNT").tolist()
+    [0, 1, 2, 3, 4]
+    """
+    return _CODES[np.frombuffer(sequence.encode("ascii"), dtype=np.uint8)]
+
+
+class ModelEmbedder:
+    """The last hidden states of a model, one for each nucleotide, long sequences by overlapping windows.
+
+    Args:
+        model: with or without a head, which is left aside.
+        tokenizer: the checkpoint's.
+        layer: index into the hidden states; -1 is the last.
+        token_budget, device, dtype: see `run_batches`.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        layer: int = -1,
+        token_budget: int | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._options: dict[str, Any] = {
+            "layer": layer,
+            "token_budget": token_budget,
+            "device": device,
+            "dtype": dtype,
+        }
+
+    def __call__(self, sequence: str) -> np.ndarray:
+        """(L, hidden) float32."""
+        return self.embed_many([sequence])[0]
+
+    def embed_many(self, sequences: Sequence[str]) -> list[np.ndarray]:
+        """(L, hidden) float32 of each sequence, in order.
+
+        Raises:
+            ValueError: a sequence is too short for a token.
+        """
+        from hf_dnalm.inference.embed_tokens import embed_tokens
+
+        embeddings = embed_tokens(
+            self._model, self._tokenizer, list(sequences), per="nucleotide", overflow="windows", **self._options
+        )
+        return embeddings.vectors
+
+
+def embedder_from_file(place: str) -> Embedder:
+    """A function of one's own, named as `path/to/file.py:function`; the file is run.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file has no such function.
+    """
+    path, _, name = place.rpartition(":")
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"{path}: no such file")
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise ValueError(f"{path}: has no function {name!r}")
+    embedder: Embedder = function
+    return embedder

@@ -1,0 +1,170 @@
+"""Shards: archives of embeddings and labels, in the layout that BEND's own training code reads.
+
+A shard is `<split>_<chunk>.tar.gz` with two members for each sample: `sample_<n>.input.npy`, the embedding, (1, L, D)
+(or (1, L) integers of a one-hot code), and `sample_<n>.output.npy`, the labels. n counts the split's rows from 0.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import re
+import tarfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from hf_dnalm.inference.output_files import whole_file
+
+_MEMBER = re.compile(r"(?P<name>.+)\.(?P<part>input|output)\.npy")
+_FILE = re.compile(r"(?P<split>.+)_(?P<chunk>\d+)\.tar\.gz")
+
+
+class Sample(NamedTuple):
+    """One region of a task.
+
+    Attributes:
+        number: row of its split, 0-based.
+        embedding: (L, D) floats, or (L,) integers of a one-hot code: one for each nucleotide.
+        labels: (outputs,), (bins,), (bins, outputs) or (L,), by the task.
+    """
+
+    number: int
+    embedding: np.ndarray
+    labels: np.ndarray
+
+
+class Shard(NamedTuple):
+    """The file of one chunk of a split."""
+
+    path: Path
+    split: str
+    chunk: int
+
+
+def shard_path(folder: str | os.PathLike[str], split: str, chunk: int) -> Path:
+    """Where a chunk of a split is.
+
+    >>> shard_path("gene_finding/dnabert2", "train", 3).as_posix()
+    'gene_finding/dnabert2/train_3.tar.gz'
+    """
+    return Path(folder) / f"{split}_{chunk}.tar.gz"
+
+
+def find_shards(folder: str | os.PathLike[str], split: str | None = None) -> list[Shard]:
+    """The shards of a folder, or of one split of it, by split and chunk; chunk 10 stands behind chunk 9.
+
+    Raises:
+        FileNotFoundError: no such folder, or it has no shard (of the split).
+    """
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"{os.fspath(folder)}: no such folder")
+    found = []
+    for path in Path(folder).iterdir():
+        match = _FILE.fullmatch(path.name)
+        if match and not path.name.startswith(".") and split in (None, match["split"]):
+            found.append(Shard(path, match["split"], int(match["chunk"])))
+    if not found:
+        of_split = f" of split {split!r}" if split else ""
+        raise FileNotFoundError(f"{os.fspath(folder)}: has no shard{of_split} (<split>_<chunk>.tar.gz)")
+    return sorted(found, key=lambda shard: (shard.split, shard.chunk))
+
+
+def write_shard(path: str | os.PathLike[str], samples: Iterable[Sample]) -> int:
+    """Write a shard, whole or not at all, sample by sample as they come; equal samples give equal files.
+
+    Returns:
+        How many samples it holds.
+    """
+    count = 0
+    with (
+        whole_file(Path(path)) as partial,
+        open(partial, "wb") as file,
+        # Level 1: floats of a model hardly shrink, and the default level would take longer than many models do.
+        gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=1) as compressed,
+        tarfile.open(fileobj=compressed, mode="w|") as archive,
+    ):
+        for sample in samples:
+            _add(archive, f"sample_{sample.number}.input.npy", sample.embedding[np.newaxis])
+            _add(archive, f"sample_{sample.number}.output.npy", sample.labels)
+            count += 1
+    return count
+
+
+def _add(archive: tarfile.TarFile, name: str, array: np.ndarray) -> None:
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    member = tarfile.TarInfo(name)
+    member.size = content.tell()
+    content.seek(0)
+    archive.addfile(member, content)
+
+
+def read_shards(
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], split: str | None = None
+) -> Iterator[Sample]:
+    """The samples of shards, in order, one in memory at a time.
+
+    Args:
+        source: a folder of shards, or the paths of some.
+        split: of a folder: only its shards.
+
+    Raises:
+        FileNotFoundError: no such file or folder, or no shards in it.
+        ValueError: a file is damaged, cut short, or has other members; the message names file and member.
+    """
+    if isinstance(source, str | os.PathLike):
+        files: list[Path] = [shard.path for shard in find_shards(source, split)]
+    else:
+        files = [Path(path) for path in source]
+    for path in files:
+        yield from _read_shard(path)
+
+
+def _read_shard(path: Path) -> Iterator[Sample]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    waiting: dict[str, np.ndarray] = {}
+    name = None
+    try:
+        # gzip by itself: tarfile takes a stream that is cut between two members for a shorter archive.
+        with gzip.open(path) as compressed, tarfile.open(fileobj=compressed, mode="r|") as archive:
+            for member in archive:
+                match = _MEMBER.fullmatch(member.name)
+                if match is None or not re.fullmatch(r"sample_\d+", match["name"]):
+                    raise ValueError(f"{path}: member {member.name!r} is no sample_<n>.input.npy or .output.npy")
+                if waiting and match["name"] != name:
+                    raise ValueError(f"{path}: {name} has its {next(iter(waiting))} alone")
+                name = match["name"]
+                waiting[match["part"]] = _array(archive, member, path)
+                if len(waiting) == 2:
+                    yield _sample(path, name, waiting)
+                    waiting = {}
+            while compressed.read(2**20):  # the end of the archive is empty blocks, which may be missing too
+                pass
+    except (tarfile.ReadError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path}: damaged or cut short ({error}); delete it and embed its chunk again") from None
+    if waiting:
+        raise ValueError(f"{path}: {name} has its {next(iter(waiting))} alone")
+
+
+def _array(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> np.ndarray:
+    content = archive.extractfile(member)
+    if content is None:
+        raise ValueError(f"{path}: member {member.name!r} is no file")
+    try:
+        array: np.ndarray = np.load(io.BytesIO(content.read()), allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"{path}: member {member.name!r} is no array of numbers ({error})") from None
+    return array
+
+
+def _sample(path: Path, name: str, parts: dict[str, np.ndarray]) -> Sample:
+    embedding = parts["input"]
+    if embedding.ndim not in (2, 3) or len(embedding) != 1:
+        raise ValueError(f"{path}: {name}.input.npy has shape {embedding.shape}; it must be (1, L, D) or (1, L)")
+    return Sample(int(name.removeprefix("sample_")), embedding[0], parts["output"])

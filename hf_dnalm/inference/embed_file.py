@@ -1,0 +1,261 @@
+"""The vectors of a file of any size: read as a stream, kept in shards, put together to one file at the end."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import time
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+
+import numpy as np
+import torch
+from accelerate import PartialState
+
+from hf_dnalm import __version__
+from hf_dnalm.data.encode import encode_sequences
+from hf_dnalm.data.files import stream_file
+from hf_dnalm.data.records import Record
+from hf_dnalm.inference.batches import default_dtype, prepared
+from hf_dnalm.inference.embed import Pooling, embed
+from hf_dnalm.inference.embed_tokens import Unit, embed_tokens, times_kept, window_vectors
+from hf_dnalm.inference.hidden_states import Overflow, body_of, windows_of
+from hf_dnalm.inference.predict import token_limit
+from hf_dnalm.inference.shards import (
+    InputDigest,
+    Shard,
+    ShardContent,
+    ShardFolder,
+    model_fingerprint,
+    plan_shards,
+    process_of_this_run,
+)
+from hf_dnalm.inference.vector_writers import VectorRows, find_vector_writer, write_vector_rows
+from hf_dnalm.inference.windows import Windows
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+logger = logging.getLogger(__name__)
+
+FilePooling = Literal["mean", "cls", "max", "nucleotide", "token"]
+# Of letters in a shard: one vector per sequence needs no memory to speak of; vectors of nucleotides do.
+POOLED_SHARD_BP = 2**20
+TOKEN_SHARD_BYTES = 2**27
+_WAIT_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What the numbers depend on beside model and input."""
+
+    pooling: FilePooling
+    layer: int
+    overflow: Overflow
+    dtype: str
+    shard_bp: int
+
+    @property
+    def per(self) -> Unit | Literal["sequence"]:
+        return vectors_per(self.pooling)
+
+
+def vectors_per(pooling: FilePooling) -> Unit | Literal["sequence"]:
+    """What there is a vector for."""
+    return pooling if pooling == "nucleotide" or pooling == "token" else "sequence"
+
+
+def embed_file(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    pooling: FilePooling = "mean",
+    layer: int = -1,
+    overflow: Overflow = "error",
+    sequence_column: str = "sequence",
+    name_column: str = "name",
+    shard_bp: int | None = None,
+    settings: dict[str, str] | None = None,
+    token_budget: int | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> None:
+    """Write the vectors of all sequences of a file to `out`, in memory that does not grow with the file.
+
+    The file is read twice, as a stream: first every record is checked, so that what is refused is refused before any
+    work; then its records are embedded in shards of about `shard_bp`. Finished shards are kept in the folder
+    `<out>.shards` until `out` is written, whole or not at all. The same call after a killed one goes on from them; one
+    with another model, input or setting is refused. Under torchrun or `accelerate launch` each process takes its share
+    of the shards and the first one writes `out`; on several machines the folder must be one that all of them see.
+
+    Shards decide which sequences share a batch, and so the order of sums: results with another `shard_bp` are equal to
+    about 1e-6 of their size, those of a resumed run bit for bit. One record is held whole in memory, and under
+    overflow="windows" its token ids are; its vectors of nucleotides or tokens never are.
+
+    Args:
+        path: FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet, as `read_file` reads them.
+        out: .parquet, .safetensors, .npz, .h5 or .h5ad, as `write_embeddings` writes them.
+        pooling: "mean", "max" or "cls" as in `embed`; "nucleotide" or "token" as in `embed_tokens`.
+        layer, overflow: as there.
+        sequence_column, name_column: of a table.
+        shard_bp: None = 2**20 bp, or for nucleotides and tokens what makes 128 MiB of vectors.
+        settings: further words to write beside the vectors, such as the model's name.
+        token_budget, device, dtype: see `run_batches`.
+        progress: called with the number of sequences that were found done, and after each batch with the number of
+            sequences (or windows) that it held.
+
+    Raises:
+        ValueError: as `embed`, `embed_tokens`, `read_file` and `write_embeddings`; or the shards beside `out` are of
+            another run.
+        FileNotFoundError, ImportError: as `write_embeddings`.
+    """
+    if pooling not in get_args(FilePooling):
+        raise ValueError(f"pooling is {pooling!r}; there are: {', '.join(get_args(FilePooling))}")
+    out = Path(out)
+    device = torch.device(device) if device is not None else next(model.parameters()).device
+    dtype = default_dtype(model, device) if dtype is None else dtype
+    if shard_bp is None:
+        shard_bp = max(TOKEN_SHARD_BYTES // (4 * model.config.hidden_size), 1)
+        shard_bp = POOLED_SHARD_BP if pooling in get_args(Pooling) else shard_bp
+    asked = _Settings(pooling, layer, overflow, str(dtype).removeprefix("torch."), shard_bp)
+    find_vector_writer(out, per=asked.per)
+
+    def records() -> Iterator[Record]:
+        return stream_file(os.fspath(path), sequence_column=sequence_column, name_column=name_column)
+
+    digest, lengths = _check(records(), tokenizer, asked)
+    divisible = asked.per != "sequence" and overflow == "windows" and token_limit(tokenizer) is not None
+    shards = plan_shards(lengths, shard_bp=shard_bp, divisible=divisible)
+    words = {name: str(value) for name, value in asdict(asked).items()}
+    fingerprint = {"input": digest, **words, **model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
+    folder = ShardFolder(out, fingerprint)
+    unfinished = folder.unfinished(shards)
+    rank, processes = process_of_this_run()
+    if processes > 1:
+        # all have looked at the folder, before one of them writes to it
+        PartialState(cpu=device.type == "cpu").wait_for_everyone()
+    if progress is not None:
+        progress(_records_in(shards) - _records_in(unfinished))
+    mine = unfinished[rank::processes]
+    options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
+    with prepared(body_of(model), device=device, dtype=dtype):
+        for shard, content in _embedded(model, tokenizer, records(), mine, asked, options):
+            folder.write(shard, content)
+    if rank == 0:
+        _wait(folder, shards)
+        write_vector_rows(_rows(folder, shards, asked), out, settings=words | (settings or {}))
+        folder.remove()
+    if processes > 1:
+        PartialState().destroy_process_group()
+
+
+def _check(
+    records: Iterator[Record], tokenizer: PreTrainedTokenizerBase, asked: _Settings
+) -> tuple[str, Sequence[int]]:
+    """Refuse what cannot be embedded, with its name; give a digest of all records and their lengths in bp."""
+    digest, lengths = InputDigest(), array("q")
+    limit = token_limit(tokenizer)
+    longest = limit - tokenizer.num_special_tokens_to_add() if limit is not None else None  # bp that surely fit
+    for record in records:
+        digest.add(record)
+        lengths.append(len(record.sequence))
+        too_long = asked.overflow == "error" and longest is not None and lengths[-1] > longest
+        too_short = asked.per != "sequence" and lengths[-1] < 16  # longer than any k
+        if too_long or too_short:
+            one, names = [record.sequence], [record.name]
+            ids = encode_sequences(tokenizer, one, max_tokens=limit if too_long else None, names=names)
+            if asked.per != "sequence":
+                times_kept(tokenizer, one, ids, names=names, per=asked.per)
+    return digest.hexdigest(), lengths
+
+
+def _records_in(shards: list[Shard]) -> int:
+    """How many records end in these shards."""
+    return sum(shard.end - shard.first for shard in shards if shard.part == shard.parts - 1)
+
+
+def _embedded(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    records: Iterator[Record],
+    shards: list[Shard],
+    asked: _Settings,
+    options: dict[str, Any],
+) -> Iterator[tuple[Shard, ShardContent]]:
+    """Each of the shards, which are in order, with its vectors."""
+    read = 0
+    for first, same in itertools.groupby(shards, key=lambda shard: shard.first):
+        own = list(same)
+        held = list(itertools.islice(records, first - read, own[0].end - read))
+        read = own[0].end
+        names, sequences = [record.name for record in held], [record.sequence for record in held]
+        del held
+        if own[0].parts > 1:
+            yield from _parts(model, tokenizer, names[0], sequences[0], own, asked, options)
+            continue
+        common = {"names": names, "layer": asked.layer, "overflow": asked.overflow, **options}
+        if asked.per == "sequence":
+            vectors = embed(model, tokenizer, sequences, pooling=cast(Pooling, asked.pooling), **common).vectors
+            yield own[0], ShardContent(names, np.ones(len(names), dtype=np.int64), vectors)
+        else:
+            rows = embed_tokens(model, tokenizer, sequences, per=asked.per, **common).vectors
+            counts = np.array([len(each) for each in rows], dtype=np.int64)
+            yield own[0], ShardContent(names, counts, np.concatenate(rows))
+
+
+def _parts(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    name: str,
+    sequence: str,
+    shards: list[Shard],
+    asked: _Settings,
+    options: dict[str, Any],
+) -> Iterator[tuple[Shard, ShardContent]]:
+    """A long record, some of its windows in each shard."""
+    assert asked.per != "sequence"
+    ids = encode_sequences(tokenizer, [sequence], max_tokens=None, names=[name], vocab_size=model.config.vocab_size)
+    (times,) = times_kept(tokenizer, [sequence], ids, names=[name], per=asked.per)
+    cut = windows_of(tokenizer, ids, overflow="windows")
+    tokens = np.concatenate([[0], np.cumsum(cut.kept[:, 1] - cut.kept[:, 0])])  # of the sequence, before each window
+    for shard in shards:
+        first, end = (len(cut.token_ids) * part // shard.parts for part in (shard.part, shard.part + 1))
+        own = Windows(cut.token_ids[first:end], cut.owners[first:end], cut.kept[first:end])
+        parts = window_vectors(model, tokenizer, own, layer=asked.layer, **options)
+        parts = parts or [np.zeros((0, model.config.hidden_size), dtype=np.float32)]
+        vectors = np.concatenate(parts).repeat(times[tokens[first] : tokens[end]], axis=0)
+        yield shard, ShardContent([name], np.array([len(vectors)]), vectors)
+
+
+def _wait(folder: ShardFolder, shards: list[Shard]) -> None:
+    """Until the other processes have written what is missing."""
+    missing = [shard for shard in shards if not folder.file(shard).exists()]
+    if missing:
+        logger.info("waiting for %d shards of other processes", len(missing))
+    for shard in missing:
+        while not folder.file(shard).exists():
+            time.sleep(_WAIT_SECONDS)
+
+
+def _rows(folder: ShardFolder, shards: list[Shard], asked: _Settings) -> VectorRows:
+    """All shards as one; the parts of a record are joined."""
+    names: list[str] = []
+    counts: list[np.ndarray] = []
+    width = 0
+    for shard in shards:
+        some, own, shape = folder.read_index(shard)
+        width = shape[1] if shape[0] else width  # a part of a record may have no windows
+        if shard.part:
+            counts[-1][-1] += own[0]
+            continue
+        names += some
+        counts.append(own.copy())
+    blocks = (folder.read_vectors(shard) for shard in shards)
+    return VectorRows(names, None if asked.per == "sequence" else np.concatenate(counts), width, blocks)

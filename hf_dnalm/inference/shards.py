@@ -1,0 +1,189 @@
+"""Work that outlives a killed process: records cut into shards, each a file in a folder beside the result.
+
+A shard is written whole or not at all and bears the fingerprint of the run, so a folder says by itself what is done and
+whether it belongs to the same command. Processes divide the shards among them; nothing else is shared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from hf_dnalm.inference.output_files import whole_file
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedTokenizerBase
+
+    from hf_dnalm.data.records import Record
+
+
+class Shard(NamedTuple):
+    """Some records in a row, or a part of one.
+
+    Attributes:
+        number: its place among all shards, 0-based.
+        first, end: the records, 0-based half-open.
+        part, parts: of the one record, where it is divided; 0 and 1 elsewhere.
+    """
+
+    number: int
+    first: int
+    end: int
+    part: int = 0
+    parts: int = 1
+
+
+class ShardContent(NamedTuple):
+    """What a shard holds: for each of its records a name and how many rows are its own, and all rows."""
+
+    names: list[str]
+    counts: np.ndarray  # (n,) int64
+    vectors: np.ndarray  # (rows, width) float32
+
+
+def plan_shards(lengths_bp: Sequence[int], *, shard_bp: int, divisible: bool) -> list[Shard]:
+    """Records in file order, each shard with `shard_bp` or a little more; the plan depends on nothing else.
+
+    Args:
+        lengths_bp: of the records.
+        divisible: a record longer than a shard becomes several.
+
+    Raises:
+        ValueError: `shard_bp` is below 1.
+
+    Example:
+        >>> [tuple(shard) for shard in plan_shards([3, 4, 9, 1], shard_bp=5, divisible=False)]
+        [(0, 0, 2, 0, 1), (1, 2, 3, 0, 1), (2, 3, 4, 0, 1)]
+        >>> [tuple(shard) for shard in plan_shards([3, 9, 1], shard_bp=5, divisible=True)]
+        [(0, 0, 1, 0, 1), (1, 1, 2, 0, 2), (2, 1, 2, 1, 2), (3, 2, 3, 0, 1)]
+    """
+    if shard_bp < 1:
+        raise ValueError(f"shard_bp must be at least 1, not {shard_bp}")
+    shards: list[Shard] = []
+    first = held = 0
+    for record, length in enumerate(lengths_bp):
+        if divisible and length > shard_bp:
+            if first < record:
+                shards.append(Shard(len(shards), first, record))
+            parts = -(-length // shard_bp)
+            shards += [Shard(len(shards) + part, record, record + 1, part, parts) for part in range(parts)]
+            first, held = record + 1, 0
+            continue
+        held += length
+        if held >= shard_bp:
+            shards.append(Shard(len(shards), first, record + 1))
+            first, held = record + 1, 0
+    if first < len(lengths_bp):
+        shards.append(Shard(len(shards), first, len(lengths_bp)))
+    return shards
+
+
+class ShardFolder:
+    """The finished shards of one run, in the folder `<result>.shards`.
+
+    Args:
+        result: the file that the shards will be put together to.
+        fingerprint: what the numbers depend on, name → value; shards of another one are refused.
+    """
+
+    def __init__(self, result: Path, fingerprint: Mapping[str, str]):
+        self.path = result.with_name(f"{result.name}.shards")
+        self.fingerprint = dict(fingerprint)
+
+    def file(self, shard: Shard) -> Path:
+        return self.path / f"{shard.number:08d}.safetensors"
+
+    def unfinished(self, shards: Iterable[Shard]) -> list[Shard]:
+        """Those that are not there yet.
+
+        Raises:
+            ValueError: a shard is there, but of another run; what differs is named.
+        """
+        missing = []
+        for shard in shards:
+            if self.file(shard).exists():
+                self._check(self.file(shard))
+            else:
+                missing.append(shard)
+        return missing
+
+    def write(self, shard: Shard, content: ShardContent) -> None:
+        """Put the shard into the folder, whole or not at all."""
+        self.path.mkdir(exist_ok=True)
+        metadata = {"fingerprint": json.dumps(self.fingerprint), "names": json.dumps(content.names)}
+        arrays = {"counts": content.counts, "vectors": np.ascontiguousarray(content.vectors)}
+        with whole_file(self.file(shard)) as partial:
+            save_file(arrays, partial, metadata=metadata)
+
+    def read_index(self, shard: Shard) -> tuple[list[str], np.ndarray, list[int]]:
+        """Names, counts and the shape of the vectors, without reading these."""
+        with safe_open(self.file(shard), framework="np") as file:
+            shape = file.get_slice("vectors").get_shape()
+            return json.loads(file.metadata()["names"]), file.get_tensor("counts"), shape
+
+    def read_vectors(self, shard: Shard) -> np.ndarray:
+        """(rows, width) float32."""
+        with safe_open(self.file(shard), framework="np") as file:
+            return file.get_tensor("vectors")
+
+    def remove(self) -> None:
+        """Away with the folder, when the result is written."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _check(self, file: Path) -> None:
+        with safe_open(file, framework="np") as opened:
+            theirs = json.loads(opened.metadata()["fingerprint"])
+        for name in {**theirs, **self.fingerprint}:
+            before, now = theirs.get(name), self.fingerprint.get(name)
+            if before != now:
+                raise ValueError(
+                    f"{self.path} holds shards of another run: {name} was {before}, and is {now} now. Give the same "
+                    "command and input to go on with it, or delete the folder to begin anew"
+                )
+
+
+def model_fingerprint(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
+    """Digests of the weights with the config, and of the tokenizer: equal numbers come from equal digests."""
+    weights = hashlib.blake2b(digest_size=16)
+    config: Any = model.config
+    # what a saved config has more than one in memory, or says of the file and not of its numbers
+    ignored = ("_name_or_path", "architectures", "auto_map", "transformers_version", "dtype", "torch_dtype")
+    settings = {key: value for key, value in config.to_dict().items() if key not in ignored}
+    weights.update(json.dumps(settings, sort_keys=True, default=str).encode())
+    for name, tensor in model.state_dict().items():
+        weights.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        weights.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    words = json.dumps(tokenizer.get_vocab(), sort_keys=True) + str(tokenizer.model_max_length)
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    words += "" if backend is None else backend.to_str()
+    return {"model": weights.hexdigest(), "tokenizer": hashlib.blake2b(words.encode(), digest_size=16).hexdigest()}
+
+
+class InputDigest:
+    """A digest of names and letters in their order, whatever file format and compression they come in."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=16)
+
+    def add(self, record: Record) -> None:
+        self._hash.update(f"{len(record.name)} {len(record.sequence)} {record.name}".encode())
+        self._hash.update(record.sequence.encode())
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+
+def process_of_this_run() -> tuple[int, int]:
+    """Which of how many processes this is under torchrun or accelerate; (0, 1) when it is alone."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
