@@ -82,6 +82,8 @@ def benchmark(
     folds: int = 0,
     seeds: Sequence[int] = (0,),
     data_dir: str | Path | Mapping[str, str | Path] | None = None,
+    reference: str | Path | None = None,
+    sequence_length: int | None = None,
     allow_subset: bool = False,
     deduplicate: bool = False,
     max_train_rows: int | None = None,
@@ -105,7 +107,8 @@ def benchmark(
         folds: 0 = the published splits; k = every fold of a k-fold cross-validation over all rows but the test's.
         seeds: every cell is trained once with each.
         data_dir: folder in the benchmark's layout, for all suites or by suite; None = the Hub.
-        allow_subset, deduplicate, max_train_rows, max_eval_rows, split_seed: see `Rows`.
+        reference: genome that tasks of coordinates are cut from, as in `load_benchmark`.
+        sequence_length, allow_subset, deduplicate, max_train_rows, max_eval_rows, split_seed: see `Rows`.
         bootstrap: resamples behind every interval and paired test.
         process: number of this process, and how many there are.
         **training: options of `finetune` and of transformers.TrainingArguments.
@@ -125,7 +128,7 @@ def benchmark(
     contestants = [(name, "") for name in baselines] + [(name, method) for name in sources for method in methods]
     if not contestants or not seeds:
         raise ValueError("there is nothing to run: name models or baselines, and at least one seed")
-    rows = Rows(allow_subset, deduplicate, max_train_rows, max_eval_rows, split_seed)
+    rows = Rows(allow_subset, deduplicate, max_train_rows, max_eval_rows, sequence_length, split_seed)
     cells = plan(choose_tasks(suites, tasks), contestants, folds=folds, seeds=tuple(dict.fromkeys(seeds)))
     folder = Folder(output)
     weights = {name: digest_of_folder(source) for name, source in sources.items()}
@@ -137,7 +140,7 @@ def benchmark(
     }
     for cell in cells:
         _check_settings(folder, cell, settings[cell])
-    worker = _Worker(folder, sources, settings, rows, _folders(data_dir), bootstrap, training)
+    worker = _Worker(folder, sources, settings, rows, _folders(data_dir), reference, bootstrap, training)
     failed = worker.work(cells, process)
     leaderboard = _write(folder)
     unfinished = [cell for cell in cells if not folder.is_finished(cell) and cell not in failed]
@@ -154,11 +157,12 @@ class _Worker:
         settings: Mapping[Cell, dict[str, Any]],
         rows: Rows,
         data_dirs: Mapping[str, str | Path] | str | Path | None,
+        reference: str | Path | None,
         bootstrap: int,
         training: Mapping[str, Any],
     ) -> None:
         self.folder, self.sources, self.settings, self.rows = folder, sources, settings, rows
-        self.data_dirs, self.bootstrap, self.training = data_dirs, bootstrap, training
+        self.data_dirs, self.reference, self.bootstrap, self.training = data_dirs, reference, bootstrap, training
         self._loaded: tuple[tuple, _Data] | None = None
 
     def work(self, cells: Sequence[Cell], process: tuple[int, int]) -> dict[Cell, str]:
@@ -243,6 +247,8 @@ class _Worker:
                 cell.suite,
                 cell.task,
                 data_dir=where,
+                reference=self.reference,
+                sequence_length=rows.sequence_length,
                 seed=rows.split_seed,
                 allow_subset=rows.allow_subset,
                 deduplicate=rows.deduplicate,

@@ -32,6 +32,7 @@ class Rows:
         allow_subset, deduplicate: as in `load_benchmark`.
         max_train_rows: more training rows than that are sampled down; None = all.
         max_eval_rows: the same for validation and test.
+        sequence_length: bp of the windows that a long-range task cuts from its reference; None = the published one.
         split_seed: of every draw: validation where none was published, folds, samples. It is not the seed of a run.
     """
 
@@ -39,6 +40,7 @@ class Rows:
     deduplicate: bool = False
     max_train_rows: int | None = None
     max_eval_rows: int | None = None
+    sequence_length: int | None = None
     split_seed: int = 0
 
     def __post_init__(self) -> None:

@@ -50,6 +50,8 @@ def run(arguments: list[str]) -> None:
         "folds": options.folds,
         "seeds": options.seeds,
         "data_dir": _data_dirs(options.data_dir),
+        "reference": options.reference,
+        "sequence_length": options.sequence_length,
         "allow_subset": options.allow_subset,
         "deduplicate": options.deduplicate,
         "max_train_rows": options.max_train_rows,
@@ -177,6 +179,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="the benchmarks' files, instead of the Hub; SUITE=FOLDER where suites lie in different places",
     )
+    parser.add_argument("--reference", metavar="FASTA", help="genome that tasks of coordinates are cut from")
+    parser.add_argument("--sequence-length", type=int, metavar="BP", help="of the windows of long-range tasks")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="results and leaderboard")
     parser.add_argument(
         "--allow-subset", action="store_true", help="take files with other numbers of rows than published"
