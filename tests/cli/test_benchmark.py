@@ -26,7 +26,7 @@ def flags(data: Path, output: Path, *more: str) -> list[str]:
     return ["benchmark", "--suite", "gue", "--data-dir", str(data), "--output", str(output), *QUICK, *more]
 
 
-def test_the_table_is_printed_and_the_log_is_not(data_dir, tiny, tmp_path, capsys):  # noqa: F811
+def test_the_table_is_printed_and_the_log_is_not(data_dir, tiny, tmp_path, capsys, caplog):  # noqa: F811
     tasks = ["--tasks", "prom_core_tata,splice_*", "--models", f"mine={tiny}", "--method", "probe"]
     main(flags(data_dir, tmp_path / "out", *tasks, "--baselines", "kmer", "--seeds", "0", "1"))
     printed = capsys.readouterr()
@@ -36,7 +36,7 @@ def test_the_table_is_printed_and_the_log_is_not(data_dir, tiny, tmp_path, capsy
     assert "±" in first
     assert str(tmp_path / "out" / "leaderboard.html") in printed.out
     assert "'eval_loss'" not in printed.out
-    assert "gue/splice_reconstructed: mine (probe), seed 1: " in printed.err
+    assert "gue/splice_reconstructed: mine (probe), seed 1: " in caplog.text
     facts = json.loads((tmp_path / "out" / "leaderboard.json").read_text())
     assert facts["settings"]["mine (probe)"]["training"] == {"num_train_epochs": 1, "per_device_train_batch_size": 8}
 
