@@ -124,7 +124,8 @@ def _training(parser: argparse.ArgumentParser, rest: list[str]) -> dict[str, Any
     values, unknown = flags.parse_known_args(rest)
     if unknown:
         parser.error(f"no such flag or value: {' '.join(unknown)} (see {parser.prog} --help)")
-    return {name: value for name, value in vars(values).items() if value != flags.get_default(name)}
+    defaults = vars(flags.parse_known_args([])[0])
+    return {name: value for name, value in vars(values).items() if value != defaults[name]}
 
 
 def _data_dirs(given: list[str]) -> str | dict[str, str] | None:

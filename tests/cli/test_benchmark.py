@@ -38,7 +38,7 @@ def test_the_table_is_printed_and_the_log_is_not(data_dir, tiny, tmp_path, capsy
     assert "'eval_loss'" not in printed.out
     assert "gue/splice_reconstructed: mine (probe), seed 1: " in caplog.text
     facts = json.loads((tmp_path / "out" / "leaderboard.json").read_text())
-    assert facts["settings"]["mine (probe)"]["training"] == {"num_train_epochs": 1, "per_device_train_batch_size": 8}
+    assert facts["settings"]["mine (probe)"]["training"] == {"num_train_epochs": 1}
 
 
 def test_the_same_command_in_two_processes_gives_the_same_results(data_dir, tiny, tmp_path, capsys):  # noqa: F811
