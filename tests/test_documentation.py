@@ -80,7 +80,7 @@ def test_the_commands_and_the_python_of_the_benchmark_guide_run(workplace, tmp_p
     for name in re.findall(r"^board/(\S+)", page.read_text(), flags=re.MULTILINE):
         assert (tmp_path / "board" / name.rstrip(",")).exists()
     methods = json.loads((tmp_path / "board" / "leaderboard.json").read_text())["contestants"]
-    assert methods == ["majority", "kmer", "cnn", "nt (full)", "nt (lora)", "nt (probe)"]
+    assert methods == ["majority", "kmer", "cnn", "nt (full)", "nt (probe)"]
 
 
 def test_the_python_of_the_readme_runs(workplace):

@@ -179,7 +179,7 @@ class _Worker:
                     continue
                 try:
                     evaluation, seconds = self.run(cell)
-                except ValueError as error:
+                except (ValueError, FileNotFoundError) as error:
                     failed[cell] = str(error)
                     logger.error("%s: %s", cell, error)
                     continue

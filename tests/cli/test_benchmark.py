@@ -103,30 +103,34 @@ def test_without_an_output_folder_the_way_is_shown(capsys):
 
 def test_killed_at_random_moments_it_ends_like_an_undisturbed_run(data_dir, tiny, tmp_path):  # noqa: F811
     """DNALM_KILLS=10 is the full run, on more cells."""
-    kills = int(os.environ.get("DNALM_KILLS", "2"))
-    tasks, seeds = ("prom_core_tata", ["0"]) if kills <= 2 else ("prom_core_tata,splice_*", ["0", "1"])
+    kills = int(os.environ.get("DNALM_KILLS", "1"))
+    tasks, seeds = ("prom_core_tata", ["0"]) if kills == 1 else ("prom_core_tata,splice_*", ["0", "1"])
     more = ["--tasks", tasks, "--models", str(tiny), "--method", "full", "probe", "--seeds", *seeds]
     more += ["--eval_strategy", "steps", "--eval_steps", "1", "--learning_rate", "1e-3"]
-    seconds = []
-    for _ in range(2):  # all of the work, and then only the way there: importing, and reading what is finished
-        started = time.monotonic()
-        assert in_the_background(flags(data_dir, tmp_path / "undisturbed", *more)).wait() == 0
-        seconds.append(time.monotonic() - started)
-    work, way = seconds[0] - seconds[1], seconds[1]
-    generator, is_done = random.Random(kills), False
-    for _ in range(kills):
+    started = time.monotonic()
+    main(flags(data_dir, tmp_path / "undisturbed", *more))
+    cells = 5 * len(tasks.split(",")) * len(seeds)
+    a_cell = (time.monotonic() - started) / cells
+    generator, killed = random.Random(kills), 0
+    for left in range(kills, 0, -1):
+        done = finished(tmp_path / "killed")
+        target = done + generator.randint(0, 2 * (cells - done) // (left + 1))
         one = in_the_background(flags(data_dir, tmp_path / "killed", *more))
-        moment = generator.uniform(0, way) if is_done else way + generator.uniform(-way / 2, 2 * work / (kills + 1))
-        try:
-            is_done = one.wait(timeout=moment) == 0
-        except subprocess.TimeoutExpired:
-            one.send_signal(signal.SIGKILL)
-            assert one.wait() == -signal.SIGKILL
+        while one.poll() is None and finished(tmp_path / "killed") < max(target, 1):
+            time.sleep(0.05)
+        time.sleep(generator.uniform(0, 2 * a_cell))
+        one.send_signal(signal.SIGKILL)
+        killed += one.wait() == -signal.SIGKILL
+    assert killed > 0
     main(flags(data_dir, tmp_path / "killed", *more))
     assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
-    assert len(contents(tmp_path / "killed")) == 2 * 5 * len(tasks.split(",")) * len(seeds)
+    assert len(contents(tmp_path / "killed")) == 2 * cells
     assert list((tmp_path / "killed" / "unfinished").iterdir()) == []
     assert not list((tmp_path / "killed").rglob("*.part"))
+
+
+def finished(output: Path) -> int:
+    return len(list(output.glob("cells/*/*/*.json")))
 
 
 def in_the_background(arguments: list[str]) -> subprocess.Popen:
