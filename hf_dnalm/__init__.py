@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         AutoModelForTokenClassification,
         AutoTokenizer,
     )
+    from hf_dnalm.benchmarking.run import benchmark
     from hf_dnalm.data.benchmarks import load_benchmark
     from hf_dnalm.data.files import read_file
     from hf_dnalm.evaluation.evaluate import evaluate
@@ -58,6 +59,7 @@ _HOME = {
     "evaluate": "evaluation",
     "write_report": "evaluation",
     "finetune": "training",
+    "benchmark": "benchmarking",
     "export": "hub",
     "verify": "verification",
 }
@@ -72,6 +74,7 @@ __all__ = [
     "AutoTokenizer",
     "Task",
     "__version__",
+    "benchmark",
     "embed",
     "embed_tokens",
     "evaluate",

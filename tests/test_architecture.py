@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "inference": {"sequence", "genome", "tasks", "data", "tokenization"},
     "evaluation": {"sequence", "tasks", "data", "inference"},
     "training": {"auto", "checkpoints", "sequence", "tasks", "data", "evaluation", "inference"},
+    "benchmarking": {"tasks", "data", "inference", "evaluation", "training"},
     "bend": {
         *("auto", "checkpoints", "modeling", "sequence", "genome", "tasks", "data", "evaluation", "inference"),
         "tokenization",

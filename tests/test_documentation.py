@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from hf_dnalm.cli.app import main
 from hf_dnalm.data.simulate import SPLICE_SITES_SIMULATED, simulate_splice_sites
+from tests.benchmarking.conftest import write_benchmarks
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PUBLISHED = "InstaDeepAI/nucleotide-transformer-v2-50m-multi-species"
@@ -36,6 +38,7 @@ def workplace(tmp_path, monkeypatch, upstream_v2):
     (tmp_path / "variants.vcf").write_text(f"{head}1\t30\trs1\t{letters[29]}\t{alt}\t.\t.\t.\n")
     species = [f"{row['name']},{row['sequence']},{'ab'[number % 2]}" for number, row in enumerate(rows)]
     (tmp_path / "species.csv").write_text("\n".join(["name,sequence,label", *species]) + "\n")
+    write_benchmarks(tmp_path / "tasks")
     monkeypatch.chdir(tmp_path)
     return upstream_v2
 
@@ -48,6 +51,7 @@ def run_commands(page: Path, checkpoint: Path) -> None:
         command = shlex.split(line.removeprefix("$ ").replace(PUBLISHED, str(checkpoint)))
         assert command[0] == "dnalm"
         quick = {"finetune": ["--num_train_epochs", "1", "--bootstrap", "20"], "evaluate": ["--bootstrap", "20"]}
+        quick["benchmark"] = quick["finetune"]
         main(command[1:] + quick.get(command[1], []))
 
 
@@ -80,6 +84,17 @@ def test_the_guide_to_embedding_runs(workplace, tmp_path):
         with np.load(tmp_path / name) as file:
             assert np.diff(file["offsets"]).tolist() == [9, 12]  # bp of the sequences
     assert {"means.parquet", "middle.safetensors"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_the_commands_and_the_python_of_the_benchmark_guide_run(workplace, tmp_path, capsys):
+    page = REPOSITORY / "docs" / "benchmarking.md"
+    run_commands(page, workplace)
+    exec("\n".join(_blocks(page, "python")), {})
+    assert "gue/splice_reconstructed" in capsys.readouterr().out
+    for name in re.findall(r"^board/(\S+)", page.read_text(), flags=re.MULTILINE):
+        assert (tmp_path / "board" / name.rstrip(",")).exists()
+    methods = json.loads((tmp_path / "board" / "leaderboard.json").read_text())["contestants"]
+    assert methods == ["majority", "kmer", "cnn", "nt (full)", "nt (probe)"]
 
 
 def test_the_python_of_the_readme_runs(workplace):

@@ -20,6 +20,7 @@ COMMANDS = {
     "likelihood": "How likely a language model finds sequences: nats, and bits per base.",
     "score-variants": "Score the variants of a VCF file by a language model.",
     "mutate": "Score every substitution of sequences, and draw a sequence logo.",
+    "benchmark": "Put models beside each other and beside baselines on published tasks.",
     "cluster": "See how well vectors of labelled sequences fall into their classes.",
     "bend": "The benchmark BEND, step by step: embed genome regions, train on them, score variants.",
     "export": "Write a folder that strangers load with trust_remote_code=True.",

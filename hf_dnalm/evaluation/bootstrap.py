@@ -38,25 +38,38 @@ def bootstrap_intervals(
         metric → (low, high, resamples used); NaN bounds for a metric that is undefined in every resample.
         As for the metric itself, a label that is undefined in a resample is left out of that resample's mean.
     """
+    intervals = {}
+    for name, draws in bootstrap_draws(task, outputs, resamples=resamples, seed=seed, metrics=metrics).items():
+        means = draws[~np.isnan(draws)]
+        low, high = np.percentile(means, [2.5, 97.5]) if means.size else (np.nan, np.nan)
+        intervals[name] = (float(low), float(high), len(draws))
+    return intervals
+
+
+def bootstrap_draws(
+    task: Task, outputs: Outputs, *, resamples: int = 1000, seed: int = 0, metrics: Collection[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Metric → (resamples,) its value in every resample, NaN where it is undefined.
+
+    Resample number i of one seed holds the same sequences whatever the model, so that values of two models on the same
+    test split belong together in pairs.
+
+    Args:
+        resamples, seed, metrics: as in `bootstrap_intervals`.
+    """
     if resamples < 1:
         raise ValueError(f"bootstrap is {resamples}; it must be 1 resample or more (1000 is usual), or 0 for none")
     columns = outputs.scores.shape[1]
     ranked = int(np.clip(MAX_RANKED_VALUES // (len(outputs.scores) * columns), 100, None))
-    intervals = {}
+    draws: dict[str, list[np.ndarray]] = {}
     for names, family, most in _families(task, min(ranked, resamples), resamples):
         if metrics is not None and not set(metrics) & set(names):
             continue
         resampled = family(task, outputs)
-        draws: dict[str, list[np.ndarray]] = {}
         for weights in _weights(outputs.n, most, seed, rows=len(outputs.scores)):
             for name, values in resampled(weights).items():
                 draws.setdefault(name, []).append(_mean_of_defined(values))
-        for name, chunks in draws.items():
-            means = np.concatenate(chunks)
-            means = means[~np.isnan(means)]
-            low, high = np.percentile(means, [2.5, 97.5]) if means.size else (np.nan, np.nan)
-            intervals[name] = (float(low), float(high), most)
-    return intervals
+    return {name: np.concatenate(chunks) for name, chunks in draws.items()}
 
 
 def _families(
@@ -65,7 +78,8 @@ def _families(
     """Metrics that are resampled together, how, and how often."""
     if task.problem_type == "regression":
         return [(("r2", "pearson_r2", "pearson"), _moments, resamples), (("spearman",), _spearman, ranked)]
-    return [(("mcc", "f1", "accuracy"), _decisions, resamples), (("auroc", "auprc"), _ranking, ranked)]
+    ranking = ("auroc", "auprc", "group_median_auroc", "site_auprc")
+    return [(("mcc", "f1", "accuracy"), _decisions, resamples), (ranking, _ranking, ranked)]
 
 
 def _weights(n: int, resamples: int, seed: int, *, rows: int) -> Iterator[Weights]:

@@ -64,7 +64,7 @@ def to_svg(plot: Plot) -> str:
     return re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{plot.name}-", svg)
 
 
-def _axes(columns: int, *, width: float = 3.6, height: float = 3.4, rows: int = 1) -> tuple[Figure, list[Axes]]:
+def new_axes(columns: int, *, width: float = 3.6, height: float = 3.4, rows: int = 1) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     figure.patch.set_alpha(0.0)
     axes = [figure.add_subplot(rows, columns, number + 1) for number in range(rows * columns)]
@@ -77,19 +77,19 @@ def _axes(columns: int, *, width: float = 3.6, height: float = 3.4, rows: int = 
     return figure, axes
 
 
-def _name_axes(axes: Axes, x: str, y: str, title: str = "") -> None:
+def name_axes(axes: Axes, x: str, y: str, title: str = "") -> None:
     axes.set_xlabel(x, color=INK, fontsize=10)
     axes.set_ylabel(y, color=INK, fontsize=10)
     axes.set_title(title, color=INK, fontsize=10, loc="left")
 
 
-def _legend(axes: Axes, **options) -> None:
+def add_legend(axes: Axes, **options) -> None:
     axes.legend(frameon=False, fontsize=8, labelcolor=INK, **options)
 
 
 def _comparison(evaluation: Evaluation, baselines: Sequence[Evaluation]) -> Plot:
     entries = [evaluation, *baselines]
-    figure, (axes,) = _axes(1, width=7.2, height=0.7 + 0.35 * len(entries))
+    figure, (axes,) = new_axes(1, width=7.2, height=0.7 + 0.35 * len(entries))
     for row, each in enumerate(entries):
         value, low, high = each.metrics[evaluation.task.metric]
         colour = COLOURS[0] if row == 0 else INK
@@ -101,7 +101,7 @@ def _comparison(evaluation: Evaluation, baselines: Sequence[Evaluation]) -> Plot
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color=INK, alpha=0.15, linewidth=0.6)
-    _name_axes(axes, METRICS[evaluation.task.metric].title, "")
+    name_axes(axes, METRICS[evaluation.task.metric].title, "")
     caption = "Dot: value on the same sequences. Line: 95 % bootstrap interval."
     return Plot("comparison", "Model and baseline", caption, figure)
 
@@ -113,7 +113,7 @@ def _ranking(evaluation: Evaluation) -> Plot:
     binary = task.problem_type == "single_label_classification" and task.num_labels == 2
     labels = [1] if binary else list(range(task.num_labels))
     scored = [label for label in labels if 0 < references[:, label].sum() < len(references)]
-    figure, (roc, recall_precision) = _axes(2)
+    figure, (roc, recall_precision) = new_axes(2)
     for label, colour in zip(scored[:MAX_CURVES], COLOURS, strict=False):
         false_positive, true_positive, _ = roc_curve(references[:, label], scores[:, label])
         precision, recall, _ = precision_recall_curve(references[:, label], scores[:, label])
@@ -124,10 +124,10 @@ def _ranking(evaluation: Evaluation) -> Plot:
     roc.plot([0, 1], [0, 1], color=INK, alpha=0.5, linewidth=0.8, linestyle=(0, (4, 3)))
     for axes in (roc, recall_precision):
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    _name_axes(roc, "False positive rate", "True positive rate", _with_value("ROC", evaluation, "auroc"))
-    _name_axes(recall_precision, "Recall", "Precision", _with_value("Precision–recall", evaluation, "auprc"))
+    name_axes(roc, "False positive rate", "True positive rate", _with_value("ROC", evaluation, "auroc"))
+    name_axes(recall_precision, "Recall", "Precision", _with_value("Precision–recall", evaluation, "auprc"))
     if scored and not binary:
-        _legend(roc, loc="lower right")
+        add_legend(roc, loc="lower right")
     what = f"{task.label_names[1]!r} against {task.label_names[0]!r}." if binary else "Each label against the rest."
     if len(scored) > MAX_CURVES:
         what += f" The first {MAX_CURVES} of {len(scored)} labels are drawn; the table of labels has all."
@@ -153,7 +153,7 @@ def _confusion(evaluation: Evaluation) -> Plot:
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     side = min(7.0, 2.6 + 0.55 * classes)
     names = 0.09 * max(len(name) for name in task.label_names)  # inches that the longest name takes
-    figure, (axes,) = _axes(1, width=side + names + 0.4, height=side + (names if classes > 3 else 0.0))
+    figure, (axes,) = new_axes(1, width=side + names + 0.4, height=side + (names if classes > 3 else 0.0))
     shades = LinearSegmentedColormap.from_list("shades", [(0, 0.447, 0.698, 0), (0, 0.447, 0.698, 1)])
     axes.pcolormesh(share, cmap=shades, vmin=0, vmax=1, edgecolors=to_rgba(INK, 0.3), linewidth=0.5)
     if classes <= MAX_WRITTEN_CLASSES:
@@ -169,7 +169,7 @@ def _confusion(evaluation: Evaluation) -> Plot:
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    _name_axes(axes, "Predicted", "True")
+    name_axes(axes, "Predicted", "True")
     counted = {"nucleotide": "Bases", "bin": "Bins"}.get(task.level, "Sequences")
     return Plot(
         "confusion", "Confusion matrix", f"{counted}, and their share of the true class (rows sum to 100 %).", figure
@@ -181,7 +181,9 @@ def _scatter(evaluation: Evaluation) -> Plot:
     shown = min(task.num_labels, MAX_SCATTERS)
     columns = min(shown, 3)
     rows = math.ceil(shown / columns)
-    figure, all_axes = _axes(columns, rows=rows, width=3.6 if columns > 1 else 4.6, height=3.4 if columns > 1 else 4.2)
+    figure, all_axes = new_axes(
+        columns, rows=rows, width=3.6 if columns > 1 else 4.6, height=3.4 if columns > 1 else 4.2
+    )
     for axes in all_axes[shown:]:
         axes.set_visible(False)
     opacity = float(np.clip(300 / len(measured), 0.08, 0.6))
@@ -192,7 +194,7 @@ def _scatter(evaluation: Evaluation) -> Plot:
         axes.plot(ends, ends, color=INK, alpha=0.6, linewidth=0.8, linestyle=(0, (4, 3)))
         values = evaluation.per_label.get("r2", [evaluation.metrics["r2"].value])
         r2 = "" if math.isnan(values[target]) else f", R² {values[target]:z.3f}"
-        _name_axes(axes, "Measured", "Predicted", f"{task.label_names[target]}{r2}")
+        name_axes(axes, "Measured", "Predicted", f"{task.label_names[target]}{r2}")
     dot = "bin" if task.level == "bin" else "sequence"
     caption = f"One dot is one {dot}. Dashed: prediction equals measurement."
     if task.num_labels > shown:
@@ -202,14 +204,14 @@ def _scatter(evaluation: Evaluation) -> Plot:
 
 def _learning_curve(evaluation: Evaluation, history: Sequence[dict]) -> Plot:
     key = f"eval_{evaluation.task.metric}"
-    figure, (loss, metric) = _axes(2)
+    figure, (loss, metric) = new_axes(2)
     for name, label, colour in (("loss", "training", COLOURS[0]), ("eval_loss", "validation", COLOURS[1])):
         _line(loss, history, name, colour, label)
-    _name_axes(loss, "Step", "Loss")
-    _legend(loss)
+    name_axes(loss, "Step", "Loss")
+    add_legend(loss)
     if any(key in entry for entry in history):
         _line(metric, history, key, COLOURS[1], "validation")
-        _name_axes(metric, "Step", f"{METRICS[evaluation.task.metric].title} (validation)")
+        name_axes(metric, "Step", f"{METRICS[evaluation.task.metric].title} (validation)")
     else:
         metric.set_visible(False)
     return Plot("learning", "Learning curve", "Loss and the task's metric while the model was trained.", figure)

@@ -76,7 +76,7 @@ def write_report(
     }
     texts = {
         "report.json": json.dumps(_plain(facts), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-        "report.md": _markdown(title, sentence, parts),
+        "report.md": markdown(title, sentence, parts),
         "report.html": render_html(title, sentence, parts, plots(evaluation, baselines, history)),
     }
     return _write(folder, texts)
@@ -180,7 +180,8 @@ def _check_comparable(evaluation: Evaluation, baseline: Evaluation) -> None:
             )
 
 
-def _markdown(title: str, sentence: str, parts: Sequence[Section]) -> str:
+def markdown(title: str, sentence: str, parts: Sequence[Section]) -> str:
+    """The tables as a Markdown page."""
     lines = [f"# {title}", "", sentence, ""]
     for part in parts:
         lines += [f"## {part.title}", ""]

@@ -62,7 +62,14 @@ def _table(part: Section) -> str:
 
 
 def _cells(tag: str, row: Sequence[str]) -> str:
-    return "".join(f"<{tag}>{escape(text)}</{tag}>" for text in row)
+    return "".join(f"<{tag}>{_text(text)}</{tag}>" for text in row)
+
+
+def _text(text: str) -> str:
+    """A cell's text; as in Markdown, stars around the whole of it make it bold."""
+    if len(text) > 4 and text.startswith("**") and text.endswith("**"):
+        return f"<strong>{escape(text[2:-2])}</strong>"
+    return escape(text)
 
 
 def _figure(plot: Plot) -> str:

@@ -21,7 +21,7 @@ from hf_dnalm.data.benchmarks.bend import tasks as bend
 from hf_dnalm.data.benchmarks.definition import Benchmark, PublishedTask
 from hf_dnalm.tasks import Task
 
-__all__ = ["Benchmark", "benchmark_tasks", "load_benchmark"]
+__all__ = ["Benchmark", "benchmark_tasks", "load_benchmark", "published_suite"]
 
 
 class _Suite(NamedTuple):
@@ -138,10 +138,7 @@ def load_benchmark(
             deduplicate=deduplicate,
             rule=rule,
         )
-    suite = _SUITE_ALIASES.get(suite, suite)
-    if suite not in _SUITES:
-        known = ", ".join([*_SUITES, *_SUITE_ALIASES, bend.SUITE])
-        raise ValueError(f"no benchmark suite {suite!r}; there are: {known}")
+    suite = published_suite(suite)
     return load_published(
         _find(suite, task),
         data_dir=data_dir,
@@ -155,6 +152,19 @@ def load_benchmark(
         deduplicate=deduplicate,
         rule=rule,
     )
+
+
+def published_suite(suite: str) -> str:
+    """The suite's own name: "plant-genomic-benchmark" for "pgb".
+
+    Raises:
+        ValueError: there is no such suite.
+    """
+    suite = _SUITE_ALIASES.get(suite, suite)
+    if suite not in _SUITES and suite != bend.SUITE:
+        known = ", ".join([*_SUITES, *_SUITE_ALIASES, bend.SUITE])
+        raise ValueError(f"no benchmark suite {suite!r}; there are: {known}")
+    return suite
 
 
 def _find(suite: str, task: str) -> PublishedTask:

@@ -1,0 +1,330 @@
+"""The leaderboard: the results of a folder put beside each other, with intervals, paired tests and ranks."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hf_dnalm.benchmarking.cells import BASELINES, Result, read_results
+from hf_dnalm.benchmarking.published import PublishedValue, published_values
+from hf_dnalm.benchmarking.statistics import (
+    LEVEL,
+    Ranks,
+    holm,
+    mcnemar,
+    paired_bootstrap,
+    ranks_over_tasks,
+    wilcoxon_pairs,
+)
+from hf_dnalm.evaluation.bootstrap import bootstrap_draws
+from hf_dnalm.evaluation.evaluate import Interval
+from hf_dnalm.tasks import Task
+
+RUN = tuple[int, int, int]  # folds, fold and seed: what a pair of runs has in common
+
+
+@dataclass(frozen=True)
+class Score:
+    """One contestant on one task.
+
+    Attributes:
+        interval: of the task's metric, the mean over the runs; how it would move with other test rows.
+        spread: standard deviation over the runs (folds and seeds); NaN for a single one.
+        runs: how many.
+        metrics: every metric of the task, the mean over the runs.
+        seconds: of all runs together, on whatever machine they ran.
+    """
+
+    interval: Interval
+    spread: float
+    runs: int
+    metrics: dict[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two contestants on the same test rows, in the runs that both have.
+
+    Attributes:
+        first, second: contestants.
+        difference, low, high: of the metric, first minus second, with the 95 % interval of the paired bootstrap.
+        p, p_holm: two-sided; the second adjusted for all pairs of this task.
+        mcnemar_p: of the decisions of the first run that both have; NaN where there are none to compare.
+    """
+
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    mcnemar_p: float
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether the two differ at the level of 5 %, all pairs of the task considered."""
+        return self.p_holm < LEVEL
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """All contestants on one task.
+
+    Attributes:
+        task: with notes on the data at hand.
+        rows: of each split, in the first run.
+        scores: contestant → score; those without a run are absent.
+        comparisons: every pair.
+        published: what others report on this task.
+    """
+
+    task: Task
+    rows: dict[str, int]
+    scores: dict[str, Score]
+    comparisons: list[Comparison]
+    published: list[PublishedValue]
+
+    @property
+    def best(self) -> str | None:
+        """The contestant with the best value; None where every value is undefined."""
+        sign = 1 if self.task.greater_is_better else -1
+        defined = {name: sign * score.interval.value for name, score in self.scores.items()}
+        defined = {name: value for name, value in defined.items() if not math.isnan(value)}
+        return max(defined, key=lambda name: defined[name]) if defined else None
+
+    @property
+    def beaten_by_none(self) -> list[str]:
+        """The best contestant and all that cannot be told apart from it at the level of 5 %."""
+        best = self.best
+        worse = {
+            each.second if each.first == best else each.first
+            for each in self.comparisons
+            if best in (each.first, each.second) and each.is_significant
+        }
+        return [
+            name for name, score in self.scores.items() if name not in worse and not math.isnan(score.interval.value)
+        ]
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Every result of a folder.
+
+    Attributes:
+        contestants: baselines first, then models by name.
+        tasks: in the order of their names.
+        ranks: over the tasks that all contestants have; see `ranked`.
+        ranked: names of those tasks.
+        wilcoxon: pair of contestants → Holm-adjusted p value over those tasks.
+        settings: contestant → what was set, as the first of its results says.
+        mixed: contestants whose results were made with more than one setting.
+        versions: of the packages that made the results.
+        bootstrap: resamples behind intervals and tests: what was asked for, or more where many pairs are tested.
+    """
+
+    contestants: list[str]
+    tasks: list[TaskResult]
+    ranks: Ranks
+    ranked: list[str]
+    wilcoxon: dict[tuple[str, str], float]
+    settings: dict[str, dict[str, Any]]
+    mixed: list[str]
+    versions: dict[str, str]
+    bootstrap: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; an undefined number is None."""
+        order = dict(zip(self.contestants, self.ranks.average, strict=True)) if self.ranked else {}
+        return {
+            "contestants": self.contestants,
+            "tasks": [_task_dict(each) for each in self.tasks],
+            "ranks": {
+                "average": order,
+                "tasks": self.ranked,
+                "friedman_p": _number(self.ranks.friedman_p),
+                "critical_difference": _number(self.ranks.critical_difference),
+                "wilcoxon": [
+                    {"first": first, "second": second, "p_holm": p} for (first, second), p in self.wilcoxon.items()
+                ],
+            },
+            "settings": self.settings,
+            "mixed": self.mixed,
+            "bootstrap": self.bootstrap,
+            "versions": self.versions,
+        }
+
+
+def collect(folder: str | Path) -> Leaderboard | None:
+    """The leaderboard of all finished cells in an output folder; None where there is none.
+
+    Raises:
+        ValueError: a result that cannot be read, or two results of one task and run on different test rows.
+    """
+    results = read_results(folder)
+    if not results:
+        return None
+    names = {result.cell.contestant for result in results}
+    contestants = [name for name in BASELINES if name in names] + sorted(names - set(BASELINES))
+    by_task: dict[str, list[Result]] = {}
+    for result in results:
+        by_task.setdefault(f"{result.cell.suite}/{result.cell.task}", []).append(result)
+    # With fewer, the smallest p value there can be, 2 / (resamples + 1), would not outlive Holm's correction.
+    pairs = len(contestants) * (len(contestants) - 1) // 2
+    bootstrap = max(100 * pairs, *(result.facts["settings"]["bootstrap"] for result in results))
+    tasks = [_task_result(name, group, contestants, bootstrap) for name, group in sorted(by_task.items())]
+    complete = [
+        each
+        for each in tasks
+        if len(each.scores) == len(contestants)
+        and not any(math.isnan(score.interval.value) for score in each.scores.values())
+    ]
+    matrix = np.array(
+        [
+            [(1 if each.task.greater_is_better else -1) * each.scores[name].interval.value for name in contestants]
+            for each in complete
+        ]
+    ).reshape(len(complete), len(contestants))
+    # Values that differ by the last digits of floating point are ties.
+    matrix = matrix.round(9)
+    settings: dict[str, list[dict[str, Any]]] = {}
+    for result in results:
+        known = settings.setdefault(result.cell.contestant, [])
+        if result.facts["settings"] not in known:
+            known.append(result.facts["settings"])
+    return Leaderboard(
+        contestants=contestants,
+        tasks=tasks,
+        ranks=ranks_over_tasks(matrix),
+        ranked=[each.task.name for each in complete],
+        wilcoxon={
+            (contestants[first], contestants[second]): p for (first, second), p in wilcoxon_pairs(matrix).items()
+        },
+        settings={name: settings[name][0] for name in contestants},
+        mixed=[name for name in contestants if len(settings[name]) > 1],
+        versions=results[-1].facts["evaluation"]["versions"],
+        bootstrap=bootstrap,
+    )
+
+
+def _task_result(name: str, results: Sequence[Result], contestants: Sequence[str], bootstrap: int) -> TaskResult:
+    """Scores and paired tests of one task."""
+    runs: dict[str, dict[RUN, Result]] = {}
+    tests: dict[RUN, tuple[str, Result]] = {}
+    for result in results:
+        cell = result.cell
+        run = (cell.folds, cell.fold, cell.seed)
+        runs.setdefault(cell.contestant, {})[run] = result
+        digest = result.facts["data"]["digests"]["test"]
+        expected, other = tests.setdefault(run, (digest, result))
+        if digest != expected:
+            raise ValueError(
+                f"{name}: {cell.contestant} and {other.cell.contestant} were scored on different test rows "
+                f"(run of seed {cell.seed}, fold {cell.fold}); delete the results of one and run it again"
+            )
+    task = results[0].task
+    draws = {who: {run: _draws(task, result, bootstrap) for run, result in own.items()} for who, own in runs.items()}
+    present = [who for who in contestants if who in runs]
+    comparisons = [_compare(task, first, second, runs, draws) for first, second in combinations(present, 2)]
+    adjusted = holm([each.p for each in comparisons])
+    return TaskResult(
+        task=task,
+        rows=results[0].facts["data"]["rows"],
+        scores={who: _score(task, runs[who], draws[who]) for who in present},
+        comparisons=[_with_holm(each, p) for each, p in zip(comparisons, adjusted, strict=True)],
+        published=published_values(task),
+    )
+
+
+def _draws(task: Task, result: Result, bootstrap: int) -> np.ndarray:
+    """(resamples,) of the task's metric; seed 0 for everyone, so that draws of one test split belong together."""
+    return bootstrap_draws(task, result.outputs, resamples=bootstrap, seed=0, metrics=(task.metric,))[task.metric]
+
+
+def _score(task: Task, runs: Mapping[RUN, Result], draws: Mapping[RUN, np.ndarray]) -> Score:
+    values = np.array([_value(result, task.metric) for result in runs.values()])
+    means = np.mean([draws[run] for run in runs], axis=0)
+    means = means[~np.isnan(means)]
+    low, high = np.percentile(means, [2.5, 97.5]) if means.size and not np.isnan(values).any() else (math.nan, math.nan)
+    metrics = results_metrics(runs.values())
+    return Score(
+        interval=Interval(float(values.mean()), float(low), float(high)),
+        spread=float(values.std(ddof=1)) if len(values) > 1 else math.nan,
+        runs=len(runs),
+        metrics=metrics,
+        seconds=sum(result.facts["seconds"] for result in runs.values()),
+    )
+
+
+def results_metrics(results: Any) -> dict[str, float]:
+    """Mean over the runs of every metric."""
+    tables = [result.facts["evaluation"]["metrics"] for result in results]
+    return {name: float(np.mean([_or_nan(table[name]["value"]) for table in tables])) for name in tables[0]}
+
+
+def _compare(
+    task: Task,
+    first: str,
+    second: str,
+    runs: Mapping[str, Mapping[RUN, Result]],
+    draws: Mapping[str, Mapping[RUN, np.ndarray]],
+) -> Comparison:
+    shared = [run for run in runs[first] if run in runs[second]]
+    if not shared:
+        return Comparison(first, second, *(math.nan,) * 6)
+    one, other = (float(np.mean([_value(runs[who][run], task.metric) for run in shared])) for who in (first, second))
+    means = [np.mean([draws[who][run] for run in shared], axis=0) for who in (first, second)]
+    found = paired_bootstrap(one, other, *means)
+    mcnemar_p = math.nan
+    if task.problem_type == "single_label_classification":
+        outputs = [runs[who][shared[0]].outputs for who in (first, second)]
+        mcnemar_p = mcnemar(*(each.decisions(task) == each.references for each in outputs))
+    return Comparison(first, second, *found, p_holm=math.nan, mcnemar_p=mcnemar_p)
+
+
+def _with_holm(comparison: Comparison, p: float) -> Comparison:
+    return dataclasses.replace(comparison, p_holm=p)
+
+
+def _value(result: Result, metric: str) -> float:
+    return _or_nan(result.facts["evaluation"]["metrics"][metric]["value"])
+
+
+def _task_dict(each: TaskResult) -> dict[str, Any]:
+    return {
+        "task": each.task.to_dict(),
+        "rows": each.rows,
+        "best": each.best,
+        "not_beaten": each.beaten_by_none,
+        "scores": {
+            name: {
+                **{part: _number(value) for part, value in score.interval._asdict().items()},
+                "spread": _number(score.spread),
+                "runs": score.runs,
+                "metrics": {metric: _number(value) for metric, value in score.metrics.items()},
+                "seconds": round(score.seconds, 2),
+            }
+            for name, score in each.scores.items()
+        },
+        "comparisons": [
+            {key: _number(value) if isinstance(value, float) else value for key, value in vars(pair).items()}
+            for pair in each.comparisons
+        ],
+        "published": [value._asdict() for value in each.published],
+    }
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,0 +1,229 @@
+"""The leaderboard as files: leaderboard.json for programs, .md for a repository, .html to read."""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import groupby
+from pathlib import Path
+
+from hf_dnalm.benchmarking.leaderboard import Leaderboard, TaskResult
+from hf_dnalm.benchmarking.plots import plots
+from hf_dnalm.evaluation.metrics import METRICS
+from hf_dnalm.evaluation.report import ReportFiles, Section, markdown
+from hf_dnalm.evaluation.report_html import render_html
+from hf_dnalm.inference.output_files import whole_file
+
+TITLE = "Leaderboard"
+
+
+def write_leaderboard(leaderboard: Leaderboard, folder: str | Path, *, title: str = TITLE) -> ReportFiles:
+    """Write the three files into `folder`, each whole or not at all; the page has no external parts."""
+    folder = Path(folder)
+    sentence = summary(leaderboard)
+    parts = sections(leaderboard)
+    texts = {
+        "leaderboard.json": json.dumps(
+            {"title": title, "summary": sentence, **leaderboard.to_dict()},
+            indent=1,
+            ensure_ascii=False,
+            allow_nan=False,
+        )
+        + "\n",
+        "leaderboard.md": markdown(title, sentence, parts),
+        "leaderboard.html": render_html(title, sentence, [*parts, _pairs(leaderboard)], plots(leaderboard)),
+    }
+    for name, text in texts.items():
+        with whole_file(folder / name) as partial:
+            partial.write_text(text, encoding="utf-8")
+    return ReportFiles(*(folder / name for name in texts))
+
+
+def summary(leaderboard: Leaderboard) -> str:
+    """The result in a few sentences."""
+    tasks = len(leaderboard.tasks)
+    said = [f"{len(leaderboard.contestants)} contestants on {tasks} {'task' if tasks == 1 else 'tasks'}."]
+    if leaderboard.ranked:
+        order = sorted(zip(leaderboard.ranks.average, leaderboard.contestants, strict=True))
+        ranks = ", ".join(f"{name} {rank:.2f}" for rank, name in order)
+        said.append(f"Average ranks over the {len(leaderboard.ranked)} that all of them have: {ranks}.")
+    alone = dict.fromkeys(leaderboard.contestants, 0)
+    for each in leaderboard.tasks:
+        if len(each.beaten_by_none) == 1:
+            alone[each.beaten_by_none[0]] += 1
+    winners = [f"{name} on {count}" for name, count in alone.items() if count]
+    if winners:
+        said.append(f"Better than every other, beyond chance: {', '.join(winners)}.")
+    else:
+        said.append("No contestant is better than every other beyond chance on any task.")
+    return " ".join(said)
+
+
+def score_rows(leaderboard: Leaderboard) -> list[list[str]]:
+    """A header, and one row for each task: metric, test sequences, and every contestant's value with its interval.
+
+    In bold stands what is better than every other, beyond chance; `=` marks what cannot be told apart from the best.
+    """
+    rows = [["task", "metric", "test", *leaderboard.contestants]]
+    for each in leaderboard.tasks:
+        cells = [_score(each, name) for name in leaderboard.contestants]
+        rows.append([each.task.name, METRICS[each.task.metric].title, f"{each.rows['test']:,}", *cells])
+    return rows
+
+
+def sections(leaderboard: Leaderboard) -> list[Section]:
+    """The tables, top to bottom."""
+    runs = sorted({score.runs for each in leaderboard.tasks for score in each.scores.values()})
+    several = (
+        "" if runs == [1] else f" Means over {' or '.join(map(str, runs))} runs (folds and seeds); ± is their spread."
+    )
+    note = (
+        f"Each task's own metric with its 95 % interval ({leaderboard.bootstrap:,} bootstrap resamples of the test "
+        f"sequences).{several} Bold: better than every other contestant (paired bootstrap, p < 0.05 after Holm's "
+        "correction for all pairs of the task). =: cannot be told apart from the best."
+    )
+    parts = [Section("Scores", note, score_rows(leaderboard))]
+    if leaderboard.ranked:
+        parts.append(_ranks(leaderboard))
+    parts.append(_best_pairs(leaderboard))
+    parts.append(
+        Section(
+            "Data",
+            "Rows that were used. What differs from the published files, and what the splits share, is said here.",
+            [["task", "train", "validation", "test", "about"], *(_data(each) for each in leaderboard.tasks)],
+        )
+    )
+    parts += _published(leaderboard)
+    parts.append(_settings(leaderboard))
+    versions = [["", ""], *([name, text] for name, text in leaderboard.versions.items())]
+    return [*parts, Section("Versions", "", versions)]
+
+
+def _score(each: TaskResult, name: str) -> str:
+    score = each.scores.get(name)
+    if score is None:
+        return "not run"
+    text = str(score.interval)
+    if score.runs > 1:
+        text += f" ± {score.spread:.3f}"
+    if name in each.beaten_by_none:
+        text = f"**{text}**" if each.beaten_by_none == [name] else f"{text} ="
+    return text
+
+
+def _ranks(leaderboard: Leaderboard) -> Section:
+    ranks = leaderboard.ranks
+    note = f"Over {ranks.tasks} tasks; 1 is best."
+    if not math.isnan(ranks.friedman_p):
+        note += (
+            f" Friedman's test that all are alike: p = {_p(ranks.friedman_p)}. Average ranks further apart than "
+            f"{ranks.critical_difference:.2f} differ at the level of 5 % (Nemenyi). The other columns: p of Wilcoxon's "
+            "signed-rank test of the row against the column, after Holm's correction for all pairs."
+        )
+    suites = [name.partition("/")[0] for name in leaderboard.ranked]
+    if {"gue", "nt-downstream"} <= set(suites):
+        note += (
+            " GUE and nt-downstream hold partly the same sequences in other splits: their tasks are not independent."
+        )
+    order = sorted(zip(ranks.average, leaderboard.contestants, strict=True))
+    names = [name for _, name in order]
+    rows = [["contestant", "average rank", *names]]
+    for rank, name in order:
+        tests = [
+            ""
+            if other == name
+            else _p(leaderboard.wilcoxon.get((name, other), leaderboard.wilcoxon.get((other, name))))
+            for other in names
+        ]
+        rows.append([name, f"{rank:.2f}", *tests])
+    return Section("Ranks", note, rows)
+
+
+def _best_pairs(leaderboard: Leaderboard) -> Section:
+    rows = [["task", "best", "against", "difference", "p", "p (Holm)", "p (McNemar)"]]
+    for each in leaderboard.tasks:
+        against = [pair for pair in each.comparisons if each.best in (pair.first, pair.second)]
+        if against:
+            closest = max(against, key=lambda pair: (-1 if math.isnan(pair.p) else pair.p, -abs(pair.difference)))
+            rows.append([each.task.name, *_pair(closest, each.best)])
+    note = (
+        "The best contestant of each task and the one that is hardest to tell apart from it: difference of the metric "
+        "with its 95 % interval (paired bootstrap over the same test sequences), p of that, p after Holm's correction "
+        "for all pairs of the task, and McNemar's exact p for the decisions of the first run, uncorrected. Training is "
+        "not repeated in a resample: runs with other seeds say how much it adds."
+    )
+    return Section("Best against the next", note, rows)
+
+
+def _pairs(leaderboard: Leaderboard) -> Section:
+    rows = [["task", "first", "second", "difference", "p", "p (Holm)", "p (McNemar)"]]
+    rows += [[each.task.name, *_pair(pair, pair.first)] for each in leaderboard.tasks for pair in each.comparisons]
+    return Section("All pairs", "First minus second, as in “Best against the next”.", rows)
+
+
+def _pair(pair, first: str | None) -> list[str]:
+    sign = 1 if pair.first == first else -1
+    difference, low, high = sign * pair.difference, *sorted((sign * pair.low, sign * pair.high))
+    second = pair.second if pair.first == first else pair.first
+    text = "undefined" if math.isnan(low) else f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
+    return [str(first), second, text, _p(pair.p), _p(pair.p_holm), _p(pair.mcnemar_p)]
+
+
+def _data(each: TaskResult) -> list[str]:
+    _, here, notes = each.task.description.partition("Here: ")
+    counts = [f"{each.rows.get(split, 0):,}" for split in ("train", "validation", "test")]
+    return [each.task.name, *counts, f"{here}{notes}" if here else "as published"]
+
+
+def _published(leaderboard: Leaderboard) -> list[Section]:
+    """For each source and metric one table: our values of that metric, and the published ones."""
+    values = [(value, each) for each in leaderboard.tasks for value in each.published]
+    keys = [(value.source, value.metric, value.protocol) for value, _ in values]
+    parts = []
+    for source, metric, protocol in dict.fromkeys(keys):
+        mine = [
+            (value, each)
+            for value, each in values
+            if (value.source, value.metric, value.protocol) == (source, metric, protocol)
+        ]
+        models = list(dict.fromkeys(value.model for value, _ in mine))
+        comparable = metric in METRICS
+        ours = leaderboard.contestants if comparable else []
+        rows = [["task", *(f"{name}, here" for name in ours), *models]]
+        for name, group in groupby(mine, key=lambda pair: pair[1].task.name):
+            pairs = list(group)
+            each = pairs[0][1]
+            printed = {value.model: f"{value.value:.3f}" for value, _ in pairs}
+            rows.append([name, *(_metric(each, who, metric) for who in ours), *(printed.get(m, "–") for m in models)])
+        said = METRICS[metric].title if comparable else metric
+        beside = (
+            "Our columns have that metric, on the rows that “Data” names; rows and recipe are not theirs."
+            if comparable
+            else "This is not one of our metrics, so our values do not stand beside it."
+        )
+        parts.append(Section(f"Published: {said}", f"{source}. Protocol: {protocol}. {beside}", rows))
+    return parts
+
+
+def _metric(each: TaskResult, name: str, metric: str) -> str:
+    score = each.scores.get(name)
+    value = math.nan if score is None else score.metrics.get(metric, math.nan)
+    return "–" if math.isnan(value) else f"{value:z.3f}"
+
+
+def _settings(leaderboard: Leaderboard) -> Section:
+    rows = [["contestant", "settings", "seconds"]]
+    for name in leaderboard.contestants:
+        settings = dict(leaderboard.settings[name])
+        settings |= settings.pop("training", {})
+        text = ", ".join(f"{key} {value}" for key, value in settings.items() if value not in (None, False))
+        seconds = sum(each.scores[name].seconds for each in leaderboard.tasks if name in each.scores)
+        mixed = " (and others: its results are of more than one setting)" if name in leaderboard.mixed else ""
+        rows.append([name, text + mixed, f"{seconds:,.0f}"])
+    return Section("Settings", "What was set; all else is the default. Seconds are of all runs together.", rows)
+
+
+def _p(value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

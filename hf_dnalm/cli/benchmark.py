@@ -1,0 +1,199 @@
+"""`dnalm benchmark`: models × tasks × folds × seeds beside baselines, and the leaderboard of all of them.
+
+Many processes: `accelerate launch -m hf_dnalm benchmark …` (each process takes other cells), or `--jobs 4`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hf_dnalm.cli.aligned import aligned
+
+_DESCRIPTION = """\
+Fine-tune models on benchmark tasks and put them beside each other and beside baselines: the majority, a linear model on
+k-mer counts, a small CNN. Every result is a file of its own in OUTPUT/cells; leaderboard.json, .md and .html stand in
+OUTPUT. The same command goes on where a killed one was. Every other flag of `dnalm finetune` (method and training) works
+and holds for all models: --num_train_epochs, --learning_rate, --max_tokens, --reverse_complement, …
+Example: dnalm benchmark --suite gue --tasks 'prom_*' --models my/model InstaDeepAI/nucleotide-transformer-v2-50m-multi-species --output out
+"""  # noqa: E501
+# What torchrun and accelerate tell a process of its group. The processes here work alone, so Trainer must not see it.
+_GROUP = (
+    *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "ROLE_RANK", "ROLE_WORLD_SIZE"),
+    *("MASTER_ADDR", "MASTER_PORT"),
+)
+
+
+def run(arguments: list[str]) -> None:
+    """Parse the flags, run what is not finished, write the leaderboard and print its table."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if options.jobs < 1:
+        parser.error(f"--jobs is {options.jobs}; it must be 1 or more")
+    process = leave_group(os.environ)
+    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    from hf_dnalm.benchmarking import benchmark
+    from hf_dnalm.benchmarking.pages import score_rows, summary
+
+    settings: dict[str, Any] = {
+        "output": options.output,
+        "suites": options.suite,
+        "tasks": options.tasks,
+        "methods": options.method,
+        "baselines": [each for each in options.baselines if each != "none"],
+        "folds": options.folds,
+        "seeds": options.seeds,
+        "data_dir": _data_dirs(options.data_dir),
+        "reference": options.reference,
+        "sequence_length": options.sequence_length,
+        "allow_subset": options.allow_subset,
+        "deduplicate": options.deduplicate,
+        "max_train_rows": options.max_train_rows,
+        "max_eval_rows": options.max_eval_rows,
+        "split_seed": options.split_seed,
+        "bootstrap": options.bootstrap,
+        **_training(parser, rest),
+    }
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    logging.getLogger("hf_dnalm.benchmarking").setLevel(logging.INFO)
+    if options.jobs > 1:
+        _in_processes(arguments, options.jobs)
+    with contextlib.redirect_stdout(sys.stderr):  # Trainer writes its log to stdout, which is for the result
+        result = benchmark(options.models, process=process, **settings)
+    if result.unfinished:
+        print(f"{len(result.unfinished)} cells are being worked on by other processes", file=sys.stderr)
+    elif result.leaderboard is not None:
+        print(aligned([[cell.strip("*") for cell in row] for row in score_rows(result.leaderboard)]))
+        print(f"\n{summary(result.leaderboard)}\nLeaderboard: {result.folder / 'leaderboard.html'}")
+    if result.failed:
+        cell, message = next(iter(result.failed.items()))
+        raise ValueError(f"{len(result.failed)} cells were refused, all others are kept; {cell}: {message}")
+
+
+def leave_group(environment: Any) -> tuple[int, int]:
+    """Number of this process and how many there are, as a launcher said; it is on its own from here.
+
+    Of several GPUs the process keeps the one with its number.
+    """
+    number, count = int(environment.get("RANK", 0)), int(environment.get("WORLD_SIZE", 1))
+    local = environment.get("LOCAL_RANK")
+    for name in _GROUP:
+        environment.pop(name, None)
+    if local is not None and count > 1:
+        visible = [each for each in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if each]
+        environment["CUDA_VISIBLE_DEVICES"] = visible[int(local) % len(visible)] if visible else local
+    return number, count
+
+
+def _in_processes(arguments: list[str], jobs: int) -> None:
+    """The same command in several processes; what they finish is found finished afterwards."""
+    cores = os.cpu_count() or 1
+    workers = []
+    for number in range(jobs):
+        group = {"RANK": str(number), "WORLD_SIZE": str(jobs)}
+        threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, cores // jobs)))}
+        command = [sys.executable, "-m", "hf_dnalm", "benchmark", *arguments, "--jobs", "1"]
+        workers.append(subprocess.Popen(command, env=os.environ | group | threads, stdout=subprocess.DEVNULL))
+    try:
+        codes = [worker.wait() for worker in workers]
+    finally:
+        for worker in workers:
+            worker.terminate()
+    if any(codes):
+        logging.getLogger("hf_dnalm.benchmarking").warning("a process ended early; what it left is done now")
+
+
+def _training(parser: argparse.ArgumentParser, rest: list[str]) -> dict[str, Any]:
+    """The flags of `dnalm finetune` that differ from its defaults."""
+    from transformers import HfArgumentParser
+
+    from hf_dnalm.training.arguments import FineTuningArguments, MethodArguments
+
+    flags = HfArgumentParser(
+        [MethodArguments, FineTuningArguments],  # type: ignore[list-item]
+        allow_abbrev=False,
+        prog=parser.prog,
+    )
+    flags.error = parser.error  # type: ignore[method-assign]
+    values, unknown = flags.parse_known_args(rest)
+    if unknown:
+        parser.error(f"no such flag or value: {' '.join(unknown)} (see {parser.prog} --help)")
+    defaults = vars(flags.parse_known_args([])[0])
+    return {name: value for name, value in vars(values).items() if value != defaults[name]}
+
+
+def _data_dirs(given: list[str]) -> str | dict[str, str] | None:
+    """One folder for all suites, or a folder for each."""
+    if not given:
+        return None
+    if len(given) == 1 and "=" not in given[0]:
+        return given[0]
+    if not all("=" in each for each in given):
+        raise ValueError(f"--data-dir {' '.join(given)}: give one folder, or SUITE=FOLDER for each suite")
+    return dict(each.split("=", 1) for each in given)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        """One line."""
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser("dnalm benchmark", description=_DESCRIPTION, allow_abbrev=False)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--suite", nargs="+", default=[], metavar="SUITE", help="whole suites, or where --tasks look")
+    parser.add_argument(
+        "--tasks", nargs="+", default=[], metavar="TASK", help="SUITE/NAME, or NAME of a --suite; * and commas work"
+    )
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        default=[],
+        metavar="MODEL",
+        help="folders or Hub ids; NAME=SOURCE names one in the tables",
+    )
+    parser.add_argument(
+        "--method", nargs="+", default=["full"], metavar="METHOD", help="full, lora, ia3, probe; default: full"
+    )
+    parser.add_argument(
+        "--baselines",
+        nargs="+",
+        default=["majority", "kmer", "cnn"],
+        metavar="NAME",
+        help="majority, kmer, cnn; none for none; default: all three",
+    )
+    parser.add_argument(
+        "--folds", type=int, default=0, metavar="K", help="cross-validation over all rows but the test's; default: none"
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="of training; default: 0")
+    parser.add_argument(
+        "--data-dir",
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="the benchmarks' files, instead of the Hub; SUITE=FOLDER where suites lie in different places",
+    )
+    parser.add_argument("--reference", metavar="FASTA", help="genome that tasks of coordinates are cut from")
+    parser.add_argument("--sequence-length", type=int, metavar="BP", help="of the windows of long-range tasks")
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="results and leaderboard")
+    parser.add_argument(
+        "--allow-subset", action="store_true", help="take files with other numbers of rows than published"
+    )
+    parser.add_argument(
+        "--deduplicate", action="store_true", help="leave out training rows that stand in validation or test"
+    )
+    parser.add_argument("--max-train-rows", type=int, metavar="N", help="sample more training rows than that down")
+    parser.add_argument("--max-eval-rows", type=int, metavar="N", help="the same for validation and test rows")
+    parser.add_argument(
+        "--split-seed", type=int, default=0, metavar="N", help="of splits, folds and samples; default: 0"
+    )
+    parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resamples; default: 1000")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes on this machine; default: 1")
+    return parser

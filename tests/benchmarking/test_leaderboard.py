@@ -1,0 +1,166 @@
+"""What the leaderboard says follows from the predictions, and the pages say it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hf_dnalm.benchmarking import Leaderboard, collect, write_leaderboard
+from hf_dnalm.benchmarking.cells import Cell, Folder, write_result
+from hf_dnalm.benchmarking.pages import score_rows, summary
+from hf_dnalm.benchmarking.plots import plots
+from hf_dnalm.data.benchmarks import benchmark_tasks
+from hf_dnalm.evaluation import Evaluation
+
+NAMES = ("emp_H3", "emp_H4", "prom_core_tata", "virus_covid", "human_tf_0")
+SKILL = {"majority": 0.0, "good": 0.9, "also good": 0.9, "poor": 0.5}
+
+
+def decided(classes: int, skill: float, rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Logits that are right with this probability, and the labels, which are the same for every skill."""
+    labels = np.random.default_rng(1).integers(classes, size=rows)
+    generator = np.random.default_rng((seed, int(skill * 100)))
+    right = generator.random(rows) < skill
+    decisions = np.where(right, labels, (labels + 1) % classes) if skill else np.zeros(rows, dtype=int)
+    return 4 * np.eye(classes)[decisions], labels
+
+
+def write(folder: Path, suite: str, name: str, model: str, skill: float, *, seed: int = 0, rows: int = 200) -> None:
+    task = benchmark_tasks()[suite][name]
+    if task.problem_type == "single_label_classification":
+        logits, labels = decided(task.num_labels, skill, rows, seed + len(model))
+    else:
+        labels = np.random.default_rng(1).normal(size=(rows, task.num_labels))
+        logits = skill * labels + (1 - skill) * np.random.default_rng(seed + len(model)).normal(size=labels.shape)
+    method = "" if model in ("majority", "kmer", "cnn") else "full"
+    cell = Cell(suite, name, model, method, 0, 0, seed)
+    write_result(
+        Folder(folder),
+        cell,
+        Evaluation.from_logits(task, logits, labels, bootstrap=50),
+        settings={"bootstrap": 50, "training": {"learning_rate": 1e-3}} if method else {"bootstrap": 50},
+        data={"how": "", "rows": {"train": 9, "validation": 5, "test": rows}, "digests": {"test": "same"}},
+        seconds=1.5,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Four contestants on five tasks of classes, of which two are good, and one task of numbers that only one has."""
+    folder = tmp_path_factory.mktemp("board")
+    for name in NAMES:
+        for model, skill in SKILL.items():
+            write(folder, "gue", name, model, skill)
+    write(folder, "gue", "emp_H3", "good", 0.8, seed=1)
+    write(folder, "plant-genomic-benchmark", "promoter_strength.leaf", "good", 0.9)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def board(folder) -> Leaderboard:
+    found = collect(folder)
+    assert found is not None
+    return found
+
+
+def test_the_good_share_the_first_places_and_the_others_are_beaten(board):
+    ranks = dict(zip(board.contestants, board.ranks.average, strict=True))
+    assert board.ranked == [f"gue/{name}" for name in sorted(NAMES)]
+    assert ranks["majority"] > ranks["poor (full)"] > max(ranks["good (full)"], ranks["also good (full)"])
+    for each in board.tasks[:5]:
+        assert set(each.beaten_by_none) == {"good (full)", "also good (full)"}
+        assert each.best in each.beaten_by_none
+    assert board.ranks.friedman_p < 0.05
+
+
+def test_every_pair_of_a_task_is_compared_once_and_corrected_together(board):
+    pairs = board.tasks[0].comparisons
+    assert len(pairs) == 6
+    assert all(pair.p <= pair.p_holm for pair in pairs)
+    assert min(pair.p_holm for pair in pairs) == pytest.approx(6 * 2 / 601, rel=0.01)
+    assert board.bootstrap == 600, "as many resamples as six pairs need"
+
+
+def test_several_runs_are_a_mean_with_a_spread(board):
+    score = next(each for each in board.tasks if each.task.name == "gue/emp_H3").scores["good (full)"]
+    assert score.runs == 2
+    assert 0 < score.spread < 0.3
+    assert score.interval.low < score.interval.value < score.interval.high
+    assert score.seconds == 3.0
+    assert math.isnan(board.tasks[-2].scores["good (full)"].spread)
+
+
+def test_a_task_that_not_all_have_is_shown_and_not_ranked(board):
+    assert board.tasks[-1].task.name not in board.ranked
+    assert score_rows(board)[-1][3:] == [
+        "not run",
+        "not run",
+        f"**{board.tasks[-1].scores['good (full)'].interval}**",
+        "not run",
+    ]
+
+
+def test_more_than_one_setting_of_a_contestant_is_said(folder, board, tmp_path):
+    assert board.mixed == []
+    text = write_leaderboard(board, tmp_path).markdown.read_text()
+    assert "of more than one setting" not in text
+    path = next(folder.glob("cells/gue/emp_H4/good*.json"))
+    facts = json.loads(path.read_text())
+    try:
+        path.write_text(json.dumps(facts | {"settings": {"bootstrap": 50, "training": {}}}))
+        changed = collect(folder)
+    finally:
+        path.write_text(json.dumps(facts))
+    assert changed is not None
+    assert changed.mixed == ["good (full)"]
+    assert "of more than one setting" in write_leaderboard(changed, tmp_path).markdown.read_text()
+
+
+def test_the_files_hold_the_numbers(board, tmp_path):
+    files = write_leaderboard(board, tmp_path, title="Mine")
+    facts = json.loads(files.json.read_text())
+    assert facts["title"] == "Mine"
+    assert facts["ranks"]["average"] == dict(zip(board.contestants, board.ranks.average, strict=True))
+    first = facts["tasks"][0]
+    assert first["scores"]["majority"]["value"] == 0
+    assert {value["model"] for value in first["published"]} >= {"DNABERT-2", "NT-2500M-multi"}
+    text = files.markdown.read_text()
+    assert text.startswith("# Mine\n")
+    assert "| gue/emp_H3 | MCC | 200 |" in text
+    assert "github.com/MAGICS-LAB/DNABERT_2 @ d87d29f" in text
+    assert "Protocol: trained on the whole training split" in text
+    assert "learning_rate 0.001" in text
+    assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+def test_a_published_number_stands_beside_ours_only_where_the_metric_is_the_same(board, tmp_path):
+    text = write_leaderboard(board, tmp_path).markdown.read_text()
+    tables = dict(re.findall(r"^## Published: (.*)\n\n(.*(?:\n\|.*|\n)*)", text, flags=re.MULTILINE))
+    assert "poor (full), here" in tables["F1"]
+    unclear = next(table for title, table in tables.items() if title.startswith("unclear"))
+    assert "here |" not in unclear
+    assert "This is not one of our metrics" in unclear
+
+
+def test_the_page_stands_alone_and_shows_every_plot(board, tmp_path):
+    page = write_leaderboard(board, tmp_path).html.read_text()
+    assert page.count("<svg") == 3
+    assert not re.search(r"(src|href)=\"(?!#)", page)
+    assert "All pairs" in page
+    assert "<strong>" in page
+    assert [plot.name for plot in plots(board)] == ["heatmap", "ranks", "intervals"]
+
+
+def test_a_single_contestant_has_neither_pairs_nor_ranks(tmp_path):
+    write(tmp_path, "gue", "emp_H3", "majority", 0.0)
+    board = collect(tmp_path)
+    assert board is not None
+    assert board.tasks[0].comparisons == []
+    assert [plot.name for plot in plots(board)] == ["heatmap", "intervals"]
+    assert summary(board).startswith("1 contestants on 1 task.")
+    assert write_leaderboard(board, tmp_path).html.exists()
