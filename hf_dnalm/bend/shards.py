@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hf_dnalm.inference.archives import add_array, new_archive
 from hf_dnalm.inference.output_files import whole_file
 
 _MEMBER = re.compile(r"(?P<name>.+)\.(?P<part>input|output)\.npy")
@@ -81,27 +82,12 @@ def write_shard(path: str | os.PathLike[str], samples: Iterable[Sample]) -> int:
         How many samples it holds.
     """
     count = 0
-    with (
-        whole_file(Path(path)) as partial,
-        open(partial, "wb") as file,
-        # Level 1: floats of a model hardly shrink, and the default level would take longer than many models do.
-        gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=1) as compressed,
-        tarfile.open(fileobj=compressed, mode="w|") as archive,
-    ):
+    with whole_file(Path(path)) as partial, new_archive(partial) as archive:
         for sample in samples:
-            _add(archive, f"sample_{sample.number}.input.npy", sample.embedding[np.newaxis])
-            _add(archive, f"sample_{sample.number}.output.npy", sample.labels)
+            add_array(archive, f"sample_{sample.number}.input.npy", sample.embedding[np.newaxis])
+            add_array(archive, f"sample_{sample.number}.output.npy", sample.labels)
             count += 1
     return count
-
-
-def _add(archive: tarfile.TarFile, name: str, array: np.ndarray) -> None:
-    content = io.BytesIO()
-    np.save(content, array, allow_pickle=False)
-    member = tarfile.TarInfo(name)
-    member.size = content.tell()
-    content.seek(0)
-    archive.addfile(member, content)
 
 
 def read_shards(

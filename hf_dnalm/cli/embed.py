@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         required=True,
-        help=".parquet, .safetensors, .npz, .h5 (needs h5py) or .h5ad (needs anndata)",
+        help=".parquet, .safetensors, .npz, .h5 (needs h5py), .h5ad (needs anndata) or .tar.gz (webdataset)",
     )
     parser.add_argument(
         "--pooling",

@@ -100,7 +100,7 @@ def embed_file(
 
     Args:
         path: FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet, as `read_file` reads them.
-        out: .parquet, .safetensors, .npz, .h5 or .h5ad, as `write_embeddings` writes them.
+        out: .parquet, .safetensors, .npz, .h5, .h5ad or .tar.gz, as `write_embeddings` writes them.
         pooling: "mean", "max" or "cls" as in `embed`; "nucleotide" or "token" as in `embed_tokens`.
         layer, overflow: as there.
         sequence_column, name_column: of a table.

@@ -1,4 +1,4 @@
-"""Embeddings as files: Parquet, safetensors, HDF5, AnnData and NumPy, each with the names beside the vectors.
+"""Embeddings as files: Parquet, safetensors, HDF5, AnnData, NumPy, webdataset; each with the names beside the vectors.
 
 Every writer takes the vectors a block at a time, so a file may be larger than the memory.
 """
@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
+from hf_dnalm.inference.archives import Rows, add_bytes, new_archive
 from hf_dnalm.inference.embed import Embeddings
 from hf_dnalm.inference.embed_tokens import TokenEmbeddings
 from hf_dnalm.inference.output_files import output_extension, whole_file
@@ -65,10 +66,12 @@ def write_embeddings(
     - .h5: data sets `embeddings` and `names`; settings as attributes
     - .h5ad: AnnData with the vectors as X and the names as index of obs; settings in uns
     - .npz: arrays `embeddings`, `names` and one for each setting
+    - .tar.gz: webdataset, as BEND lays it out: of each sequence `sample_<n>.input.npy` (1, rows, hidden), n from 0, and
+      `sample_<n>.json` with its `name` and the `settings`
 
     Vectors of tokens or nucleotides are rows under one another. Parquet has a row for each, with its 0-based `position`
-    in the sequence after the name; the others have a third array, `offsets` (n + 1): sequence i has the rows
-    offsets[i] to offsets[i + 1] - 1. AnnData has no place for them.
+    in the sequence after the name; .safetensors, .h5 and .npz have a third array, `offsets` (n + 1): sequence i has the
+    rows offsets[i] to offsets[i + 1] - 1. AnnData has no place for them.
 
     Args:
         settings: how the vectors were made, in words: model, pooling, layer ….
@@ -196,6 +199,15 @@ def _write_npz(rows: VectorRows, path: Path, settings: dict[str, str]) -> None:
                 np.lib.format.write_array(file, array, allow_pickle=False)
 
 
+def _write_webdataset(rows: VectorRows, path: Path, settings: dict[str, str]) -> None:
+    blocks = Rows(rows.blocks, rows.width)
+    with new_archive(path) as archive:
+        for number, (name, count) in enumerate(zip(rows.names, np.diff(rows.offsets).tolist(), strict=True)):
+            blocks.add_to(archive, f"sample_{number}.input.npy", count)
+            about = json.dumps({"name": name, "settings": settings}, ensure_ascii=False)
+            add_bytes(archive, f"sample_{number}.json", about.encode())
+
+
 def _numbered(blocks: Iterable[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
     """Each block that is not empty, and the row that it starts with."""
     start = 0
@@ -229,4 +241,5 @@ _WRITERS: dict[str, Callable[[VectorRows, Path, dict[str, str]], None]] = {
     ".h5": _write_hdf5,
     ".h5ad": _write_anndata,
     ".npz": _write_npz,
+    ".tar.gz": _write_webdataset,
 }

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
+import itertools
 import json
 import sys
+import tarfile
 
 import numpy as np
 import pyarrow.parquet
@@ -80,7 +83,7 @@ def test_long_records_become_several_shards_and_one_again(fasta, tmp_path, shard
 
 def test_every_format_holds_the_vectors_of_nucleotides(fasta, tmp_path):
     h5py = pytest.importorskip("h5py")
-    for extension in ("npz", "safetensors", "h5", "parquet"):
+    for extension in ("npz", "safetensors", "h5", "parquet", "tar.gz"):
         run(fasta, tmp_path / f"x.{extension}", shard_bp=100, pooling="nucleotide")
     expected = read_npz(tmp_path / "x.npz")
     with safe_open(tmp_path / "x.safetensors", framework="np") as file:
@@ -91,6 +94,10 @@ def test_every_format_holds_the_vectors_of_nucleotides(fasta, tmp_path):
         assert list(file["names"].asstr()) == list(SEQUENCES)
         np.testing.assert_array_equal(file["embeddings"], expected["embeddings"])
         np.testing.assert_array_equal(file["offsets"], expected["offsets"])
+    with tarfile.open(tmp_path / "x.tar.gz") as archive:
+        for number, (start, end) in enumerate(itertools.pairwise(expected["offsets"])):
+            array = np.load(io.BytesIO(archive.extractfile(f"sample_{number}.input.npy").read()))
+            np.testing.assert_array_equal(array, expected["embeddings"][None, start:end])
     table = pyarrow.parquet.read_table(tmp_path / "x.parquet")
     assert table["name"].to_pylist() == [name for name, letters in SEQUENCES.items() for _ in letters]
     assert table["position"].to_pylist() == [place for letters in LETTERS for place in range(len(letters))]

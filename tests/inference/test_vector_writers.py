@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+import tarfile
 
 import numpy as np
 import pyarrow.parquet
@@ -48,7 +50,32 @@ def _npz(path):
         return file["names"].tolist(), file["embeddings"], settings
 
 
-READERS = {".parquet": _parquet, ".safetensors": _safetensors, ".h5": _hdf5, ".h5ad": _anndata, ".npz": _npz}
+def _pairs(members):
+    return zip(members[::2], members[1::2], strict=True)
+
+
+def _webdataset(path):
+    """Samples by their stem, as webdataset groups them: what comes up to the first point."""
+    names, vectors, settings = [], [], SETTINGS
+    with tarfile.open(path) as archive:
+        for number, (array, about) in enumerate(_pairs(archive.getmembers())):
+            assert (array.name, about.name) == (f"sample_{number}.input.npy", f"sample_{number}.json")
+            assert array.mtime == 0
+            vectors.append(np.load(io.BytesIO(archive.extractfile(array).read()))[0, 0])
+            described = json.loads(archive.extractfile(about).read())
+            names.append(described["name"])
+            settings = described["settings"]
+    return names, np.array(vectors), settings
+
+
+READERS = {
+    ".parquet": _parquet,
+    ".safetensors": _safetensors,
+    ".h5": _hdf5,
+    ".h5ad": _anndata,
+    ".npz": _npz,
+    ".tar.gz": _webdataset,
+}
 NEEDS = {".h5": "h5py", ".h5ad": "anndata"}
 
 
@@ -83,6 +110,6 @@ def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch, 
 
 
 def test_other_extensions_are_refused(tmp_path):
-    message = r"the extension must be one of \.parquet, \.safetensors, \.h5, \.h5ad, \.npz"
+    message = r"the extension must be one of \.parquet, \.safetensors, \.h5, \.h5ad, \.npz, \.tar\.gz"
     with pytest.raises(ValueError, match=message):
         write_embeddings(EMBEDDINGS, tmp_path / "x.npy")
