@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Embed labelled sequences (species, say) and see how well k-means finds the classes, and how well a few sequences of each
 teach a linear classifier; the same for tetranucleotide frequencies, the baseline of metagenomics. The protocol is that
-of DNABERT-S, means over five seeds. The table goes to stdout, every number to --out.
+of DNABERT-S, means over five seeds. The table goes to stdout, every number to --out, a map of the vectors to --map.
 """
 BASELINE = "tetranucleotides"
 
@@ -42,13 +43,18 @@ def run(arguments: list[str]) -> None:
     from tqdm import tqdm
 
     from hf_dnalm.auto import AutoModel, AutoTokenizer
-    from hf_dnalm.evaluation import tetranucleotide_frequencies
+    from hf_dnalm.evaluation import draw_maps, tetranucleotide_frequencies, write_figure
     from hf_dnalm.evaluation.clustering import SHOTS
+    from hf_dnalm.evaluation.figures import FIGURE_FILES
     from hf_dnalm.inference import embed
     from hf_dnalm.inference.output_files import output_extension, whole_file
 
     if options.out is not None:
         output_extension(options.out, (".json",))
+    if options.map is not None:
+        output_extension(options.map, FIGURE_FILES)
+        if options.map_method == "umap" and importlib.util.find_spec("umap") is None:
+            raise ImportError('umap-learn is needed for this map: pip install "hf_dnalm[umap]", or --map-method tsne')
     inference = inference_arguments(options)
     task, dataset = _read(options)
     labels, sequences = list(dataset["labels"]), list(dataset["sequence"])
@@ -73,6 +79,9 @@ def run(arguments: list[str]) -> None:
             f"{task.label_names[rarest]!r}, has {counts[rarest]:,} sequences and {options.test_per_class:,} of them "
             "are for the test (--test-per-class)"
         )
+    if options.map is not None:
+        vectors = {name: embeddings.vectors, BASELINE: frequencies}
+        write_figure(draw_maps(vectors, labels, task.label_names, method=options.map_method), options.map)
     if options.out is not None:
         report = {
             "model": options.model,
@@ -148,6 +157,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_benchmark_options(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="the report, .json")
+    parser.add_argument("--map", type=Path, metavar="FILE", help="a map of both kinds of vectors, .png or .svg")
+    parser.add_argument("--map-method", choices=["tsne", "umap"], default="tsne", help="default: tsne")
     parser.add_argument("--pooling", choices=["mean", "max", "cls"], default="mean", help="default: mean")
     parser.add_argument(
         "--test-per-class",

@@ -9,25 +9,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 from matplotlib.textpath import TextPath
 
+from hf_dnalm.evaluation.figures import FIGURE_FILES, write_figure
 from hf_dnalm.inference.mutagenesis import Mutagenesis
-from hf_dnalm.inference.output_files import output_extension, whole_file
+from hf_dnalm.inference.output_files import output_extension
 
 LETTERS = "ACGT"
 # The custom of the field (A green, C blue, G yellow, T red) in Okabe and Ito's colours, which colour-blind readers
 # tell apart.
 COLOURS = {"A": "#009E73", "C": "#0072B2", "G": "#E69F00", "T": "#D55E00"}
-LOGO_FILES = (".png", ".svg")
 BASES_PER_LINE = 100
 MAX_LINES = 40
 _LETTER_WIDTH = 0.92  # of the room of a base
@@ -50,7 +47,7 @@ def check_logo(lengths_bp: Sequence[int], path: Path) -> None:
         ValueError: another extension than .png or .svg, or more than `MAX_LINES` lines.
         FileNotFoundError: the folder of `path` does not exist.
     """
-    output_extension(path, LOGO_FILES)
+    output_extension(path, FIGURE_FILES)
     lines = sum(math.ceil(length / BASES_PER_LINE) for length in lengths_bp)
     if lines > MAX_LINES:
         raise ValueError(
@@ -88,16 +85,8 @@ def write_logo(names: Sequence[str], results: Sequence[Mutagenesis], path: str |
     Raises:
         ValueError, FileNotFoundError: as `check_logo`.
     """
-    path = Path(path)
-    check_logo([len(result.sequence) for result in results], path)
-    figure = draw_logo(names, results)
-    with whole_file(path) as partial:
-        if output_extension(path, LOGO_FILES) == ".svg":
-            with matplotlib.rc_context({"svg.hashsalt": "logo"}):
-                FigureCanvasSVG(figure).print_svg(partial, metadata={"Date": None})
-        else:
-            figure.set_dpi(150)
-            FigureCanvasAgg(figure).print_png(partial, metadata={"Software": None})
+    check_logo([len(result.sequence) for result in results], Path(path))
+    write_figure(draw_logo(names, results), path)
 
 
 def _draw(axes: Axes, line: _Line, *, room: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import random
 
@@ -33,7 +34,9 @@ def write_species(path, counts) -> str:
 def test_model_and_baseline_stand_side_by_side(model, tmp_path, capsys):
     table = write_species(tmp_path / "x.csv", {"rich": 14, "poor": 12})
     out = tmp_path / "report.json"
-    app.main(["cluster", model, table, "--test-per-class", "8", "--out", str(out)])
+    drawn = tmp_path / "map.svg"
+    app.main(["cluster", model, table, "--test-per-class", "8", "--out", str(out), "--map", str(drawn)])
+    assert drawn.read_text().count("26 sequences, 2 classes") == 2
     printed = capsys.readouterr().out.splitlines()
     header = [cell for cell in printed[0].split("  ") if cell]
     assert [cell.strip() for cell in header] == [*SCORES, "F1, 1 a class", "F1, 2 a class"]
@@ -49,6 +52,14 @@ def test_model_and_baseline_stand_side_by_side(model, tmp_path, capsys):
     assert len(baseline["clustering_by_seed"]["ari"]) == 5
     assert baseline["few_shot_macro_f1"]["2"] > 0.7
     assert f"{baseline['clustering']['ari']:.3f}" == printed[2].split()[1]
+
+
+def test_a_map_that_cannot_be_drawn_is_refused_before_any_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    told = refused(capsys, "cluster", "nowhere", "x.csv", "--map", tmp_path / "m.png", "--map-method", "umap")
+    assert 'pip install "hf_dnalm[umap]", or --map-method tsne' in told
+    told = refused(capsys, "cluster", "nowhere", "x.csv", "--map", tmp_path / "m.pdf")
+    assert "the extension must be one of .png, .svg" in told
 
 
 def test_classes_too_small_for_a_test_are_clustered_alone(model, tmp_path, capsys):

@@ -1,0 +1,34 @@
+"""Figures as files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from hf_dnalm.inference.output_files import output_extension, whole_file
+
+FIGURE_FILES = (".png", ".svg")
+_DOTS_PER_INCH = 150
+
+
+def write_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write a figure as .png or .svg, whole or not at all; equal figures are equal files.
+
+    Raises:
+        ValueError: another extension.
+        FileNotFoundError: the folder of `path` does not exist.
+    """
+    path = Path(path)
+    extension = output_extension(path, FIGURE_FILES)
+    with whole_file(path) as partial:
+        if extension == ".svg":
+            with matplotlib.rc_context({"svg.hashsalt": "figure"}):
+                FigureCanvasSVG(figure).print_svg(partial, metadata={"Date": None})
+        else:
+            figure.set_dpi(_DOTS_PER_INCH)
+            FigureCanvasAgg(figure).print_png(partial, metadata={"Software": None})
