@@ -109,8 +109,8 @@ def speed(sequences: list[str], *, device: str, repeats: int, bfloat16: bool) ->
     }
     if bfloat16:
         works["`embed`, bfloat16"] = (torch.bfloat16, embedded(torch.bfloat16))
-    ceilings = {dtype: matmul_ceiling(dtype, device) for dtype in {dtype for dtype, _ in works.values()}}
     seconds = measure({name: work for name, (_, work) in works.items()}, sequences, repeats)
+    ceilings = {dtype: matmul_ceiling(dtype, device) for dtype in {dtype for dtype, _ in works.values()}}
     one, padded, *_ = seconds.values()
     tokens, flops = tokens_of(sequences), useful_flops(sequences)
     said = ", ".join(f"{value / 1e9:,.0f} GFLOP/s in {str(dtype)[6:]}" for dtype, value in ceilings.items())

@@ -165,8 +165,8 @@ def fits(family: Family, length_bp: int) -> bool:
 
 @torch.inference_mode()
 def measure(name: str, side: str, length_bp: int, repeats: int) -> dict[str, float]:
-    """Median seconds of a forward, the peak of memory above what the weights take, in MiB, and the rate of its matrix
-    products (those of attention and convolutions included) over that of a lone one."""
+    """Median seconds of a forward, the peak of memory above what the weights take, in MiB, and the operations of its
+    matrix products (those of attention and convolutions included)."""
     family = FAMILIES[name]
     model = build(family)
     ids, mask = inputs(family, model, length_bp)
@@ -186,13 +186,12 @@ def measure(name: str, side: str, length_bp: int, repeats: int) -> dict[str, flo
         start = time.perf_counter()
         forward(ids, mask)
         seconds.append(time.perf_counter() - start)
-    share = counter.get_total_flops() / statistics.median(seconds) / matmul_ceiling()
-    measured = {
+    return {
         "seconds": statistics.median(seconds),
         "tokens": ids.shape[1],
         "mib": max(peak_memory_mib() - before, 0.0),
+        "operations": counter.get_total_flops(),
     }
-    return measured | {"share": share}
 
 
 def _resident() -> float:
@@ -264,6 +263,7 @@ def mixed_lengths(repeats: int) -> list[str]:
 
 def report(names: list[str], lengths: list[int] | None, repeats: int, kept: list[str]) -> str:
     """The page of results in Markdown; of families that are not measured now the rows of an earlier run are kept."""
+    ceiling = matmul_ceiling()
     lines = [
         "# Families: forward speed and memory",
         "",
@@ -271,7 +271,7 @@ def report(names: list[str], lengths: list[int] | None, repeats: int, kept: list
         f"{platform.python_version()}, torch {torch.__version__}, transformers {transformers.__version__}. float32, "
         f"one sequence, medians of {repeats} after one that is not counted; each in a process of its own. Memory is "
         "the peak above the weights. Shapes are those of the published checkpoints, weights are random. The ceiling is "
-        f"a lone matrix product, now {matmul_ceiling() / 1e9:,.0f} GFLOP/s; scans, Fourier transforms and elementwise "
+        f"a lone matrix product, now {ceiling / 1e9:,.0f} GFLOP/s; scans, Fourier transforms and elementwise "
         "work count nothing towards it.",
         "",
         f"| {' | '.join(_HEADER)} |",
@@ -288,7 +288,7 @@ def report(names: list[str], lengths: list[int] | None, repeats: int, kept: list
             own = in_own_process(name, "ours", length, repeats)
             other = in_own_process(name, "peer", length, repeats)
             cells = [name, family.hub_id.rpartition("/")[2], f"{length:,}"]
-            cells += ["", "stopped", "", "", ""] if own is None else _cells(own, length)
+            cells += ["", "stopped", "", "", ""] if own is None else _cells(own, length, ceiling)
             if other is None:
                 cells += [f"over {LIMIT} s or out of memory", "", ""]
             else:
@@ -306,13 +306,13 @@ def _section(page: list[str], title: str) -> list[str]:
     return page[page.index(title) :] if title in page else []
 
 
-def _cells(measured: dict[str, float], length_bp: int) -> list[str]:
+def _cells(measured: dict[str, float], length_bp: int, ceiling: float) -> list[str]:
     rate = measured["tokens"] / measured["seconds"]
     return [
         f"{measured['tokens']:,}",
         f"{rate:,.0f}",
         f"{length_bp / measured['seconds']:,.0f}",
-        f"{measured['share']:.0%}",
+        f"{measured['operations'] / measured['seconds'] / ceiling:.0%}",
         f"{measured['mib']:,.0f}",
     ]
 

@@ -37,7 +37,7 @@ def peak_memory_mib() -> float:
     return int(found[1]) / 1024
 
 
-def matmul_ceiling(dtype: torch.dtype = torch.float32, device: str = "cpu", repeats: int = 10) -> float:
+def matmul_ceiling(dtype: torch.dtype = torch.float32, device: str = "cpu", repeats: int = 20) -> float:
     """Operations per second of a lone product of 2,048 × 2,048 × 2,048, the best of `repeats`."""
     left, right = (torch.randn(2_048, 2_048, device=device).to(dtype) for _ in range(2))
     seconds = []
