@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from machine import cpu_name
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import Whitespace
@@ -143,7 +144,7 @@ def page(output: Path) -> str:
         "nt-downstream here is a sample in that suite's layout: its H3 holds the validation rows of GUE's H3 as "
         "training rows, and GUE's test rows.",
         "",
-        f"Machine: {platform.machine()}, {os.cpu_count()} cores, one thread a process, torch {torch.__version__}, "
+        f"Machine: {cpu_name()}, {os.cpu_count()} cores, one thread a process, torch {torch.__version__}, "
         f"Python {platform.python_version()}. All cells together took {seconds / 60:.0f} minutes, with other work "
         "going on beside them.",
         "",
