@@ -10,6 +10,15 @@ from typing import Any
 ReadFile = Callable[[str], str | None]
 
 
+def in_millions(parameters: int) -> str:
+    """How tables show a number of parameters.
+
+    >>> in_millions(54_911_234), in_millions(34_112)
+    ('54.9 M', '0.03 M')
+    """
+    return f"{parameters / 1e6:,.{1 if parameters >= 100_000 else 2}f} M"
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """One published checkpoint.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hf_dnalm.checkpoints import PASSPORTS
+from hf_dnalm.checkpoints.passport import in_millions
 
 
 def run(arguments: list[str]) -> None:
@@ -90,7 +91,7 @@ def table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
 def _cell(row: dict[str, Any], column: str) -> str:
     """What a table shows of a row's numbers."""
     if column == "parameters":
-        return f"{row['parameters'] / 1e6:,.1f} M"
+        return in_millions(row["parameters"])
     if column == "tokens" and row["context_tokens"] is None:
         return "any"
     if column == "tokens":

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hf_dnalm.checkpoints import PASSPORTS, Checkpoint, Passport
+from hf_dnalm.checkpoints.passport import in_millions
 
 _WIDTH = 130
 _HUB = "https://huggingface.co"
@@ -72,7 +73,7 @@ def _overview(known: tuple[Passport, Checkpoint]) -> tuple[str, ...]:
         checkpoint.trained_on,
         _reads(passport, checkpoint),
         passport.words(checkpoint.k),
-        f"{checkpoint.parameters / 1e6:,.1f} M",
+        in_millions(checkpoint.parameters),
         _ANSWERS.get(checkpoint.auto_class, "labels"),
         _licence(passport, checkpoint),
     )
