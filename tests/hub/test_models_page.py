@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hf_dnalm.checkpoints import PASSPORTS, passport_of_family
+from hf_dnalm.checkpoints.passport import in_millions
 from hf_dnalm.hub import render_models_page, write_models_page
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -38,7 +39,7 @@ def test_a_checkpoint_stands_in_both_tables_with_its_facts(passport, checkpoint)
     assert f"[{passport.title}](#" in short[1]
     assert short[2] == checkpoint.trained_on
     assert short[4] == passport.words(checkpoint.k)
-    assert short[5] == f"{checkpoint.parameters / 1e6:,.1f} M"
+    assert short[5] == in_millions(checkpoint.parameters)
     assert full[2] == f"{passport.vocabulary_of(checkpoint):,}"
     assert full[3] == f"`{checkpoint.auto_class}`"
     assert (checkpoint.revision or checkpoint.download or "main") in full[4] + full[0]

@@ -69,7 +69,7 @@ def test_the_python_function_and_the_flags_have_the_same_settings():
         (DataArguments, {"task": "a/b", "train": "t"}, "give either --task SUITE/NAME .* or --train FILE"),
         (DataArguments, {"task": "a/b", "test": "t", "metric": "f1"}, "--test, --metric are for --train FILE"),
         (DataArguments, {"train": "t", "data_dir": "d"}, "--sequence_length and --allow_subset are for --task"),
-        (DataArguments, {"train": "t", "reference": "g.fa"}, "--data_dir, --reference, --sequence_length and .* are for"),
+        (DataArguments, {"train": "t", "reference": "g.fa"}, "--reference, --sequence_length and .* are for --task"),
         (MethodArguments, {"resume": True, "overwrite": True}, "give one of them"),
         (MethodArguments, {"lora_rank": 0}, "--lora_rank is 0; it must be at least 1"),
         (MethodArguments, {"early_stopping_patience": 0}, "--early_stopping_patience is 0; it must be at least 1"),
