@@ -116,7 +116,7 @@ def _ranks(leaderboard: Leaderboard) -> Section:
     note = f"Over {ranks.tasks} tasks; 1 is best."
     if not math.isnan(ranks.friedman_p):
         note += (
-            f" Friedman's test that all are alike: p = {_p(ranks.friedman_p)}. Average ranks further apart than "
+            f" p of Friedman's test that all are alike: {_p(ranks.friedman_p)}. Average ranks further apart than "
             f"{ranks.critical_difference:.2f} differ at the level of 5 % (Nemenyi). The other columns: p of Wilcoxon's "
             "signed-rank test of the row against the column, after Holm's correction for all pairs."
         )
