@@ -271,8 +271,8 @@ def report(names: list[str], lengths: list[int] | None, repeats: int, kept: list
         "",
         f"Written by `benchmarks/families.py`. {cpu_name()}, {torch.get_num_threads()} threads; Python "
         f"{platform.python_version()}, torch {torch.__version__}, transformers {transformers.__version__}. float32, "
-        f"one sequence, medians of {repeats} after one that is not counted; each in a process of its own; rows of families that "
-        "this run left out are kept from earlier ones. Memory is "
+        f"one sequence, medians of {repeats} after one that is not counted; each in a process of its own; "
+        "rows of families that this run left out are kept from earlier ones. Memory is "
         "the peak above the weights. Shapes are those of the published checkpoints, weights are random. The ceiling is "
         f"a lone matrix product, now {ceiling / 1e9:,.0f} GFLOP/s; scans, Fourier transforms and elementwise "
         "work count nothing towards it.",
