@@ -110,7 +110,7 @@ class LanguageModel:
     def reads_letters(self, length_bp: int) -> bool:
         """Whether a masked token of this length says how likely each letter at each of its places is.
 
-        So it is where tokens do not overlap and the vocabulary has every word of this length.
+        So it is where the vocabulary has every word of this length (a token of overlapping k-mers stands for fewer).
         """
         return self.kind == "masked" and length_bp in self._words
 
@@ -160,8 +160,6 @@ class LanguageModel:
     @functools.cached_property
     def _words(self) -> dict[int, torch.Tensor]:
         """Length in bp to the ids of all its words, (length, 4, words that have this letter at this place)."""
-        if getattr(self.tokenizer, "overlapping", False):
-            return {}
         by_length: dict[int, dict[str, int]] = {}
         for word, token in self.tokenizer.get_vocab().items():
             if set(word.upper()) <= set(BASES):
