@@ -150,7 +150,7 @@ def test_a_checkpoint_that_lies_elsewhere_is_listed_with_its_address(capsys):
     assert "none: it is in no Hub repository" in out
     main(["list"])
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("bend-awd-lstm"))
-    assert line.split()[1:] == ["awd_lstm", "0.0", "M", "1", "any", "bsd-3-clause", "-"]
+    assert line.split()[1:] == ["awd_lstm", "0.03", "M", "1", "any", "bsd-3-clause", "-"]
     card = render_checkpoint_card(PASSPORT, PASSPORT.checkpoints[0])
     assert "base_model" not in card
     assert "wget -P bend-awd-lstm https://sid.erda.dk/" in card

@@ -7,6 +7,7 @@ import json
 import torch
 
 import hf_dnalm
+from hf_dnalm.checkpoints.passport import in_millions
 from hf_dnalm.cli.app import main
 from hf_dnalm.cli.info import describe
 from hf_dnalm.cli.list import checkpoint_rows
@@ -74,7 +75,7 @@ def test_every_published_checkpoint_is_listed_and_described_offline(family, caps
     lines = capsys.readouterr().out.splitlines()
     for checkpoint in family.passport.checkpoints:
         (line,) = (line for line in lines if line.split()[:1] == [checkpoint.hub_id])
-        assert f"{checkpoint.parameters / 1e6:,.1f} M" in line
+        assert in_millions(checkpoint.parameters) in line
         assert rows[checkpoint.hub_id]["limited"] is family.passport.limited
         main(["info", checkpoint.hub_id])
         printed = capsys.readouterr().out
