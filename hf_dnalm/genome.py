@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,6 +58,35 @@ class Variant(NamedTuple):
         return self.start + len(self.ref)
 
 
+def find_contig(name: str, lengths: Mapping[str, int], path: str) -> str:
+    """The name under which a file of that path has a contig; `lengths` are those of its contigs.
+
+    Raises:
+        ValueError: there is none under this name, with or without "chr".
+    """
+    names = _MITOCHONDRION if name in _MITOCHONDRION else (name, f"chr{name}", name.removeprefix("chr"))
+    for each in (name, *names):
+        if each in lengths:
+            return each
+    first = ", ".join(list(lengths)[:5])
+    raise ValueError(
+        f"{path} has no contig {name!r}, with or without 'chr'; it has {first}"
+        + (f" and {len(lengths) - 5} more" if len(lengths) > 5 else "")
+    )
+
+
+def placed(interval: Interval, lengths: Mapping[str, int], path: str) -> Interval:
+    """The interval on the file's own name of its contig.
+
+    Raises:
+        ValueError: no such contig, or the interval reaches past an end of it.
+    """
+    contig = find_contig(interval.contig, lengths, path)
+    if not 0 <= interval.start <= interval.end <= lengths[contig]:
+        raise ValueError(f"{interval} reaches past the end of {contig}, which is {lengths[contig]:,} bp in {path}")
+    return interval._replace(contig=contig)
+
+
 class Genome:
     """The contigs of an indexed FASTA file; contigs are found under `1` and `chr1` alike.
 
@@ -94,15 +123,7 @@ class Genome:
         Raises:
             ValueError: there is none under this name, with or without "chr".
         """
-        names = _MITOCHONDRION if name in _MITOCHONDRION else (name, f"chr{name}", name.removeprefix("chr"))
-        for each in (name, *names):
-            if each in self.lengths:
-                return each
-        first = ", ".join(list(self.lengths)[:5])
-        raise ValueError(
-            f"{self.path} has no contig {name!r}, with or without 'chr'; it has {first}"
-            + (f" and {len(self.lengths) - 5} more" if len(self.lengths) > 5 else "")
-        )
+        return find_contig(name, self.lengths, self.path)
 
     def sequence(self, interval: Interval) -> str:
         """The letters of an interval, upper case, IUPAC codes as N; on strand "-" their reverse complement.
@@ -110,10 +131,7 @@ class Genome:
         Raises:
             ValueError: no such contig, or the interval reaches past an end of it.
         """
-        contig = self.contig(interval.contig)
-        length = self.lengths[contig]
-        if not 0 <= interval.start <= interval.end <= length:
-            raise ValueError(f"{interval} reaches past the end of {contig}, which is {length:,} bp in {self.path}")
+        contig = placed(interval, self.lengths, self.path).contig
         letters = normalize(self._fasta.fetch(contig, interval.start, interval.end), source=f"{self.path}, {interval}")
         return reverse_complement(letters) if interval.strand == "-" else letters
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 from datasets import ClassLabel, Dataset, DatasetInfo, Features
-from datasets.fingerprint import generate_random_fingerprint
-from datasets.table import InMemoryTable
+from datasets.fingerprint import generate_random_fingerprint, get_temporary_cache_files_directory
+from datasets.table import InMemoryTable, MemoryMappedTable, Table, concat_tables
 
 from hf_dnalm.data import fasta, tables
 from hf_dnalm.data.compression import open_bytes
@@ -19,8 +21,9 @@ from hf_dnalm.data.records import Record
 from hf_dnalm.sequence import normalize
 from hf_dnalm.tasks import Level, ProblemType, Task
 
-_CHUNK_BP = 32 * 2**20  # letters held as Python text before they move to Arrow memory
+_CHUNK_BP = 32 * 2**20  # letters, or values of arrays, held before they move to Arrow memory
 _CHUNK_RECORDS = 50_000
+_SPILL_BYTES = 2**30  # of Arrow memory, before it moves to a temporary file
 
 
 def read_file(
@@ -161,8 +164,10 @@ def dataset_from_records(
 ) -> Dataset:
     """Check every record and put them into one Dataset; see `read_file` for the rules.
 
-    Letters move to Arrow memory in chunks, so the peak is the data plus one chunk (or one chromosome).
+    Letters move to Arrow memory in chunks, and from there to temporary files once there is 1 GiB of them, so the peak
+    is that and one chunk (or one chromosome). The files are deleted at the end of the process.
     """
+    parts: list[Table] = []
     chunks: list[pa.Table] = []
     unparsed: list[Record] = []
     checked = checked_records(records, source=source, labels_required=labels_required, unique_names=unique_names)
@@ -178,7 +183,10 @@ def dataset_from_records(
         elif chunk[0].label is not None:
             unparsed += [record._replace(sequence="", sequence2=None) for record in chunk]
         chunks.append(pa.table(columns))
-    table = pa.concat_tables(chunks)
+        if not unparsed and sum(chunk.nbytes for chunk in chunks) > _SPILL_BYTES:
+            parts.append(_spilled(chunks))
+            chunks = []
+    table = pa.concat_tables(chunks) if chunks or not parts else parts[-1].table.slice(0, 0)
     class_names: tuple[str, ...] = ()
     if unparsed:
         task = task_from_labels([record.label for record in unparsed], name=Path(source).name, source=source)
@@ -188,13 +196,28 @@ def dataset_from_records(
     features = Features.from_arrow_schema(table.schema)
     if class_names != tuple(map(str, range(len(class_names)))):
         features["labels"] = ClassLabel(names=list(class_names))
+    if parts:
+        return _dataset(concat_tables([*parts, InMemoryTable(table)]), features)
     return dataset_in_memory(table, features)
 
 
 def dataset_in_memory(table: pa.Table, features: Features | None = None) -> Dataset:
-    """The table as a Dataset without a copy; left to itself, Dataset would pickle all rows to hash them."""
-    info = DatasetInfo(features=features or Features.from_arrow_schema(table.schema))
-    return Dataset(InMemoryTable(table), info=info, fingerprint=generate_random_fingerprint())
+    """The table as a Dataset without a copy."""
+    return _dataset(InMemoryTable(table), features or Features.from_arrow_schema(table.schema))
+
+
+def _dataset(table: Table, features: Features) -> Dataset:
+    # Left to itself, Dataset would pickle all rows to hash them.
+    return Dataset(table, info=DatasetInfo(features=features), fingerprint=generate_random_fingerprint())
+
+
+def _spilled(chunks: list[pa.Table]) -> Table:
+    """The rows in a file that is deleted at the end of the process, mapped to memory."""
+    path = Path(get_temporary_cache_files_directory(), f"rows-{generate_random_fingerprint()}.arrow")
+    with pa.ipc.new_stream(path, chunks[0].schema) as writer:
+        for chunk in chunks:
+            writer.write_table(chunk)
+    return MemoryMappedTable.from_file(str(path))
 
 
 def checked_records(
@@ -279,7 +302,8 @@ def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
     size_bp = 0
     for record in records:
         chunk.append(record)
-        size_bp += len(record.sequence) + len(record.sequence2 or "")
+        values = record.label.size if isinstance(record.label, np.ndarray) else 0
+        size_bp += len(record.sequence) + len(record.sequence2 or "") + values
         if size_bp >= _CHUNK_BP or len(chunk) >= _CHUNK_RECORDS:
             yield chunk
             chunk, size_bp = [], 0
@@ -291,8 +315,20 @@ def _label_array(records: list[Record], task: Task, source: str) -> pa.Array:
     """The labels of `records` as the task's column."""
     parse = LabelParser(task)
     values = [parse(record.label, length_bp=len(record.sequence), where=record.where(source)) for record in records]
+    if any(isinstance(value, np.ndarray) for value in values):
+        return _list_array([np.asarray(value) for value in values])
     kind: pa.DataType = pa.float64() if task.problem_type == "regression" else pa.int64()
     first: object = values[0]
     while isinstance(first, list):
         kind, first = pa.list_(kind), first[0]
     return pa.array(values, kind)
+
+
+def _list_array(arrays: list[np.ndarray]) -> pa.Array:
+    """Arrays of one rank as nested lists, without a Python number in between."""
+    values = pa.array(np.concatenate([array.ravel() for array in arrays]))
+    for axis in reversed(range(arrays[0].ndim)):
+        lengths = [np.full(math.prod(array.shape[:axis]), array.shape[axis]) for array in arrays]
+        offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+        values = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
+    return values

@@ -17,7 +17,7 @@ _MOST_CLASSES = 50  # more different whole numbers than this are a quantity, not
 _SEPARATORS = re.compile(r"[;,|\s]+")
 _BITS = re.compile(r"[01]+")
 
-Label = int | float | list[int] | list[float] | list[list[int]] | list[list[float]]
+Label = int | float | list[int] | list[float] | list[list[int]] | list[list[float]] | np.ndarray
 
 
 class LabelParser:
@@ -42,7 +42,7 @@ class LabelParser:
             self._classes |= {str(index): index for index in range(task.num_labels)}
 
     def __call__(self, label: object, *, length_bp: int, where: str) -> Label:
-        """The label in the task's form.
+        """The label in the task's form; an array of measured values stays one.
 
         Args:
             label: as the file has it.
@@ -53,11 +53,22 @@ class LabelParser:
             ValueError: missing, NaN, not allowed, or the wrong number of them; says which are allowed.
         """
         task = self.task
+        if isinstance(label, np.ndarray) and self._are_values(label, length_bp):
+            return label.astype(np.float64)
         if task.level == "nucleotide":
             return [self._class_of_base(value, where) for value in self._several(label, length_bp, "base", where)]
         if task.level == "bin":
             return self._bins(label, length_bp, where)
         return self._example(label, where)
+
+    def _are_values(self, label: np.ndarray, length_bp: int) -> bool:
+        """Whether an array is all that a regression needs; of millions of values, each would take too long."""
+        task = self.task
+        bins = () if task.bin_bp is None else (length_bp // task.bin_bp,)
+        whole = task.bin_bp is None or length_bp % task.bin_bp == 0
+        shape = bins if task.num_labels == 1 else (*bins, task.num_labels)
+        fits = task.problem_type == "regression" and label.dtype.kind in "fiu" and whole and label.shape == shape
+        return fits and bool(np.isfinite(label).all())
 
     def _example(self, label: object, where: str) -> Any:
         """The label of a sequence, or of one bin."""

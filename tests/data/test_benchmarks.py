@@ -13,8 +13,8 @@ from datasets import IterableDatasetDict
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from hf_dnalm.data import benchmark_tasks, load_benchmark, read_file
+from hf_dnalm.data.benchmarks import places
 from hf_dnalm.data.benchmarks import plant_genomic_benchmark as pgb
-from hf_dnalm.data.benchmarks import published
 
 ENHANCERS = "pro_seq.m_esculenta"
 POLY_A = "poly_a.trifolium_pratense"
@@ -290,8 +290,8 @@ def hub(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[t
             asked.append((file, revision))
             return io.BytesIO((folder / file).read_bytes())
 
-    monkeypatch.setattr(published, "hf_hub_download", download)
-    monkeypatch.setattr(published, "HfFileSystem", FileSystem)
+    monkeypatch.setattr(places, "hf_hub_download", download)
+    monkeypatch.setattr(places, "HfFileSystem", FileSystem)
     return asked
 
 

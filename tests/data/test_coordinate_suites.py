@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from hf_dnalm.data import load_benchmark
-from hf_dnalm.data.benchmarks import genomic_benchmarks, long_range
+from hf_dnalm.data.benchmarks import genomic_benchmarks, long_range, places
 from hf_dnalm.data.benchmarks.coordinates import interval_counts, window_of
+from hf_dnalm.data.benchmarks.definition import PublishedTask
 from hf_dnalm.sequence import reverse_complement
 
 pytest.importorskip("pysam")
@@ -232,7 +234,7 @@ def test_chromatin_labels_are_lists_as_python_writes_them(tmp_path, reference):
 def variants(tmp_path) -> Path:
     ref, other = LETTERS[200], LETTERS[300:302]
     write(
-        tmp_path / "variant_effect_pathogenic_clinvar" / "any_name.csv",
+        tmp_path / "variant_effect_pathogenic" / "vep_pathogenic_coding.csv",
         "CHROM,POS,REF,ALT,INT_LABEL,split",
         f"1,201,{ref},{'A' if ref != 'A' else 'C'},1,test",
         f"chr1,301,{other},{other[0]},0,test",
@@ -257,7 +259,7 @@ def test_variants_are_pairs_of_alleles(variants, reference):
 def test_a_variant_of_another_reference_is_refused(variants, reference):
     wrong = "C" if LETTERS[200] != "C" else "G"
     write(
-        variants / "variant_effect_pathogenic_clinvar" / "any_name.csv",
+        variants / "variant_effect_pathogenic" / "vep_pathogenic_coding.csv",
         "CHROM,POS,REF,ALT,label,split",
         f"1,201,{wrong},T,1,test",
     )
@@ -274,7 +276,11 @@ def test_a_variant_of_another_reference_is_refused(variants, reference):
 
 
 def test_a_table_without_labels_is_refused(variants, reference):
-    write(variants / "variant_effect_pathogenic_clinvar" / "any_name.csv", "CHROM,POS,REF,ALT,split", "1,201,A,T,test")
+    write(
+        variants / "variant_effect_pathogenic" / "vep_pathogenic_coding.csv",
+        "CHROM,POS,REF,ALT,split",
+        "1,201,A,T,test",
+    )
     with pytest.raises(ValueError, match="no column label or INT_LABEL; the columns are CHROM, POS, REF, ALT, split"):
         load_benchmark(
             "long-range",
@@ -287,6 +293,86 @@ def test_a_table_without_labels_is_refused(variants, reference):
 
 
 @pytest.fixture
+def genes(tmp_path, monkeypatch) -> Path:
+    """Three genes with the values of two tissues, in the place of 218."""
+    folder = tmp_path / "bulk_rna_expression"
+    write(
+        folder / "gene_coordinates.csv",
+        "id,symbol,chrom,strand,CAGE_representative_TSS,split",
+        "ENSG1,A,chr1,+,101,train",
+        "ENSG2,B,chr8,-,201,test",
+        "ENSG3,C,chr8,+,3,test",
+    )
+    write(folder / "rna_expression_values.csv", "0,1", "0.5,-1.5", "2.0,0.25", "9,9")
+    monkeypatch.setitem(long_range.TASKS, "bulk_rna_expression", small(long_range.TASKS["bulk_rna_expression"]))
+    write(tmp_path / "genome" / "hg.fa", ">chr1", LETTERS, ">chr8", LETTERS[::-1])
+    return tmp_path
+
+
+def small(published: PublishedTask, **fields: object) -> PublishedTask:
+    """The task with two outputs."""
+    return dataclasses.replace(published, task=dataclasses.replace(published.task, label_names=("a", "b")), **fields)
+
+
+def test_expression_is_read_along_the_gene_with_the_start_in_the_middle(genes):
+    options = {"data_dir": genes, "reference": genes / "genome" / "hg.fa", "sequence_length": 11}
+    splits, task = load_benchmark("long-range", "bulk_rna_expression", splits=["test"], **options)
+    (gene,) = splits["test"]
+    window = LETTERS[::-1][195:206]  # the start, 1-based 201, is the sixth of eleven letters on either strand
+    assert gene == {"name": "ENSG2", "sequence": reverse_complement(window), "labels": [2.0, 0.25]}
+    assert "1 test windows of 11 bp leave their chromosome" in task.description
+    streamed, _ = load_benchmark("long-range", "bulk_rna_expression", streaming=True, **options)
+    assert [(row["sequence"], row["labels"]) for row in streamed["train"]] == [(LETTERS[95:106], [0.5, -1.5])]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            ["0,1", "0.5,-1.5", "2.0,0.25"],
+            r"rna_expression_values.csv: holds 2 rows, fewer than .*gene_coordinates.csv",
+        ),
+        (["0,1", *["1,1"] * 4], r"rna_expression_values.csv: holds more rows than the 3 records of"),
+        (["0,1", "1,1", "1", "1,1"], r"record 2 \('ENSG2'\): 1 labels, but task .* needs 2"),
+    ],
+)
+def test_expression_values_that_do_not_fit_the_genes_are_refused(genes, values, message):
+    write(genes / "bulk_rna_expression" / "rna_expression_values.csv", *values)
+    options = {"data_dir": genes, "reference": genes / "genome" / "hg.fa", "sequence_length": 3, "splits": ["test"]}
+    with pytest.raises(ValueError, match=message):
+        load_benchmark("long-range", "bulk_rna_expression", **options)
+    (genes / "bulk_rna_expression" / "rna_expression_values.csv").unlink()
+    with pytest.raises(FileNotFoundError, match=r"rna_expression_values.csv: no such file; it holds the labels of"):
+        load_benchmark("long-range", "bulk_rna_expression", **options)
+
+
+@pytest.mark.parametrize(("split", "others"), [("test", "test"), ("validation", "valid")])
+def test_files_that_lie_beside_a_table_of_the_hub_are_downloaded_with_it(cage, reference, monkeypatch, split, others):
+    asked = []
+    table = cage / "cage_prediction" / "sequences_coordinates.csv"
+    targets = cage / "cage_prediction" / "targets_subset"
+    write(table, "chrom,start,stop,split,npy_idx", f"chr1,1001,1513,{split},7")
+    with np.load(targets / "targets-test-0-999.npz") as counts:
+        np.savez(targets / "targets-valid-0-999.npz", **{"target-valid-7.npy": counts["target-test-7.npy"]})
+
+    def download(repo: str, file: str, **options: str) -> str:
+        asked.append(file)
+        return str(cage / file)
+
+    def download_all(repo: str, *, allow_patterns: list[str], **options: str) -> None:
+        asked.append((repo, allow_patterns, options["revision"]))
+
+    monkeypatch.setattr(places, "hf_hub_download", download)
+    monkeypatch.setattr(places, "snapshot_download", download_all)
+    splits, _ = load_benchmark("long-range", "cage_prediction", reference=reference, splits=[split])
+    assert len(splits[split]) == 1
+    assert asked == [
+        "cage_prediction/sequences_coordinates.csv",
+        (long_range.REPO, [f"cage_prediction/targets_subset/targets-{others}-*.npz"], long_range.REVISION),
+    ]
+
+
+@pytest.fixture
 def cage(tmp_path, monkeypatch) -> Path:
     """Four bins of 128 bp with two tracks, in the place of 896 with 50."""
     folder = tmp_path / "cage_prediction"
@@ -294,13 +380,8 @@ def cage(tmp_path, monkeypatch) -> Path:
     (folder / "targets_subset").mkdir()
     counts = np.arange(8, dtype=np.float64).reshape(1, 4, 2)
     np.savez(folder / "targets_subset" / "targets-test-0-999.npz", **{"target-test-7.npy": counts})
-    import dataclasses
-
-    published = long_range.TASKS["cage_prediction"]
-    small = dataclasses.replace(
-        published, task=dataclasses.replace(published.task, label_names=("a", "b")), sequence_length=512
-    )
-    monkeypatch.setitem(long_range.TASKS, "cage_prediction", small)
+    task = small(long_range.TASKS["cage_prediction"], sequence_length=512)
+    monkeypatch.setitem(long_range.TASKS, "cage_prediction", task)
     return tmp_path
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import gzip
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from datasets.table import MemoryMappedTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -129,6 +131,29 @@ def test_reading_in_chunks_gives_the_same_rows(tmp_path: Path, monkeypatch: pyte
     assert read_file(path, task=BINARY)[:] == whole
     monkeypatch.setattr("hf_dnalm.data.files._CHUNK_RECORDS", 1)
     assert read_file(path, task=BINARY)[:] == whole
+
+
+@pytest.mark.parametrize("records", [50, 47])
+def test_large_data_lie_in_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, records: int) -> None:
+    path = tmp_path / "x.fa"
+    write_fasta(path, [(f"r{i}", "ACGT" * (i + 1), i % 2) for i in range(records)])
+    whole = read_file(path, task=BINARY)
+    monkeypatch.setattr("hf_dnalm.data.files._CHUNK_RECORDS", 5)
+    monkeypatch.setattr("hf_dnalm.data.files._SPILL_BYTES", 1_500)
+    spilled = read_file(path, task=BINARY)
+    assert spilled[:] == whole[:]
+    assert spilled.features == whole.features
+    assert any(isinstance(block, MemoryMappedTable) for row in spilled.data.blocks for block in row)
+    assert spilled.filter(lambda row: row["labels"] == 1)["name"][:] == whole["name"][1::2]
+    assert pickle.loads(pickle.dumps(spilled))[:] == whole[:]
+
+
+def test_labels_that_are_still_to_be_understood_are_kept_in_memory(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("sequence,label\n" + "ACGT,leaf\nACGTT,root\n" * 20)
+    monkeypatch.setattr("hf_dnalm.data.files._CHUNK_RECORDS", 5)
+    monkeypatch.setattr("hf_dnalm.data.files._SPILL_BYTES", 10)
+    assert read_file(path)["labels"][:] == [0, 1] * 20
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import shutil
 from pathlib import Path
@@ -224,3 +225,111 @@ def test_pairs_are_streamed(shared, tmp_path):
     splits, _ = load_benchmark("gena-lm", "poly_a", data_dir=tmp_path, streaming=True)
     row = next(iter(splits["test"]))
     assert set(row) == {"name", "sequence", "sequence2", "labels"}
+
+
+# --- Enformer's tracks ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def windows(tmp_path, monkeypatch) -> Path:
+    """Eleven windows of eight bins, of which the middle four have the labels of two tracks, in two files."""
+    h5py = pytest.importorskip("h5py")
+    task = dataclasses.replace(gena_lm.TASKS["enformer"].task, label_names=("a", "b"))
+    published = dataclasses.replace(gena_lm.TASKS["enformer"], task=task, sequence_length=512)
+    monkeypatch.setitem(gena_lm.TASKS, "enformer", published)
+    folder = tmp_path / "human" / "gena-lm-4Kbp"
+    folder.mkdir(parents=True)
+    for name, numbers in (("test-0-10.h5", [0]), ("test-0-2.h5", range(11))):
+        with h5py.File(folder / name, "w") as file:
+            for number in numbers:
+                group = file.create_group(str(number))
+                group.create_dataset("seq", shape=(), data="ACGT" * 128 + "CCCC" * 128)
+                group.create_dataset("target", data=np.full((4, 2), number, dtype=np.float16), compression="gzip")
+                group.attrs["coordinates"] = f"chr{number + 1}:1-1024"
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("length", "bins"), [(512, [1] * 4), (None, [1] * 4), (256, [1] * 2), (1_024, [-100] * 2 + [1] * 4 + [-100] * 2)]
+)
+def test_the_middle_bins_of_a_window_have_labels(windows, length, bins):
+    splits, task = load_benchmark("gena-lm", "enformer", data_dir=windows, sequence_length=length)
+    row = splits["test"][1]
+    assert row["labels"] == [[float(value)] * 2 for value in bins]
+    assert row["sequence"] == ("ACGT" * 128 + "CCCC" * 128)[512 - (length or 512) // 2 : 512 + (length or 512) // 2]
+    assert (task.level, task.bin_bp, task.metric) == ("bin", 128, "pearson")
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_files_and_windows_come_in_the_order_of_their_numbers(windows, streaming):
+    splits, _ = load_benchmark("gena-lm", "enformer", data_dir=windows, streaming=streaming)
+    rows = list(splits["test"])
+    assert [row["name"] for row in rows] == [*(f"chr{number}:1-1024" for number in range(1, 12)), "chr1:1-1024"]
+    assert rows[10]["labels"] == [[10.0, 10.0]] * 4
+
+
+def test_windows_that_do_not_fit_the_task_are_refused(windows, monkeypatch):
+    options = {"data_dir": windows}
+    with pytest.raises(ValueError, match="sequence_length is 384; for gena-lm/enformer it must be a multiple of 256"):
+        load_benchmark("gena-lm", "enformer", sequence_length=384, **options)
+    message = r"record 1 \('0'\) has 1,024 bp, fewer than the 2,048 bp .*; pass sequence_length=, or convert the data"
+    with pytest.raises(ValueError, match=message):
+        load_benchmark("gena-lm", "enformer", sequence_length=2_048, **options)
+    monkeypatch.undo()
+    message = r"record 1 \('0'\) has labels of shape \(4, 2\), where gena-lm/enformer has 5,313 tracks for each bin"
+    with pytest.raises(ValueError, match=message):
+        load_benchmark("gena-lm", "enformer", sequence_length=512, **options)
+
+
+# --- ModernGENA's examples ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["", "data/processed/", "processed/", None])
+def examples(tmp_path, request) -> Path:
+    """Both examples in each layout; None is that of the task's own folder."""
+    here = "" if request.param is None else f"{request.param}sequence_classification/"
+    for split, label in (("train", 0), ("valid", 1)):
+        rows = [f"chr1,{start},{start + 8},{'ACGTACGT' * 2}{'A' * start},{label}" for start in range(10)]
+        write(tmp_path / f"{here}{split}.csv", "\n".join(["chrom,start,end,sequence,label", *rows]) + "\n")
+    return tmp_path
+
+
+def test_peaks_of_chromosome_21_are_the_test(examples):
+    splits, task = load_benchmark("gena-lm", "moderngena_sequence_classification", data_dir=examples)
+    assert {name: len(rows) for name, rows in splits.items()} == {"train": 9, "validation": 1, "test": 10}
+    assert set(splits["test"]["labels"]) == {1}
+    assert task.label_names == ("no_peak", "peak")
+
+
+@pytest.fixture(params=["token_regression/ENCFF184SOF.bigWig", "ENCFF184SOF.bigWig", "raw/ENCFF184SOF.bigWig"])
+def signal(tmp_path, request) -> Path:
+    pytest.importorskip("pysam")
+    bigwig = pytest.importorskip("pyBigWig")
+    write(tmp_path / "token_regression" / "test.csv", "chrom,start,end,label,split\nchr1,2,8,1,test\n1,0,4,0,test\n")
+    write(tmp_path / "hg38.fa", ">chr1\nACGTACGTAC\n")
+    (tmp_path / request.param).parent.mkdir(exist_ok=True)
+    with bigwig.open(str(tmp_path / request.param), "w") as file:
+        file.addHeader([("chr1", 10)])
+        file.addEntries(["chr1"], [3], ends=[5], values=[2.5])
+    return tmp_path
+
+
+def test_each_base_has_the_value_of_the_track(signal):
+    options = {"data_dir": signal, "reference": signal / "hg38.fa"}
+    splits, task = load_benchmark("gena-lm", "moderngena_token_regression", **options)
+    assert splits["test"].to_list() == [
+        {"name": "chr1:3-8", "sequence": "GTACGT", "labels": [0, 2.5, 2.5, 0, 0, 0]},
+        {"name": "chr1:1-4", "sequence": "ACGT", "labels": [0, 0, 0, 2.5]},
+    ]
+    assert (task.level, task.bin_bp) == ("bin", 1)
+
+
+def test_without_the_track_the_error_says_where_it_may_lie(signal):
+    next(signal.rglob("*.bigWig")).unlink()
+    message = (
+        r"test.csv: ENCFF184SOF.bigWig, which holds its labels, is neither beside it, nor in the two folders above"
+    )
+    with pytest.raises(FileNotFoundError, match=message):
+        load_benchmark(
+            "gena-lm", "moderngena_token_regression", data_dir=signal, reference=signal / "hg38.fa", splits=["test"]
+        )

@@ -146,6 +146,9 @@ splice 3 15000 146436 16270 16505 site_auprc
 deepstarr 2 249 402296 40570 41186 pearson
 deepsea 919 1000-8000 ? ? ? group_median_auroc
 poly_a 1 150-256 ? - ? pearson_r2
+enformer 5313 114688-196608 ? ? ? pearson
+moderngena_sequence_classification 2 10000 ? - ? auprc
+moderngena_token_regression 1 10000 ? - ? pearson
 """
 
 

@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub.errors import OfflineModeIsEnabled
 
 from hf_dnalm.data import benchmark_tasks, load_benchmark
-from hf_dnalm.data.benchmarks import genomic_benchmarks, gue, nt_downstream, plant_multi_species, published
+from hf_dnalm.data.benchmarks import genomic_benchmarks, gue, nt_downstream, places, plant_multi_species
 
 ALL = {
     nt_downstream.SUITE: nt_downstream.TASKS,
@@ -33,8 +33,8 @@ def test_the_suites_have_their_published_numbers_of_tasks() -> None:
         "gue-plus": 8,
         "genomic-benchmarks": 9,
         "plant-multi-species": 7,
-        "gena-lm": 8,
-        "long-range": 8,
+        "gena-lm": 11,
+        "long-range": 9,
         "dnabert-s": 18,
         "bend": 7,
     }
@@ -246,8 +246,8 @@ def hub(tmp_path, monkeypatch) -> list[str]:
         pq.write_table(pa.table({"seq": ["ACGT"], "label": [1]}), tmp_path / "file.parquet")
         return str(tmp_path / "file.parquet")
 
-    monkeypatch.setattr(published, "hf_hub_download", download)
-    monkeypatch.setattr(published, "HfFileSystem", FileSystem)
+    monkeypatch.setattr(places, "hf_hub_download", download)
+    monkeypatch.setattr(places, "HfFileSystem", FileSystem)
     return asked
 
 
@@ -275,7 +275,7 @@ def test_offline_the_error_names_the_file_and_the_way_out(monkeypatch) -> None:
         raise OfflineModeIsEnabled("offline")
 
     monkeypatch.setattr(FileSystem, "glob", glob)
-    monkeypatch.setattr(published, "HfFileSystem", FileSystem)
+    monkeypatch.setattr(places, "HfFileSystem", FileSystem)
     with pytest.raises(FileNotFoundError, match=r"test-00000-of-00001\*.parquet: not in the local cache, .*data_dir="):
         load_benchmark("genomic-benchmarks", "demo_human_or_worm", splits=["test"])
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from hf_dnalm.data import tables
 from hf_dnalm.data.benchmarks.definition import PublishedTask
-from hf_dnalm.data.benchmarks.readers import Request, read_table
+from hf_dnalm.data.benchmarks.readers import FILE_SPLITS, Request, in_step, labels_beside, read_table
 from hf_dnalm.data.labels import IGNORED_BASE
 from hf_dnalm.data.records import Record
 from hf_dnalm.genome import Interval
@@ -61,10 +61,8 @@ def interval_records(path: str, task: Task, request: Request) -> Iterator[Record
         genome = request.genome(file, name)
         for row in _rows_by_name(file, ("region", "start", "end", "strand")):
             number += 1
-            strand = row["strand"].strip() or "+"
+            strand = _strand(row, file)
             interval = Interval(row["region"], _whole(row, "start", file), _whole(row, "end", file), strand)
-            if strand not in ("+", "-"):
-                raise ValueError(f"{file}: record {row['#']}: strand {strand!r} is not '+', '-' or empty")
             letters = genome.sequence(interval)
             place = f"{interval.contig}:{interval.start}-{interval.end}({strand})"
             yield Record(number, place, letters, str(label))
@@ -99,6 +97,40 @@ def _rows_by_name(file: str | Path, columns: Iterable[str]) -> Iterator[dict[str
             if len(cells) != len(header):
                 raise ValueError(f"{file}: record {number} has {len(cells)} cells, the header has {len(header)}")
             yield {"#": str(number), **dict(zip(header, cells, strict=True))}
+
+
+def read_signal(path: str, published: PublishedTask, request: Request) -> Iterator[Record]:
+    """Intervals `chrom`, `start` (0-based) and `end` (not part of it), with the values of a bigWig track on each base.
+
+    The track is the task's file in `beside`: in the folder of the table, in one of those above it, or in `raw` there.
+    Bases without a value are 0.
+    """
+    from hf_dnalm.data.bigwig import BigWig
+
+    genome = request.genome(path)
+    with BigWig(_track_of(Path(path), published.beside[0])) as track:
+        for row in _rows_by_name(path, ("chrom", "start", "end")):
+            contig = genome.contig(row["chrom"])
+            interval = Interval(contig, _whole(row, "start", path), _whole(row, "end", path))
+            yield Record(int(row["#"]), str(interval), genome.sequence(interval), track.values(interval))
+
+
+def _track_of(table: Path, name: str) -> Path:
+    folders = [place for folder in [*table.absolute().parents][:3] for place in (folder, folder / "raw")]
+    found = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    if found is None:
+        raise FileNotFoundError(
+            f"{table}: {name}, which holds its labels, is neither beside it, nor in the two folders above it, nor in "
+            "their raw/"
+        )
+    return found
+
+
+def _strand(row: dict[str, str], file: str | Path) -> str:
+    strand = row["strand"].strip() or "+"
+    if strand not in ("+", "-"):
+        raise ValueError(f"{file}: record {row['#']}: strand {strand!r} is not '+', '-' or empty")
+    return strand
 
 
 def _whole(row: dict[str, str], column: str, file: str | Path) -> int:
@@ -185,6 +217,27 @@ def read_variants(path: str, published: PublishedTask, request: Request) -> Iter
     cutter.say()
 
 
+def read_expression(path: str, published: PublishedTask, request: Request) -> Iterator[Record]:
+    """Windows around transcription starts, read along the gene: `gene_coordinates.csv`, and beside it its labels.
+
+    `CAGE_representative_TSS` is 1-based and comes to stand in the middle; on the strand "-" the window's reverse
+    complement is read. `rna_expression_values.csv` has one row for each gene, in the same order.
+    """
+    cutter = _Cutter(path, published, request)
+    found = labels_beside(path, "rna_expression_values.csv")
+    with tables.separated_rows(found) as rows:
+        next(rows, None)
+        genes = _rows_by_name(path, ("chrom", "strand", "CAGE_representative_TSS", "split"))
+        for row, values in in_step(genes, rows, path, found):
+            if not cutter.takes(row):
+                continue
+            window = cutter.window(row, _whole(row, "CAGE_representative_TSS", path) - 1, None)
+            if window is not None:
+                window = window._replace(strand=_strand(row, path))
+                yield Record(int(row["#"]), row.get("id", str(window)), cutter.genome.sequence(window), values)
+    cutter.say()
+
+
 def read_cage(path: str, published: PublishedTask, request: Request) -> Iterator[Record]:
     """Windows with CAGE counts of every bin and track: `sequences_coordinates.csv` and, beside it, `targets_subset/`.
 
@@ -192,24 +245,19 @@ def read_cage(path: str, published: PublishedTask, request: Request) -> Iterator
     in a longer one the bins outside have no label.
     """
     cutter = _Cutter(path, published, request)
-    bin_bp = published.task.bin_bp or 1
-    if cutter.sequence_length % (2 * bin_bp):
-        raise ValueError(
-            f"sequence_length is {cutter.sequence_length:,}; for {published.task.name} it must be a multiple of "
-            f"{2 * bin_bp}, so that as many bins of {bin_bp} bp lie on either side of the middle"
-        )
+    bins = bins_of(published.task, cutter.sequence_length)
     shard, targets = "", {}
     for row in cutter.rows(("chrom", "start", "stop", "npy_idx")):
         window = cutter.window(row, _whole(row, "start", path) - 1, _whole(row, "stop", path) - 1)
         if window is None:
             continue
-        split, index = row["split"].replace("validation", "valid"), _whole(row, "npy_idx", path)
+        split, index = FILE_SPLITS.get(request.split, request.split), _whole(row, "npy_idx", path)
         found = _shard_of(Path(path).parent / "targets_subset", split, index)
         if found != shard:
             shard, targets = found, np.load(found, allow_pickle=False)
         counts = np.squeeze(targets[f"target-{split}-{index}.npy"], 0)  # (bins, tracks)
-        values = _in_the_middle(np.log1p(counts.astype(np.float64)), cutter.sequence_length // bin_bp)
-        yield Record(int(row["#"]), str(window), cutter.genome.sequence(window), values.tolist())
+        values = in_the_middle(np.log1p(counts.astype(np.float64)), bins)
+        yield Record(int(row["#"]), str(window), cutter.genome.sequence(window), values)
     cutter.say()
 
 
@@ -225,10 +273,12 @@ class _Cutter:
         self.outside = 0
 
     def rows(self, columns: Iterable[str]) -> Iterator[dict[str, str]]:
+        return filter(self.takes, _rows_by_name(self.path, (*columns, "split")))
+
+    def takes(self, row: dict[str, str]) -> bool:
+        """Whether a row is of the split that was asked for."""
         names = _VALIDATION if self.request.split == "validation" else (self.request.split,)
-        for row in _rows_by_name(self.path, (*columns, "split")):
-            if row["split"].strip().lower() in names:
-                yield row
+        return row["split"].strip().lower() in names
 
     def window(self, row: dict[str, str], start: int, end: int | None) -> Interval | None:
         contig = self.genome.contig(row.get("CHROM", row.get("chrom", "")))
@@ -270,7 +320,22 @@ def _shard_of(folder: Path, split: str, index: int) -> str:
     raise FileNotFoundError(f"{folder}: no file targets-{split}-*.npz holds target {index}")
 
 
-def _in_the_middle(values: np.ndarray, bins: int) -> np.ndarray:
+def bins_of(task: Task, sequence_length: int) -> int:
+    """How many bins a window has.
+
+    Raises:
+        ValueError: they would not lie around its middle.
+    """
+    bin_bp = task.bin_bp or 1
+    if sequence_length < 1 or sequence_length % (2 * bin_bp):
+        raise ValueError(
+            f"sequence_length is {sequence_length:,}; for {task.name} it must be a multiple of {2 * bin_bp}, so that "
+            f"as many bins of {bin_bp} bp lie on either side of the middle"
+        )
+    return sequence_length // bin_bp
+
+
+def in_the_middle(values: np.ndarray, bins: int) -> np.ndarray:
     """As many bins (bins, tracks) as asked for around the middle; those that are not there are -100."""
     missing = (bins - len(values)) // 2
     if missing <= 0:

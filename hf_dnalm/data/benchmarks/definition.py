@@ -32,7 +32,10 @@ class PublishedTask:
         task: what is predicted.
         repo: dataset repo on the Hub; empty where the data are not there, but with their authors.
         revision: the commit the facts here are about; None where none is pinned: then the main branch is read.
-        files: split to path in the repo, FASTA, CSV or Parquet; `*` stands for letters that are not known.
+        files: split to path in the repo, FASTA, CSV or Parquet; `*` stands for letters that are not known, and
+            in a local folder all files that fit are read, one after the other.
+        beside: other files of the repo that the reader finds beside them; `*` as in `files`, `{split}` is the split's
+            name there ("valid" for "validation").
         layouts: the same splits as other copies of the data name them, for local folders; a path that ends in `/` is
             a folder with one folder for each class, which holds one text file for each sequence.
         sequence_column, sequence2_column, labels_column: of a table; the second one of pairs.
@@ -53,6 +56,7 @@ class PublishedTask:
     revision: str | None
     files: Mapping[str, str]  # several files of a split are joined by commas
     rows: Mapping[str, int]
+    beside: tuple[str, ...] = ()
     large: Mapping[str, float] = dataclasses.field(default_factory=dict)
     layouts: tuple[Mapping[str, str], ...] = ()
     sequence_column: str = "sequence"

@@ -1,10 +1,14 @@
 """The downstream tasks of GENA-LM, read from the files that the authors' scripts make or name.
 
 Fishman et al. 2025. None of them is on the Hub. `data_dir` is a folder with one folder for each task, or the task's own
-folder: `promoter_prediction`, `SpliceAI`, `DeepSTARR`, `DeepSea` and `APARENT`, as in the authors' repository.
+folder: `promoter_prediction`, `SpliceAI`, `DeepSTARR`, `DeepSea`, `APARENT` and `enformer`, as in the authors'
+repository; those of ModernGENA's examples are `sequence_classification` and `token_regression`.
 """
 
 from __future__ import annotations
+
+import dataclasses
+from typing import Any
 
 from hf_dnalm.data.benchmarks.definition import PublishedTask
 from hf_dnalm.tasks import Task
@@ -15,6 +19,7 @@ CITATION = (
     "Nucleic Acids Research 53:gkae1310. doi:10.1093/nar/gkae1310"
 )
 _CODE = "github.com/AIRI-Institute/GENA_LM, downstream_tasks"
+_EXAMPLES = "github.com/AIRI-Institute/GENA_LM, examples/modernGENA"
 DEEPSEA_GROUPS = (("DNase", 125), ("TF", 690), ("histone", 104))
 
 # Where the windows of promoters begin and end, counted from the transcription start.
@@ -158,12 +163,107 @@ _POLY_A = PublishedTask(
     labels_column="target",
 )
 
+_ENFORMER_TRACKS = (("DNase_ATAC", 684), ("ChIP", 3_991), ("CAGE", 638))
+
+
+def _hdf5_files(folder: str) -> dict[str, str]:
+    return {
+        split: f"{folder}{file}-*.h5" for split, file in (("train", "train"), ("validation", "valid"), ("test", "test"))
+    }
+
+
+_ENFORMER = PublishedTask(
+    task=Task(
+        name=f"{SUITE}/enformer",
+        problem_type="regression",
+        label_names=tuple(f"{kind}_{number}" for kind, tracks in _ENFORMER_TRACKS for number in range(tracks)),
+        metric="pearson",
+        level="bin",
+        bin_bp=128,
+        length_bp=(114_688, 196_608),
+        source=f"{_CODE}/enformer; Basenji's data, converted to HDF5 by convert_basenji_dataset.py",
+        citation=CITATION + "; Avsec et al. (2021) Nature Methods 18:1196-1203. doi:10.1038/s41592-021-01252-x",
+        description=(
+            "How many reads has each bin of 128 bp in 5,313 experiments on human cells? 684 of DNase and ATAC, 3,991 "
+            "of ChIP and 638 of CAGE, in this order; counts as Basenji scales them. The 896 bins of the middle "
+            "114,688 bp have labels. A window has 38 MB of labels: stream them. Scored by the mean over the tracks of "
+            "Pearson's r; the authors train with a Poisson loss."
+        ),
+    ),
+    repo="",
+    revision=None,
+    files=_hdf5_files("enformer/"),
+    layouts=tuple(_hdf5_files(folder) for folder in ("enformer/human/*/", "human/*/", "")),
+    rows={},
+    reader="basenji",
+    sequence_length=114_688,
+)
+
+_PEAKS = "CTCF in human liver (ENCODE, hg38)"
+
+
+def _example(task: Task, test: str, *, reader: str, **options: Any) -> PublishedTask:
+    """A task of ModernGENA's examples, in a folder of its name, in the layouts of the authors' scripts."""
+    folder = task.name.removeprefix(f"{SUITE}/moderngena_")
+    places = (f"{folder}/", f"data/processed/{folder}/", f"processed/{folder}/", "")
+    files, *others = ({"train": f"{place}train.csv", "test": f"{place}{test}"} for place in places)
+    return PublishedTask(
+        task=dataclasses.replace(task, source=f"{_EXAMPLES}/{folder}", citation=CITATION, length_bp=(10_000, 10_000)),
+        repo="",
+        revision=None,
+        files=files,
+        layouts=tuple(others),
+        rows={},
+        reader=reader,
+        **options,
+    )
+
+
+_PEAK_CLASSIFICATION = _example(
+    Task(
+        name=f"{SUITE}/moderngena_sequence_classification",
+        problem_type="single_label_classification",
+        label_names=("no_peak", "peak"),
+        metric="auprc",
+        description=(
+            f"Has the window a peak of {_PEAKS}, file ENCFF046XEZ, in its middle (1), or none anywhere (0)? As many "
+            "windows of each, without N. The test split is chromosome 21, which the authors' files call valid."
+        ),
+    ),
+    "valid.csv",
+    reader="table",
+    labels_column="label",
+)
+_SIGNAL_REGRESSION = _example(
+    Task(
+        name=f"{SUITE}/moderngena_token_regression",
+        problem_type="regression",
+        label_names=("ctcf_signal",),
+        metric="pearson",
+        level="bin",
+        bin_bp=1,
+        description=(
+            f"How strong is the signal of {_PEAKS}, file ENCFF184SOF.bigWig, at each base? 0 where the file has no "
+            "value. Half of the windows have a peak somewhere (ENCFF046XEZ), half have none. The test split is "
+            "chromosome 21. The authors score each token's mean signal, which depends on the tokenizer; here each base "
+            "counts."
+        ),
+    ),
+    "test.csv",
+    reader="signal",
+    assembly="hg38 (GRCh38)",
+    beside=("ENCFF184SOF.bigWig",),
+)
+
 TASKS = {
     **{f"promoters_{length_bp}": _promoters(length_bp) for length_bp in _PROMOTERS},
     "splice": _SPLICE,
     "deepstarr": _DEEPSTARR,
     "deepsea": _DEEPSEA,
     "poly_a": _POLY_A,
+    "enformer": _ENFORMER,
+    "moderngena_sequence_classification": _PEAK_CLASSIFICATION,
+    "moderngena_token_regression": _SIGNAL_REGRESSION,
 }
 ALIASES = {
     "SpliceAI": "splice",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hf_dnalm.data.benchmarks import coordinates, readers
+from hf_dnalm.data.benchmarks import basenji, coordinates, readers
 from hf_dnalm.data.benchmarks.readers import Reader
 
 READERS: dict[str, Reader] = {
@@ -14,5 +14,8 @@ READERS: dict[str, Reader] = {
     "classes": coordinates.read_classes,
     "windows": coordinates.read_windows,
     "variants": coordinates.read_variants,
+    "expression": coordinates.read_expression,
     "cage": coordinates.read_cage,
+    "signal": coordinates.read_signal,
+    "basenji": basenji.read_basenji,
 }

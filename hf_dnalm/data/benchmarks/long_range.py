@@ -1,7 +1,7 @@
 """The Genomics Long-Range Benchmark: places on the human genome, cut from a local reference in windows of any length.
 
 InstaDeep's repo on the Hub holds tables of places and labels, and a loading script that today's datasets refuse. One
-table holds all splits. Gene expression (bulk_rna_expression) is not here: the layout of its tables could not be read.
+table holds all splits.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def _published(
     reader: str,
     assembly: str = "hg38 (GRCh38)",
     labels_column: str = "label",
+    beside: tuple[str, ...] = (),
     bin_bp: int | None = None,
     sequence_length: int = 2_048,
 ) -> PublishedTask:
@@ -52,6 +53,7 @@ def _published(
         revision=REVISION,
         files=dict.fromkeys(splits, own),
         layouts=tuple(dict.fromkeys(splits, other) for other in others),
+        beside=beside,
         rows={},  # how many windows there are depends on their length
         reader=reader,
         assembly=assembly,
@@ -67,10 +69,12 @@ _VARIANT = (
 _BOTH = ("train", "test")
 
 
-def _variants(name: str, file: str, splits: tuple[str, ...], labels: tuple[str, str], meaning: str) -> PublishedTask:
+def _variants(
+    name: str, files: tuple[str, ...], splits: tuple[str, ...], labels: tuple[str, str], meaning: str
+) -> PublishedTask:
     return _published(
         name,
-        files=(file,),
+        files=files,
         splits=splits,
         meaning=f"{meaning} {_VARIANT}",
         problem_type="single_label_classification",
@@ -113,7 +117,7 @@ TASKS = {
     for task in (
         _variants(
             "variant_effect_causal_eqtl",
-            "variant_effect_causal_eqtl/All_Tissues.csv",
+            ("variant_effect_causal_eqtl/All_Tissues.csv",),
             _BOTH,
             ("not_causal", "causal"),
             "Does the variant change the expression of a gene (a causal eQTL of GTEx)? 1: yes, 0: no. Published with "
@@ -121,14 +125,17 @@ TASKS = {
         ),
         _variants(
             "variant_effect_pathogenic_clinvar",
-            "variant_effect_pathogenic_clinvar/*.csv",
+            ("variant_effect_pathogenic/vep_pathogenic_coding.csv",),
             _BOTH,
             ("benign", "pathogenic"),
             "Is the variant pathogenic by ClinVar? 1: yes, 0: no. Published with 38,634 train and 1,018 test variants.",
         ),
         _variants(
             "variant_effect_pathogenic_omim",
-            "variant_effect_pathogenic_omim/*.csv",
+            (
+                "variant_effect_pathogenic/vep_pathogenic_non_coding.csv",
+                "variant_effect_pathogenic/vep_pathogenic_non_coding_subset.csv",
+            ),
             ("test",),
             ("benign", "pathogenic"),
             "Is the variant outside of genes pathogenic by OMIM? 1: yes, 0: no. Published with 2,321,473 variants.",
@@ -137,6 +144,24 @@ TASKS = {
         _element("enhancer"),
         _chromatin("chromatin_features_histone_marks", "HISTONES", 20, "histone marks"),
         _chromatin("chromatin_features_dna_accessibility", "DNASE", 20, "DNase tracks"),
+        _published(
+            "bulk_rna_expression",
+            files=("bulk_rna_expression/gene_coordinates.csv",),
+            splits=_BOTH,
+            meaning=(
+                "How strongly is the gene expressed in each of 218 tissues and cell types? log(1 + count), "
+                "standardised by the authors; in the order of the columns of rna_expression_values.csv, for which the "
+                "repo has a label_mapping.csv. The transcription start is in the middle, and the window is read along "
+                "the gene. "
+                "Published: 22,827 train and 990 test genes; those of chromosome 8 are the test."
+            ),
+            problem_type="regression",
+            label_names=tuple(f"expression_{number}" for number in range(218)),
+            metric="r2",
+            reader="expression",
+            assembly="hg19 (GRCh37)",
+            beside=("bulk_rna_expression/rna_expression_values.csv",),
+        ),
         _published(
             "cage_prediction",
             files=("cage_prediction/sequences_coordinates.csv",),
@@ -149,6 +174,7 @@ TASKS = {
             label_names=tuple(f"cage_{number}" for number in range(50)),
             metric="pearson",
             reader="cage",
+            beside=("cage_prediction/targets_subset/targets-{split}-*.npz",),
             bin_bp=128,
             sequence_length=114_688,
         ),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import NamedTuple
 
+import numpy as np
 from datasets import (
     Dataset,
     DatasetDict,
@@ -21,12 +21,11 @@ from datasets import (
     Value,
     concatenate_datasets,
 )
-from huggingface_hub import HfFileSystem, hf_hub_download
-from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from hf_dnalm.data.benchmarks.definition import Benchmark, PublishedTask
 from hf_dnalm.data.benchmarks.loading import READERS
-from hf_dnalm.data.benchmarks.readers import Request
+from hf_dnalm.data.benchmarks.places import download, download_all, hub_files, local_files, open_remote
+from hf_dnalm.data.benchmarks.readers import FILE_SPLITS, Request
 from hf_dnalm.data.fasta import EXTENSIONS as FASTA
 from hf_dnalm.data.fasta import fasta_records
 from hf_dnalm.data.files import checked_records, dataset_from_records
@@ -65,9 +64,9 @@ def load_published(
         published, rule = _with_published_folds(published, rule)
     wanted = _wanted(published, splits)
     if data_dir is not None:
-        places = _local_files(published, Path(data_dir), wanted, must_have_all=splits is not None)
+        places = local_files(published, Path(data_dir), wanted, must_have_all=splits is not None)
     else:
-        places = _hub_files(published, wanted, asked=splits is not None or streaming)
+        places = hub_files(published, wanted, asked=splits is not None or streaming)
     held_to_counts = revision in (None, published.revision)
     revision = revision or published.revision or "main"
     references = _references(published, reference)
@@ -166,21 +165,6 @@ def _with_published_folds(published: PublishedTask, rule: SplitRule) -> tuple[Pu
     )
 
 
-def _hub_files(published: PublishedTask, wanted: Sequence[str], *, asked: bool) -> dict[str, list[str]]:
-    name = published.task.name
-    if not published.repo:
-        raise ValueError(f"{name} is not on the Hub; pass data_dir= with the authors' files ({published.task.source})")
-    too_big = [split for split in wanted if split in published.large]
-    if too_big and not asked:
-        split = too_big[0]
-        rest = tuple(split for split in wanted if split not in published.large)
-        raise ValueError(
-            f"{name}: {split} is {published.large[split]} GB and is not downloaded unasked. Pass streaming=True, "
-            f"splits={rest} to leave it out, splits={tuple(wanted)} to download it, or data_dir= with the files"
-        )
-    return {split: [published.files[split]] for split in wanted}
-
-
 def _references(published: PublishedTask, reference: Reference) -> dict[str, str]:
     """The files of the references by class, "" for that of all classes; from a string also as `class=file,class=file`.
 
@@ -219,9 +203,16 @@ class _Source(NamedTuple):
     references: Mapping[str, str]
     sequence_length: int | None
 
-    def local(self, place: str) -> str:
-        """The file on this machine, downloaded where it is on the Hub."""
-        return place if self.revision is None else _download(self.published.repo, place, self.revision)
+    def local(self, place: str, split: str) -> str:
+        """The file on this machine, downloaded with what must lie beside it where it is on the Hub."""
+        if self.revision is None:
+            return place
+        published = self.published
+        path = download(published.repo, place, self.revision)
+        others = [pattern.format(split=FILE_SPLITS.get(split, split)) for pattern in published.beside]
+        if others:
+            download_all(published.repo, others, self.revision)
+        return path
 
     def records(self, path: str, split: str, notes: list[str]) -> Iterator[Record]:
         """The unchecked, labelled records of a file or a folder."""
@@ -233,7 +224,7 @@ class _Source(NamedTuple):
     def read(self, split: str, paths: Sequence[str], task: Task, notes: list[str]) -> Dataset:
         parts = []
         for place in paths:
-            path = self.local(place)
+            path = self.local(place, split)
             # Names may repeat: published files do that, and rows are matched by number.
             parts.append(
                 dataset_from_records(
@@ -249,7 +240,7 @@ class _Source(NamedTuple):
     def task_of_columns(self, places: Mapping[str, Sequence[str]]) -> Task:
         """The task, of pairs where the first record is one."""
         split, paths = next(iter(places.items()))
-        first = next(self.records(self.local(paths[0]), split, []))
+        first = next(self.records(self.local(paths[0], split), split, []))
         return dataclasses.replace(self.published.task, pair=first.sequence2 is not None)
 
     def task_of_data(self, places: Mapping[str, Sequence[str]]) -> Task:
@@ -258,7 +249,7 @@ class _Source(NamedTuple):
             str(record.label)
             for split, paths in places.items()
             for place in paths
-            for record in self.records(self.local(place), split, [])
+            for record in self.records(self.local(place, split), split, [])
         }
         return dataclasses.replace(self.published.task, label_names=tuple(sorted(found)))
 
@@ -270,63 +261,6 @@ def _some(records: Iterator[Record], message: str) -> Iterator[Record]:
         raise ValueError(f"{message} is left")
     yield first
     yield from records
-
-
-def _local_files(
-    published: PublishedTask, folder: Path, wanted: Sequence[str], *, must_have_all: bool
-) -> dict[str, list[str]]:
-    """Split to the paths of its files in `folder`, plain or .gz, in the first layout that has one."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder")
-    found: dict[str, list[str]] = {}
-    for layout in (published.files, *published.layouts):
-        for split in wanted:
-            places = [] if split not in layout else layout[split].split(",")
-            paths = [_matches(folder, place) for place in places]
-            if paths and all(paths):
-                found[split] = [str(matches[0]) for matches in paths]
-        if found:
-            break
-    missing = [split for split in wanted if split not in found]
-    if found and missing and must_have_all:
-        raise FileNotFoundError(f"{folder}: has neither {layout[missing[0]]} nor {layout[missing[0]]}.gz")
-    if not found:
-        expected = ", ".join(dict.fromkeys(published.files[split] for split in wanted))
-        others = "".join(f", or {next(iter(layout.values()))} and so on" for layout in published.layouts)
-        raise FileNotFoundError(f"{folder}: has no file of {published.task.name}; expected {expected} (or .gz){others}")
-    return {split: found[split] for split in wanted if split in found}
-
-
-def _matches(folder: Path, path: str) -> list[Path]:
-    """What lies at a layout's path, sorted: files, plain or .gz, or the folder that it names."""
-    if path.endswith("/"):
-        return [folder / path] if (folder / path).is_dir() else []
-    return sorted(match for pattern in (path, f"{path}.gz") for match in folder.glob(pattern) if match.is_file())
-
-
-def _download(repo: str, file: str, revision: str) -> str:
-    try:
-        if "*" in file:
-            file = _only_match(repo, file, revision)
-        return hf_hub_download(repo, file, repo_type="dataset", revision=revision)
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled):
-        raise FileNotFoundError(
-            f"{repo}/{file}: not in the local cache, and the Hub cannot be reached; "
-            f"go online, or pass data_dir= with a folder that holds {file}"
-        ) from None
-
-
-def _only_match(repo: str, pattern: str, revision: str) -> str:
-    """The one file of a repo whose path fits.
-
-    Raises:
-        ValueError: none or several do.
-    """
-    base = f"datasets/{repo}@{revision}/"
-    matches = sorted(HfFileSystem().glob(base + pattern))
-    if len(matches) != 1:
-        raise ValueError(f"{repo} @ {revision}: {len(matches)} files fit {pattern}, where one is expected")
-    return str(matches[0]).split("/", 3)[3]  # datasets/owner/name@revision/path
 
 
 def _stream(source: _Source, places: Mapping[str, Sequence[str]]) -> IterableDatasetDict:
@@ -350,10 +284,10 @@ def _stream_rows(source: _Source, split: str, places: Sequence[str]) -> Iterator
     for place in places:
         if revision is not None and place.endswith(FASTA):
             where = f"datasets/{published.repo}@{revision}/{place}"
-            with _open_remote(where) as lines:
+            with open_remote(where) as lines:
                 yield from _rows(fasta_records(lines, where, labelled=True), where, published.task)
             continue
-        path = source.local(place)
+        path = source.local(place, split)
         notes: list[str] = []
         yield from _rows(source.records(path, split, notes), path, published.task)
         for note in notes:
@@ -365,9 +299,5 @@ def _rows(records: Iterable[Record], source: str, task: Task) -> Iterator[dict[s
     for record in checked_records(records, source=source, labels_required=True, unique_names=False):
         labels = parse(record.label, length_bp=len(record.sequence), where=record.where(source))
         second = {} if record.sequence2 is None else {"sequence2": record.sequence2}
-        yield {"name": record.name, "sequence": record.sequence, **second, "labels": labels}
-
-
-def _open_remote(where: str) -> AbstractContextManager[BinaryIO]:
-    # The buffer makes reading line by line quick; fsspec's own readline is slow.
-    return cast("AbstractContextManager[BinaryIO]", io.BufferedReader(HfFileSystem().open(where, "rb"), 2**20))
+        listed = labels.tolist() if isinstance(labels, np.ndarray) else labels
+        yield {"name": record.name, "sequence": record.sequence, **second, "labels": listed}

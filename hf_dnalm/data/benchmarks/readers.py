@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from hf_dnalm.data import tables
 from hf_dnalm.data.benchmarks.definition import PublishedTask
@@ -18,6 +18,9 @@ from hf_dnalm.data.files import file_records
 from hf_dnalm.data.labels import IGNORED_BASE
 from hf_dnalm.data.records import Record
 from hf_dnalm.genome import Genome
+
+_Item = TypeVar("_Item")
+FILE_SPLITS = {"validation": "valid"}  # what published files call a split, where it is something else
 
 
 class Request(NamedTuple):
@@ -102,26 +105,47 @@ def _middle_labels(number: int, sequence: str, cells: list[str], path: str) -> l
 
 def read_deepstarr(path: str, published: PublishedTask, request: Request) -> Iterator[Record]:
     """FASTA, and beside it the activities of its records in the same order: `Sequences_activity_*.txt`, with tabs."""
-    activities = Path(path).with_name(
-        Path(path).name.replace("Sequences_", "Sequences_activity_", 1).split(".")[0] + ".txt"
-    )
-    found = next((file for file in (activities, Path(f"{activities}.gz")) if file.is_file()), None)
-    if found is None:
-        raise FileNotFoundError(f"{activities}: no such file; it holds the labels of {path}")
+    name = Path(path).name.replace("Sequences_", "Sequences_activity_", 1).split(".")[0]
+    found = labels_beside(path, f"{name}.txt")
     with open_bytes(path) as handle, tables.separated_rows(found, separator="\t") as rows:
         header = next(rows, [])
         absent = [name for name in published.task.label_names if name not in header]
         if absent:
             raise ValueError(f"{found}: no column {absent[0]!r}; the columns are {', '.join(header)}")
         places = [header.index(name) for name in published.task.label_names]
-        number = 0
-        for number, record in enumerate(fasta_records(handle, path, labelled=False), start=1):
-            cells = next(rows, None)
-            if cells is None:
-                raise ValueError(f"{found}: holds {number - 1:,} rows, fewer than {path} has records")
+        for record, cells in in_step(fasta_records(handle, path, labelled=False), rows, path, found):
             yield record._replace(label=[cells[place] for place in places])
-        if next(rows, None) is not None:
-            raise ValueError(f"{found}: holds more rows than the {number:,} records of {path}")
+
+
+def labels_beside(path: str | Path, name: str) -> Path:
+    """The file of that name in the folder of `path`, plain or .gz.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    expected = Path(path).with_name(name)
+    found = next((file for file in (expected, Path(f"{expected}.gz")) if file.is_file()), None)
+    if found is None:
+        raise FileNotFoundError(f"{expected}: no such file; it holds the labels of {path}")
+    return found
+
+
+def in_step(
+    records: Iterator[_Item], rows: Iterator[list[str]], path: str | Path, beside: str | Path
+) -> Iterator[tuple[_Item, list[str]]]:
+    """The records of a file, each with its row of the file beside it.
+
+    Raises:
+        ValueError: one file holds more than the other.
+    """
+    number = 0
+    for number, record in enumerate(records, start=1):
+        cells = next(rows, None)
+        if cells is None:
+            raise ValueError(f"{beside}: holds {number - 1:,} rows, fewer than {path} has records")
+        yield record, cells
+    if next(rows, None) is not None:
+        raise ValueError(f"{beside}: holds more rows than the {number:,} records of {path}")
 
 
 def read_species(path: str, published: PublishedTask, request: Request) -> Iterator[Record]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import numpy as np
 
 from hf_dnalm.data.benchmarks.bend.definition import PADDING, BendTask
 from hf_dnalm.data.benchmarks.bend.regions import Regions
-
-_INSTALL = 'h5py is needed for labels in HDF5: pip install "hf_dnalm[hdf5]"'
+from hf_dnalm.data.hdf5 import open_hdf5
 
 
 class BedLabels:
@@ -76,19 +74,10 @@ class Hdf5Labels:
     """
 
     def __init__(self, task: BendTask, regions: Regions, path: str | os.PathLike[str]) -> None:
-        try:
-            import h5py
-        except ImportError:
-            raise ImportError(_INSTALL) from None
         self._task = task
         self._regions = regions
         self.path = os.fspath(path)
-        if not os.path.isfile(self.path):
-            raise FileNotFoundError(f"{self.path}: no such file")
-        try:
-            self._file: Any = h5py.File(self.path, "r")
-        except OSError as error:
-            raise ValueError(f"{self.path}: not a readable HDF5 file ({error})") from None
+        self._file = open_hdf5(self.path)
         if "labels" not in self._file:
             raise ValueError(f"{self.path}: no dataset 'labels'; it has {', '.join(self._file) or 'none'}")
         self._labels = self._file["labels"]
