@@ -4,7 +4,7 @@ Each measurement runs in a process of its own, ours and the peer's one after the
 apart. Weights are random, of the shape of a published checkpoint. Before a plain peer is measured, both must agree.
 
     python benchmarks/families.py
-    python benchmarks/families.py --families dnabert2 caduceus --lengths 512 --repeats 1
+    python benchmarks/families.py --families dnabert2 caduceus --lengths 512 --rounds 1
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ RESULTS = Path(__file__).parent / "results" / "families.md"
 LENGTHS_BP = (512, 4_096, 32_768)
 _UP_TO_4096_TOKENS = (512, 4_096, 27_115)
 _MIXED = "## DNABERT-2 on mixed lengths"
-# Seconds after which a measurement is given up.
+# Seconds after which a measurement is given up, and for how many a forward is repeated in one process.
 LIMIT = 150
+LEAST = 1.5
 
 
 class Family(NamedTuple):
@@ -165,9 +166,9 @@ def fits(family: Family, length_bp: int) -> bool:
 
 
 @torch.inference_mode()
-def measure(name: str, side: str, length_bp: int, repeats: int) -> dict[str, float]:
-    """Median seconds of a forward, the peak of memory above what the weights take, in MiB, and the operations of its
-    matrix products (those of attention and convolutions included)."""
+def measure(name: str, side: str, length_bp: int) -> dict[str, float]:
+    """Median seconds of a forward after one that is not counted, the peak of memory above what the weights take (MiB),
+    and the operations of its matrix products (those of attention and convolutions included)."""
     family = FAMILIES[name]
     model = build(family)
     ids, mask = inputs(family, model, length_bp)
@@ -183,8 +184,8 @@ def measure(name: str, side: str, length_bp: int, repeats: int) -> dict[str, flo
     counter = FlopCounterMode(display=False)
     with counter if side == "ours" else contextlib.nullcontext():  # it slows a loop over tokens down
         forward(ids, mask)
-    seconds = []
-    for _ in range(repeats):
+    seconds: list[float] = []
+    while sum(seconds) < LEAST:
         start = time.perf_counter()
         forward(ids, mask)
         seconds.append(time.perf_counter() - start)
@@ -202,9 +203,20 @@ def _resident() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
-def in_own_process(name: str, side: str, length_bp: int, repeats: int) -> dict[str, float] | None:
+def in_turns(name: str, length_bp: int, rounds: int) -> list[dict[str, float] | None]:
+    """Both sides, ours first, in the round whose ratio is the median: a machine's speed moves from minute to minute."""
+    done = []
+    for _ in range(rounds):
+        done.append([in_own_process(name, side, length_bp) for side in ("ours", "peer")])
+        if None in done[-1]:
+            return done[-1]
+    done.sort(key=lambda sides: sides[1]["seconds"] / sides[0]["seconds"])
+    return done[len(done) // 2]
+
+
+def in_own_process(name: str, side: str, length_bp: int) -> dict[str, float] | None:
     """`measure` in a fresh process; None where it takes too long or runs out of memory."""
-    command = [sys.executable, __file__, "--cell", name, side, str(length_bp), "--repeats", str(repeats)]
+    command = [sys.executable, __file__, "--cell", name, side, str(length_bp)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=True)
     except subprocess.TimeoutExpired:
@@ -216,7 +228,7 @@ def in_own_process(name: str, side: str, length_bp: int, repeats: int) -> dict[s
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def mixed_lengths(repeats: int) -> list[str]:
+def mixed_lengths(rounds: int) -> list[str]:
     """DNABERT-2 on mixed lengths: our loop against padded batches in input order by the official algorithm."""
     import numpy as np
 
@@ -243,7 +255,7 @@ def mixed_lengths(repeats: int) -> list[str]:
             dense(ids, mask)
 
     seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
-    for _ in range(repeats):
+    for _ in range(rounds):
         for name, work in (("ours", ours), ("theirs", theirs)):
             start = time.perf_counter()
             work()
@@ -263,7 +275,7 @@ def mixed_lengths(repeats: int) -> list[str]:
     ]
 
 
-def report(names: list[str], lengths: list[int] | None, repeats: int, kept: list[str]) -> str:
+def report(names: list[str], lengths: list[int] | None, rounds: int, kept: list[str]) -> str:
     """The page of results in Markdown; of families that are not measured now the rows of an earlier run are kept."""
     ceiling = matmul_ceiling()
     lines = [
@@ -271,11 +283,11 @@ def report(names: list[str], lengths: list[int] | None, repeats: int, kept: list
         "",
         f"Written by `benchmarks/families.py`. {cpu_name()}, {torch.get_num_threads()} threads; Python "
         f"{platform.python_version()}, torch {torch.__version__}, transformers {transformers.__version__}. float32, "
-        f"one sequence, medians of {repeats} after one that is not counted; each in a process of its own; "
-        "rows of families that this run left out are kept from earlier ones. Memory is "
-        "the peak above the weights. Shapes are those of the published checkpoints, weights are random. The ceiling is "
-        f"a lone matrix product, now {ceiling / 1e9:,.0f} GFLOP/s; scans, Fourier transforms and elementwise "
-        "work count nothing towards it.",
+        f"one sequence; ours and the peer in turns, each in a process of its own for {LEAST} s or more, the "
+        f"round of {rounds} with the median ratio; rows of families that this run left out are kept from earlier ones. "
+        "Memory is the peak above the weights. Shapes are those of the published checkpoints, weights are random. The "
+        f"ceiling is a lone matrix product, now {ceiling / 1e9:,.0f} GFLOP/s; scans, Fourier transforms and "
+        "elementwise work count nothing towards it.",
         "",
         f"| {' | '.join(_HEADER)} |",
         "|---" * len(_HEADER) + "|",
@@ -288,8 +300,7 @@ def report(names: list[str], lengths: list[int] | None, repeats: int, kept: list
         for length in family.lengths if lengths is None else lengths:
             if not fits(family, length):
                 continue
-            own = in_own_process(name, "ours", length, repeats)
-            other = in_own_process(name, "peer", length, repeats)
+            own, other = in_turns(name, length, rounds)
             cells = [name, family.hub_id.rpartition("/")[2], f"{length:,}"]
             cells += ["", "stopped", "", "", ""] if own is None else _cells(own, length, ceiling)
             if other is None:
@@ -300,7 +311,7 @@ def report(names: list[str], lengths: list[int] | None, repeats: int, kept: list
             lines.append(f"| {' | '.join(cells)} |")
             print(lines[-1], flush=True)
     lines += ["", "The peers:", "", *(f"- {name}: {family.peer}" for name, family in FAMILIES.items()), ""]
-    lines += mixed_lengths(repeats) if "dnabert2" in names else _section(kept, _MIXED)
+    lines += mixed_lengths(rounds) if "dnabert2" in names else _section(kept, _MIXED)
     return "\n".join(lines) + "\n"
 
 
@@ -324,16 +335,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--families", nargs="+", choices=list(FAMILIES), default=list(FAMILIES))
     parser.add_argument("--lengths", nargs="+", type=int, help="in bp; default: those of each family")
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("--cell", nargs=3, metavar=("FAMILY", "SIDE", "BP"), help="one measurement, printed as JSON")
     arguments = parser.parse_args()
     if arguments.cell:
         name, side, length = arguments.cell
-        print(json.dumps(measure(name, side, int(length), arguments.repeats)))
+        print(json.dumps(measure(name, side, int(length))))
         return
     kept = arguments.output.read_text().splitlines() if arguments.output.exists() else []
-    page = report(arguments.families, arguments.lengths, arguments.repeats, kept)
+    page = report(arguments.families, arguments.lengths, arguments.rounds, kept)
     temporary = arguments.output.with_suffix(".partial")
     temporary.write_text(page)
     os.replace(temporary, arguments.output)
