@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -97,7 +96,7 @@ def embed_task(
         folder = Path(output) / task.name / name
         work = _work(data, folder, splits, chunks, chunk_size)[rank::ranks]
         folder.mkdir(parents=True, exist_ok=True)
-        _check_settings(folder, {"chunk_size": str(chunk_size), "data": _digest(data)} | (settings or {}))
+        _check_settings(folder, {"chunk_size": str(chunk_size), "data": data.digest()} | (settings or {}))
         written, kept, samples, skipped = [], [], 0, 0
         for shard in work:
             if shard.path.is_file():
@@ -179,13 +178,6 @@ def _groups(data: BendData, rows: list[tuple[int, int]]) -> Iterator[list[tuple[
         held += len(sequence)
     if group:
         yield group
-
-
-def _digest(data: BendData) -> str:
-    """A hash of the regions and of the contigs they are on."""
-    regions = data.regions
-    content = [regions.intervals, regions.splits, regions.labels, sorted(data.genome.lengths.items())]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _check_settings(folder: Path, settings: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -21,6 +21,7 @@ from hf_dnalm.evaluation.outputs import read_outputs
 from hf_dnalm.evaluation.table import label_metrics
 from hf_dnalm.genome import Interval
 from hf_dnalm.inference.output_files import Table, write_table_file
+from hf_dnalm.inference.shards import Shard, ShardContent, ShardFolder
 from hf_dnalm.tasks import Task
 
 Context = Literal["both", "left"]
@@ -84,6 +85,8 @@ class ZeroShot:
     def write(self, path: str | os.PathLike[str]) -> None:
         """One row for each variant: contig, start and end (0-based, half-open), ref, alt, label, score.
 
+        Scores that `zero_shot` kept beside the file are deleted then.
+
         Raises:
             ValueError, FileNotFoundError: as `write_table_file`; the extension names the format.
         """
@@ -106,6 +109,7 @@ class ZeroShot:
             self.scores,
         ]
         write_table_file(Table(columns, [part]), Path(path))
+        ShardFolder(Path(path), {}).remove()
 
 
 def zero_shot(
@@ -116,11 +120,14 @@ def zero_shot(
     data_dir: str | os.PathLike[str] | None = None,
     context: Context = "both",
     index: int | None = None,
+    result: str | os.PathLike[str] | None = None,
+    made_by: Mapping[str, str] | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> ZeroShot:
     """Score every variant of a task by the distance of its alleles' embeddings.
 
-    No window is embedded twice: variants at one place share the one of the reference.
+    No window is embedded twice: variants at one place share the one of the reference. With `result` a call that was
+    stopped is taken up again by the same call.
 
     Args:
         task: of level "variant": a task, the name of a published one, or the path of a YAML file.
@@ -131,12 +138,17 @@ def zero_shot(
             "left" reads twice as many letters before it and none behind it, for models from left to right, and takes
             the last vector.
         index: 0-based place of the vector, -1 for the last, where it is to be another.
-        progress: called with the number of variants scored since the last call.
+        result: the file that will be written: scores are kept in the folder `<result>.shards`, whence a later call has
+            them, until `ZeroShot.write` writes it.
+        made_by: what the numbers depend on beside variants and reading, such as digests of the model: scores that were
+            kept with something else are refused.
+        progress: called with the number of variants scored, or found scored, since the last call.
 
     Raises:
         FileNotFoundError: a file that is not there.
         ValueError: a task that is not zero-shot, a variant whose `ref` is not what stands in the genome or whose `alt`
-            is no other letter, a place outside of the embedding, or a vector that is not finite or is zero.
+            is no other letter, a place outside of the embedding, a vector that is not finite or is zero, or scores of
+            another run beside `result`.
     """
     task = find_task(task) if isinstance(task, str) else task
     if not task.is_zero_shot:
@@ -153,13 +165,16 @@ def zero_shot(
             data.alternative(row)
         scores = np.empty(n)
         windows = 0
-        for rows in pairs.groups():
-            both = [pairs[row] for row in rows]
-            distinct = list(dict.fromkeys(window for pair in both for window in pair))
-            vectors = dict(zip(distinct, _vectors(embedder, distinct, index), strict=True))
-            windows += len(distinct)
-            for row, (ref, alt) in zip(rows, both, strict=True):
-                scores[row] = cosine_distance(vectors[ref], vectors[alt], where=data.regions.where(row))
+        settings = {"variants": data.digest(), "context": context, "index": str(index), **(made_by or {})}
+        kept = None if result is None else ShardFolder(Path(result), settings)
+        for shard, rows in pairs.shards():
+            content = None if kept is None or kept.unfinished([shard]) else kept.read(shard)
+            if content is None:
+                content = _scored(data, pairs, rows, embedder, index)
+                if kept is not None:
+                    kept.write(shard, content)
+            scores[rows] = content.vectors[:, 0]
+            windows += int(content.counts.sum())
             if progress is not None:
                 progress(len(rows))
         return ZeroShot(
@@ -173,6 +188,20 @@ def zero_shot(
             index=index,
             windows=windows,
         )
+
+
+def _scored(
+    data: BendData, pairs: _Pairs, rows: list[int], embedder: Embedder | BatchEmbedder, index: int
+) -> ShardContent:
+    """The distances of some rows as (rows, 1) float64, and how many windows they took."""
+    both = [pairs[row] for row in rows]
+    distinct = list(dict.fromkeys(window for pair in both for window in pair))
+    vectors = dict(zip(distinct, _vectors(embedder, distinct, index), strict=True))
+    distances = [
+        cosine_distance(vectors[ref], vectors[alt], where=data.regions.where(row))
+        for row, (ref, alt) in zip(rows, both, strict=True)
+    ]
+    return ShardContent([str(rows[0])], np.array([len(distinct)]), np.array(distances)[:, None])
 
 
 def cosine_distance(one: np.ndarray, other: np.ndarray, *, where: str = "here") -> float:
@@ -224,8 +253,14 @@ class _Pairs:
     def __init__(self, data: BendData, context: Context) -> None:
         self._data, self._context = data, context
 
-    def groups(self) -> Iterator[list[int]]:
-        """Rows, some at a time; those of one place are in one group."""
+    def shards(self) -> Iterator[tuple[Shard, list[int]]]:
+        """Rows, some at a time; those of one place are in one shard."""
+        end = 0
+        for number, rows in enumerate(self._groups()):
+            yield Shard(number, end, end + len(rows)), rows
+            end += len(rows)
+
+    def _groups(self) -> Iterator[list[int]]:
         intervals = self._data.regions.intervals
         group: list[int] = []
         for row in sorted(range(len(intervals)), key=lambda row: intervals[row]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -66,16 +65,15 @@ def run(arguments: list[str]) -> None:
 
 def _embedder(options: argparse.Namespace) -> tuple[Any, str, dict[str, str]]:
     """The embedder that --model names, what its folder is called, and digests of what its numbers depend on."""
-    from hf_dnalm.bend.embedders import ModelEmbedder, embedder_from_file, letter_codes, one_hot
+    from hf_dnalm.bend.embedders import ModelEmbedder, embedder_from_file, file_fingerprint, letter_codes, one_hot
 
     if options.model == "onehot":
         return (letter_codes if options.bend_compat else one_hot), "onehot", {"model": "onehot"}
     if ".py:" in options.model:
         if options.bend_compat:
             raise ValueError("--bend-compat is of the models that BEND embeds; it has no function of yours")
-        file, _, function = options.model.rpartition(":")
         embedder = embedder_from_file(options.model)
-        return embedder, function, {"model": hashlib.sha256(Path(file).read_bytes()).hexdigest()}
+        return embedder, options.model.rpartition(":")[2], file_fingerprint(options.model)
     from hf_dnalm.auto import AutoModel, AutoTokenizer
     from hf_dnalm.bend.published import PublishedEmbedder
     from hf_dnalm.inference.shards import model_fingerprint

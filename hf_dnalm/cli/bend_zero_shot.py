@@ -9,13 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hf_dnalm import __version__
 from hf_dnalm.cli.inference_options import add_inference_options, inference_arguments
 
 _DESCRIPTION = """\
 Score every variant of a BED file (columns chromosome, start, end, label, alt and, to be checked, ref) by the cosine
 distance of the embeddings of both alleles at the variant, and see how well it tells the labels: nothing is trained.
 Models that read from left to right read what stands before the variant. --output has every variant with its score; a
-JSON file beside it has AUROC and AUPRC with their intervals. Computed in float32 unless --dtype says otherwise: the
+JSON file beside it has AUROC and AUPRC with their intervals. Scores are kept in <output>.shards until both are written,
+so a command that was stopped goes on where it was. Computed in float32 unless --dtype says otherwise: the
 distances are small.
 """
 
@@ -35,40 +37,52 @@ def run(arguments: list[str]) -> None:
     task = find_task(options.task)
     if options.variants is not None:
         task = dataclasses.replace(task, bed=str(options.variants))
-    embedder, reading = _embedder(options, task.context_bp)
+    embedder, reading, made_by = _embedder(options, task.context_bp)
+    mode = "published" if options.bend_compat else "correct"
+    made_by |= {"mode": mode, "dtype": options.dtype, "hf_dnalm": __version__}
     with tqdm(unit=" variants", file=sys.stderr, disable=None) as bar:
         scored = zero_shot(
-            task, embedder, reference=options.reference, data_dir=options.data_dir, progress=bar.update, **reading
+            task,
+            embedder,
+            reference=options.reference,
+            data_dir=options.data_dir,
+            result=options.output,
+            made_by=made_by,
+            progress=bar.update,
+            **reading,
         )
     report = scored.report(bootstrap=options.bootstrap, seed=options.seed) | {
         "model": options.model,
-        "mode": "published" if options.bend_compat else "correct",
+        "mode": mode,
         "dtype": options.dtype,
     }
-    scored.write(options.output)
     with whole_file(summary) as partial:
         partial.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    scored.write(options.output)
     auroc = report["metrics"]["auroc"]
     value = "undefined: the labels are all of one kind" if auroc["value"] is None else f"{auroc['value']:.3f}"
     interval = "" if auroc["low"] is None else f" ({auroc['low']:.3f} to {auroc['high']:.3f})"
     print(f"{report['variants']:,} variants, {report['with_effect']:,} with an effect: AUROC {value}{interval}")
 
 
-def _embedder(options: argparse.Namespace, context_bp: int) -> tuple[Any, dict[str, Any]]:
-    """The embedder that --model names, and how it is read."""
-    from hf_dnalm.bend.embedders import ModelEmbedder, embedder_from_file
+def _embedder(options: argparse.Namespace, context_bp: int) -> tuple[Any, dict[str, Any], dict[str, str]]:
+    """The embedder that --model names, how it is read, and digests of what its numbers depend on."""
+    from hf_dnalm.bend.embedders import ModelEmbedder, embedder_from_file, file_fingerprint
     from hf_dnalm.bend.published import PublishedEmbedder
     from hf_dnalm.bend.zero_shot import CAUSAL_MODEL_TYPES, PublishedReading
 
     if ".py:" in options.model:
         if options.bend_compat:
             raise ValueError("--bend-compat is of the models that BEND embeds; it has no function of yours")
-        return embedder_from_file(options.model), {"context": options.context or "both"}
+        embedder = embedder_from_file(options.model)
+        return embedder, {"context": options.context or "both"}, file_fingerprint(options.model)
     from hf_dnalm.auto import AutoModel, AutoTokenizer
+    from hf_dnalm.inference.shards import model_fingerprint
 
     inference = inference_arguments(options)
     model = AutoModel.from_pretrained(options.model)
     tokenizer = AutoTokenizer.from_pretrained(options.model)
+    made_by = model_fingerprint(model, tokenizer)
     if options.bend_compat:
         if options.context or options.batch_tokens:
             raise ValueError(
@@ -76,9 +90,10 @@ def _embedder(options: argparse.Namespace, context_bp: int) -> tuple[Any, dict[s
             )
         model = model.to(inference["device"], inference["dtype"])
         reading = PublishedReading(PublishedEmbedder(model, tokenizer), context_bp=context_bp)
-        return reading, {"context": reading.context, "index": reading.index}
+        return reading, {"context": reading.context, "index": reading.index}, made_by
     left = model.config.model_type in CAUSAL_MODEL_TYPES
-    return ModelEmbedder(model, tokenizer, **inference), {"context": options.context or ("left" if left else "both")}
+    context = options.context or ("left" if left else "both")
+    return ModelEmbedder(model, tokenizer, **inference), {"context": context}, made_by
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -47,7 +47,7 @@ class ShardContent(NamedTuple):
 
     names: list[str]
     counts: np.ndarray  # (n,) int64
-    vectors: np.ndarray  # (rows, width) float32
+    vectors: np.ndarray  # (rows, width)
 
 
 def plan_shards(lengths_bp: Sequence[int], *, shard_bp: int, divisible: bool) -> list[Shard]:
@@ -130,8 +130,13 @@ class ShardFolder:
             shape = file.get_slice("vectors").get_shape()
             return json.loads(file.metadata()["names"]), file.get_tensor("counts"), shape
 
+    def read(self, shard: Shard) -> ShardContent:
+        """All that `write` was given."""
+        names, counts, _ = self.read_index(shard)
+        return ShardContent(names, counts, self.read_vectors(shard))
+
     def read_vectors(self, shard: Shard) -> np.ndarray:
-        """(rows, width) float32."""
+        """(rows, width)."""
         with safe_open(self.file(shard), framework="np") as file:
             return file.get_tensor("vectors")
 

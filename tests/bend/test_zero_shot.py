@@ -89,6 +89,66 @@ def test_models_give_the_distances_of_score_variants(folder, family):
     assert (result.scores > 0).all()
 
 
+@pytest.fixture
+def small_shards(monkeypatch):
+    monkeypatch.setattr("hf_dnalm.bend.zero_shot._WINDOWS_AT_ONCE", 2)
+
+
+def stopping_after(windows):
+    """An embedder that dies at some window, and the windows that it was given."""
+    seen = []
+
+    def embedder(window):
+        if len(seen) == windows:
+            raise KeyboardInterrupt
+        seen.append(window)
+        return one_hot(window) + np.arange(5)
+
+    return embedder, seen
+
+
+def test_scores_of_a_stopped_call_are_kept(folder, small_shards):
+    whole_embedder, every_window = stopping_after(None)
+    whole = scored(folder, whole_embedder)
+    assert len(every_window) == whole.windows == 7  # variants at one place share a window
+    result = folder / "scores.tsv"
+    stopping, first = stopping_after(4)
+    with pytest.raises(KeyboardInterrupt):
+        scored(folder, stopping, result=result)
+    going_on, rest = stopping_after(None)
+    done = []
+    again = scored(folder, going_on, result=result, progress=done.append)
+    assert first[:3] + rest == every_window  # the place with two variants was finished, the fourth window was not
+    assert (again.scores.tolist(), again.windows) == (whole.scores.tolist(), 7)
+    assert sum(done) == 4
+    again.write(result)
+    assert sorted(path.name for path in folder.iterdir() if "scores" in path.name) == ["scores.tsv"]
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"made_by": {"model": "b"}}, "holds shards of another run: model was a, and is b now"),
+        ({"made_by": {"model": "a"}, "context": "left"}, "context was both, and is left now"),
+        ({}, "model was a, and is None now"),
+    ],
+)
+def test_scores_of_another_run_are_refused(folder, other, message):
+    result = folder / "scores.tsv"
+    scored(folder, one_hot, result=result, made_by={"model": "a"})
+    with pytest.raises(ValueError, match=message):
+        scored(folder, one_hot, result=result, **other)
+
+
+def test_scores_of_other_variants_are_refused(folder):
+    result = folder / "scores.tsv"
+    scored(folder, one_hot, result=result)
+    ref = letters_of("chr1")[7]
+    write_bed(folder, "mine", "chromosome start end ref alt label", [f"chr1 7 8 {ref} {OTHER[ref]} 1"])
+    with pytest.raises(ValueError, match=r"variants was \w+, and is \w+ now"):
+        scored(folder, one_hot, result=result)
+
+
 @pytest.mark.parametrize("family", ["hyenadna", "awd_lstm"])
 def test_the_published_place_of_models_from_left_to_right_sees_no_variant(folder, family):
     model, tokenizer = toy(family)

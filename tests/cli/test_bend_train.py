@@ -129,6 +129,37 @@ def test_variants_are_scored_without_training(folder, capsys):
     assert capsys.readouterr().out.startswith(f"40 variants, 20 with an effect: AUROC {auroc['value']:.3f} (")
 
 
+def test_a_stopped_scoring_of_variants_is_taken_up_again(folder, monkeypatch):
+    monkeypatch.setattr("hf_dnalm.bend.zero_shot._WINDOWS_AT_ONCE", 8)
+    function = "def own(sequence):\n    return np.array([[1.0, ord(x) * i] for i, x in enumerate(sequence)])\n"
+    (folder / "own.py").write_text(f"import numpy as np\n\n{function}")
+    command = (
+        "bend zero-shot variant_effects_disease --model own.py:own --variants variants.bed --reference genome.fa "
+        "--bootstrap 10 --output"
+    )
+    dnalm(f"{command} whole.tsv")
+    calls = []
+
+    def stop(*_: object) -> float:
+        calls.append(None)
+        if len(calls) == 11:
+            raise KeyboardInterrupt
+        return 0.5
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hf_dnalm.bend.zero_shot.cosine_distance", lambda *_, **__: stop())
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            dnalm(f"{command} scores.tsv")
+    assert not (folder / "scores.tsv").exists()
+    assert len(list((folder / "scores.tsv.shards").iterdir())) == 2
+    dnalm(f"{command} scores.tsv")
+    lines = (folder / "scores.tsv").read_text().splitlines()
+    kept = [line for line in lines if line.endswith("\t0.5")]
+    assert len(kept) == 8  # two shards of four variants were not scored again
+    assert set(lines) - set(kept) < set((folder / "whole.tsv").read_text().splitlines())
+    assert not (folder / "scores.tsv.shards").exists()
+
+
 def test_variants_are_scored_as_published_or_by_a_function(folder, capsys):
     write_gpn(folder / "gpn")
     rest = "--variants variants.bed --reference genome.fa --bootstrap 0"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -73,6 +75,12 @@ class BendData:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def digest(self) -> str:
+        """A hash of the regions and of the contigs they are on."""
+        regions = self.regions
+        content = [regions.intervals, regions.splits, regions.labels, regions.alts, sorted(self.genome.lengths.items())]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def __getitem__(self, row: int) -> Region:
         return Region(self.sequence(row), self.labels[row])
