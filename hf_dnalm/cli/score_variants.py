@@ -13,7 +13,8 @@ _DESCRIPTION = """\
 Score every alternative of a VCF file in a window of the genome around it. Method llr is log p(alt) - log p(ref) in nats
 under a language model, below 0 where the model finds alt less likely; cosine, l2 and dot compare vectors and take any
 model. REF is checked against the genome. A table has one row for each alternative; VCF has the same records with the
-scores in INFO.
+scores in INFO. What is done is kept in the folder OUT.shards until OUT is written: after a kill the same command goes
+on from there. Many processes share the work under `torchrun -m hf_dnalm score-variants …` or `accelerate launch …`.
 """
 
 
@@ -21,45 +22,45 @@ def run(arguments: list[str]) -> None:
     """Parse the flags, read variants, genome and model, score, and write --out."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.window < 1:
-        parser.error(f"--window is {options.window}; it must be 1 bp or more")
+    for flag, number in (("--window", options.window), ("--shard-variants", options.shard_variants)):
+        if number < 1:
+            parser.error(f"{flag} is {number}; it must be 1 or more")
     # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
     from tqdm import tqdm
 
     from hf_dnalm.auto import AutoModel, AutoTokenizer
     from hf_dnalm.genome import Genome, read_variants
-    from hf_dnalm.inference import score_variants
     from hf_dnalm.inference.output_files import output_extension
-    from hf_dnalm.inference.score_writers import VARIANT_FILES, check_info_field, write_variant_scores
+    from hf_dnalm.inference.score_file import score_file
+    from hf_dnalm.inference.score_writers import VARIANT_FILES, check_info_field
 
-    as_vcf = output_extension(options.out, VARIANT_FILES) in (".vcf", ".vcf.gz")
-    if as_vcf:
+    if output_extension(options.out, VARIANT_FILES) in (".vcf", ".vcf.gz"):
         check_info_field(options.vcf, options.info_field)
     inference = inference_arguments(options)
-    variants = list(read_variants(options.vcf))
     with Genome(options.genome) as genome:
-        for variant in variants:  # the wrong reference is refused before a model is read
+        for variant in read_variants(options.vcf):  # the wrong reference is refused before a model is read
             genome.check(variant)
-        if options.method == "llr":
-            model, tokenizer = load_language_model(options.model)
-        else:
-            model = AutoModel.from_pretrained(options.model)
-            tokenizer = AutoTokenizer.from_pretrained(options.model)
-        with tqdm(unit=" passes", file=sys.stderr, disable=None) as bar:
-            scores = score_variants(
-                model,
-                tokenizer,
-                variants,
-                genome,
-                method=options.method,
-                window_bp=options.window,
-                strands=options.strands,
-                **inference,
-                progress=bar.update,
-            )
-    write_variant_scores(
-        scores, options.out, vcf=options.vcf, model=Path(options.model).name, info_field=options.info_field
-    )
+    if options.method == "llr":
+        model, tokenizer = load_language_model(options.model)
+    else:
+        model = AutoModel.from_pretrained(options.model)
+        tokenizer = AutoTokenizer.from_pretrained(options.model)
+    with tqdm(unit=" variants", file=sys.stderr, disable=None) as bar:
+        score_file(
+            model,
+            tokenizer,
+            options.vcf,
+            options.out,
+            genome=options.genome,
+            method=options.method,
+            window_bp=options.window,
+            strands=options.strands,
+            name=Path(options.model).name,
+            info_field=options.info_field,
+            shard_variants=options.shard_variants,
+            **inference,
+            progress=bar.update,
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--info-field", default="DNALM", metavar="NAME", help="of a VCF, where the scores stand; default: DNALM"
+    )
+    parser.add_argument(
+        "--shard-variants", type=int, default=2_048, metavar="N", help="variants kept at a time; default: 2048"
     )
     add_inference_options(parser)
     return parser

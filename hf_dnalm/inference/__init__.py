@@ -7,6 +7,7 @@ from hf_dnalm.inference.embed_tokens import TokenEmbeddings, embed_tokens
 from hf_dnalm.inference.likelihood import Likelihoods, log_likelihood
 from hf_dnalm.inference.mutagenesis import Mutagenesis, mutagenesis
 from hf_dnalm.inference.predict import Predictions, predict
+from hf_dnalm.inference.score_file import score_file
 from hf_dnalm.inference.score_writers import write_variant_scores
 from hf_dnalm.inference.variants import VariantScores, score_variants
 from hf_dnalm.inference.vector_writers import write_embeddings
@@ -30,6 +31,7 @@ __all__ = [
     "mutagenesis",
     "predict",
     "run_batches",
+    "score_file",
     "score_variants",
     "write_embeddings",
     "write_predictions",

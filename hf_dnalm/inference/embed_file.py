@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 import torch
-from accelerate import PartialState
 
 from hf_dnalm import __version__
 from hf_dnalm.data.encode import encode_sequences
@@ -31,7 +28,7 @@ from hf_dnalm.inference.shards import (
     ShardFolder,
     model_fingerprint,
     plan_shards,
-    process_of_this_run,
+    shared_work,
 )
 from hf_dnalm.inference.vector_writers import VectorRows, find_vector_writer, write_vector_rows
 from hf_dnalm.inference.windows import Windows
@@ -39,13 +36,10 @@ from hf_dnalm.inference.windows import Windows
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-logger = logging.getLogger(__name__)
-
 FilePooling = Literal["mean", "cls", "max", "nucleotide", "token"]
 # Of letters in a shard: one vector per sequence needs no memory to speak of; vectors of nucleotides do.
 POOLED_SHARD_BP = 2**20
 TOKEN_SHARD_BYTES = 2**27
-_WAIT_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -135,24 +129,17 @@ def embed_file(
     words = {name: str(value) for name, value in asdict(asked).items()}
     fingerprint = {"input": checked.digest, **words, **model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
     folder = ShardFolder(out, fingerprint)
-    unfinished = folder.unfinished(shards)
-    rank, processes = process_of_this_run()
-    if processes > 1:
-        # all have looked at the folder, before one of them writes to it
-        PartialState(cpu=device.type == "cpu").wait_for_everyone()
-    if progress is not None:
-        progress(_records_in(shards) - _records_in(unfinished))
-    mine = unfinished[rank::processes]
-    options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
-    with prepared(body_of(model), device=device, dtype=dtype):
-        for shard, content in _embedded(model, tokenizer, records(), mine, asked, options):
+    with shared_work(folder, shards, device) as work, prepared(body_of(model), device=device, dtype=dtype):
+        if progress is not None:
+            progress(_records_in(work.kept))
+        options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
+        for shard, content in _embedded(model, tokenizer, records(), work.mine, asked, options):
             folder.write(shard, content)
-    if rank == 0:
-        _wait(folder, shards)
+        if work.is_first:
+            folder.wait_for(shards)
+    if work.is_first:
         write_vector_rows(_rows(folder, shards, asked), out, settings=words | (settings or {}))
         folder.remove()
-    if processes > 1:
-        PartialState().destroy_process_group()
 
 
 def _records_in(shards: list[Shard]) -> int:
@@ -211,16 +198,6 @@ def _parts(
         parts = parts or [np.zeros((0, model.config.hidden_size), dtype=np.float32)]
         vectors = np.concatenate(parts).repeat(times[tokens[first] : tokens[end]], axis=0)
         yield shard, ShardContent([name], np.array([len(vectors)]), vectors)
-
-
-def _wait(folder: ShardFolder, shards: list[Shard]) -> None:
-    """Until the other processes have written what is missing."""
-    missing = [shard for shard in shards if not folder.file(shard).exists()]
-    if missing:
-        logger.info("waiting for %d shards of other processes", len(missing))
-    for shard in missing:
-        while not folder.file(shard).exists():
-            time.sleep(_WAIT_SECONDS)
 
 
 def _rows(folder: ShardFolder, shards: list[Shard], asked: _Settings) -> VectorRows:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -24,6 +28,11 @@ from hf_dnalm.inference.output_files import whole_file
 if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedTokenizerBase
+
+
+logger = logging.getLogger(__name__)
+
+_WAIT_SECONDS = 0.5
 
 
 class Shard(NamedTuple):
@@ -116,6 +125,15 @@ class ShardFolder:
                 missing.append(shard)
         return missing
 
+    def wait_for(self, shards: Iterable[Shard]) -> None:
+        """Until other processes have written those that are not there."""
+        missing = [shard for shard in shards if not self.file(shard).exists()]
+        if missing:
+            logger.info("waiting for %d shards of other processes", len(missing))
+        for shard in missing:
+            while not self.file(shard).exists():
+                time.sleep(_WAIT_SECONDS)
+
     def write(self, shard: Shard, content: ShardContent) -> None:
         """Put the shard into the folder, whole or not at all."""
         self.path.mkdir(exist_ok=True)
@@ -154,6 +172,38 @@ class ShardFolder:
                     f"{self.path} holds shards of another run: {name} was {before}, and is {now} now. Give the same "
                     "command and input to go on with it, or delete the folder to begin anew"
                 )
+
+
+class SharedWork(NamedTuple):
+    """What a process has to do of a run that several may share.
+
+    Attributes:
+        mine: the shards that this process makes.
+        kept: those that were there at the start.
+        is_first: whether this process waits for all shards and puts them together.
+    """
+
+    mine: list[Shard]
+    kept: list[Shard]
+    is_first: bool
+
+
+@contextmanager
+def shared_work(folder: ShardFolder, shards: Sequence[Shard], device: torch.device) -> Iterator[SharedWork]:
+    """Divide the unfinished shards among the processes that torchrun or accelerate started.
+
+    Raises:
+        ValueError: a shard is there, but of another run.
+    """
+    unfinished = folder.unfinished(shards)
+    kept = sorted(set(shards) - set(unfinished))
+    rank, processes = process_of_this_run()
+    if processes > 1:
+        # all have looked at the folder, before one of them writes to it
+        PartialState(cpu=device.type == "cpu").wait_for_everyone()
+    yield SharedWork(unfinished[rank::processes], kept, rank == 0)
+    if processes > 1:
+        PartialState().destroy_process_group()
 
 
 def model_fingerprint(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:

@@ -110,9 +110,7 @@ def score_variants(
         raise ValueError(f"method is {method!r}; choose from {', '.join(get_args(Method))}")
     if strands not in get_args(Strands):
         raise ValueError(f"strands is {strands!r}; choose from {', '.join(get_args(Strands))}")
-    for variant in variants:  # all of them, before the first one is scored
-        genome.check(variant)
-        _windows(genome, variant, window_bp)
+    check_variants(variants, genome, window_bp=window_bp)  # all of them, before the first one is scored
     if not variants:
         return VariantScores([], np.empty(0), [], method, strands, window_bp)
     pairs = _pairs(genome, variants, window_bp, strands)
@@ -131,6 +129,17 @@ def score_variants(
         strands=strands,
         window_bp=window_bp,
     )
+
+
+def check_variants(variants: Iterable[Variant], genome: Genome, *, window_bp: int) -> None:
+    """Refuse variants that cannot be scored, whatever the model.
+
+    Raises:
+        ValueError: REF is not what stands in the genome, or an allele does not fit into the window.
+    """
+    for variant in variants:
+        genome.check(variant)
+        _windows(genome, variant, window_bp)
 
 
 def _pairs(genome: Genome, variants: Sequence[Variant], window_bp: int, strands: Strands) -> Iterator[Pair]:

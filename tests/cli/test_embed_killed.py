@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
-import socket
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 
 from hf_dnalm.cli import app
+from tests.cli.killing import KILLS, PATIENCE, finished_shards, kill_after, start
 from tests.cli.language_models import save, write_fasta
-
-KILLS = int(os.environ.get("DNALM_KILLS", "1"))
-PATIENCE = 120  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -30,42 +23,6 @@ def fasta(tmp_path_factory):
     lengths = generator.integers(20, 900, size=400)
     letters = {f"s{number}": "".join(generator.choice(list("ACGTN"), bp)) for number, bp in enumerate(lengths)}
     return write_fasta(tmp_path_factory.mktemp("fasta") / "x.fa", letters)
-
-
-def start(flags: list[str], *, processes: int) -> list[subprocess.Popen]:
-    """The command as torchrun starts it: one process for each rank."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    together = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    command = [sys.executable, "-m", "hf_dnalm", *flags]
-    return [
-        subprocess.Popen(
-            command,
-            env=os.environ | ({"RANK": str(rank), "LOCAL_RANK": str(rank)} | together if processes > 1 else {}),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(processes)
-    ]
-
-
-def finished_shards(out) -> int:
-    return len(list(out.parent.glob(f"{out.name}.shards/0*.safetensors")))
-
-
-def kill_after(running: list[subprocess.Popen], out, shards: int, seconds: float) -> None:
-    """SIGKILL all, some time after they have finished so many shards more, if they have not ended before."""
-    wanted, deadline = finished_shards(out) + shards, time.monotonic() + PATIENCE
-    while finished_shards(out) < wanted and not out.exists() and any(each.poll() is None for each in running):
-        assert time.monotonic() < deadline, "no shard was written"
-        time.sleep(0.002)
-    time.sleep(seconds)
-    for each in running:
-        each.kill()
-    for each in running:
-        each.communicate()
 
 
 def test_killed_at_any_moment_the_same_command_goes_on(model, fasta, tmp_path):

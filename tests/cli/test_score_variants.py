@@ -92,6 +92,35 @@ def test_packed_vcf_and_another_field(model, vcf, genome, tmp_path):
         assert [len(record.info.get("MINE", ())) for record in file] == [2, 1, 0]
 
 
+def test_shards_give_the_scores_of_one_call(model, vcf, genome, tmp_path):
+    run(model, vcf, genome, tmp_path / "whole.parquet")
+    run(model, vcf, genome, tmp_path / "shards.parquet", "--shard-variants", "1")
+    whole, shards = (pyarrow.parquet.read_table(tmp_path / f"{name}.parquet") for name in ("whole", "shards"))
+    np.testing.assert_allclose(shards["score"].to_numpy(), whole["score"].to_numpy(), rtol=1e-4, atol=1e-6)
+    assert shards.drop_columns("score") == whole.drop_columns("score")
+    assert not (tmp_path / "shards.parquet.shards").exists()
+
+
+@pytest.mark.parametrize(("flags", "what"), [(["--window", "24"], "window_bp"), (["--method", "cosine"], "method")])
+def test_shards_of_another_run_are_refused(model, vcf, genome, tmp_path, monkeypatch, capsys, flags, what):
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hf_dnalm.inference.score_writers.write_table_file", stop)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            run(model, vcf, genome, tmp_path / "x.tsv")
+    capsys.readouterr()
+    files = [vcf, "--genome", genome, "--out", tmp_path / "x.tsv"]
+    message = refused(capsys, "score-variants", model, *files, "--dtype", "float32", *flags)
+    assert f"x.tsv.shards holds shards of another run: {what} was" in message
+
+
+def test_a_file_without_variants_is_written_without_rows(model, genome, tmp_path):
+    run(model, write_vcf(tmp_path / "none.vcf"), genome, tmp_path / "x.tsv")
+    assert len((tmp_path / "x.tsv").read_text().splitlines()) == 1
+
+
 def test_distances_take_a_fine_tuned_model(tmp_path, vcf, genome):
     tuned = save(tmp_path / "tuned", head="sequence")
     run(tuned, vcf, genome, tmp_path / "x.tsv", "--method", "l2")
@@ -106,7 +135,8 @@ def test_distances_take_a_fine_tuned_model(tmp_path, vcf, genome):
         ("7\t4\trs1\tC\tA", [], "has no contig '7'"),
         ("1\t4\trs1\tT\t<DEL>", [], "record 1 (1:4): allele '<DEL>' is not of the letters"),
         ("1\t4\trs1\tT\tA", ["--out", "x.bed"], "the extension must be one of .tsv, .tsv.gz, .csv, .parquet, .vcf"),
-        ("1\t4\trs1\tT\tA", ["--window", "0"], "--window is 0; it must be 1 bp or more"),
+        ("1\t4\trs1\tT\tA", ["--window", "0"], "--window is 0; it must be 1 or more"),
+        ("1\t4\trs1\tT\tA", ["--shard-variants", "0"], "--shard-variants is 0; it must be 1 or more"),
         ("1\t4\trs1\tT\tA", ["--out", "x.vcf", "--info-field", "a b"], "'a b' is no name of an INFO field"),
         ("1\t4\trs1\tT\tA", ["--genome", "absent.fa"], "absent.fa: no such file"),
         ("1\t4\trs1\tT\tA", ["--window", "90000"], "window of 90,000 bp"),

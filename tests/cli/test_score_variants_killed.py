@@ -1,0 +1,38 @@
+"""`dnalm score-variants` under SIGKILL and in two processes. DNALM_KILLS=10 is the full run."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from hf_dnalm.cli import app
+from tests.cli.killing import KILLS, PATIENCE, finished_shards, kill_after, start
+from tests.cli.language_models import save, write_fasta, write_vcf
+
+pytest.importorskip("pysam", reason="pysam is not installed")
+
+
+def test_killed_at_any_moment_the_same_command_goes_on(tmp_path):
+    letters = "".join(np.random.default_rng(0).choice(list("ACGT"), 4_000))
+    genome = write_fasta(tmp_path / "genome.fa", {"chr1": letters})
+    rows = [f"1\t{place + 1}\t.\t{letters[place]}\t{'A' if letters[place] != 'A' else 'C'}" for place in range(400)]
+    vcf = write_vcf(tmp_path / "in.vcf", *rows)
+    out, undisturbed = tmp_path / "x.tsv", tmp_path / "undisturbed.tsv"
+    flags = ["score-variants", save(tmp_path / "model"), vcf, "--genome", genome, "--shard-variants", "4"]
+    flags += ["--window", "64", "--dtype", "float32", "--out"]
+    moments, there = random.Random(0), [0]
+    for number in range(KILLS):
+        running = start([*flags, str(out)], processes=1 + number % 2)
+        kill_after(running, out, shards=moments.randint(1, 8), seconds=moments.uniform(0, 0.05))
+        assert not out.exists()
+        there.append(finished_shards(out))
+    assert there == sorted(set(there))  # every run went on from where the one before it stopped
+    for each in start([*flags, str(out)], processes=2):
+        said, _ = each.communicate(timeout=PATIENCE)
+        assert each.returncode == 0, said
+    app.main([*flags, str(undisturbed)])
+    assert len(out.read_text().splitlines()) == 401
+    assert out.read_bytes() == undisturbed.read_bytes()
+    assert not out.with_name("x.tsv.shards").exists()
