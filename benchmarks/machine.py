@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import resource
 import time
 from pathlib import Path
 
@@ -35,6 +36,11 @@ def peak_memory_mib() -> float:
     found = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())
     assert found is not None
     return int(found[1]) / 1024
+
+
+def resident_mib() -> float:
+    """What this process holds now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
 
 
 def matmul_ceiling(dtype: torch.dtype = torch.float32, device: str = "cpu", repeats: int = 20) -> float:
