@@ -170,16 +170,16 @@ def test_the_same_records_in_another_file_go_on_with_the_shards(fasta, tmp_path,
 
 
 def test_processes_divide_the_shards_and_the_first_one_writes_the_file(fasta, tmp_path, monkeypatch):
-    monkeypatch.setattr(module.PartialState, "wait_for_everyone", lambda self: None)
-    monkeypatch.setattr(module.PartialState, "destroy_process_group", lambda self: None)
+    monkeypatch.setattr(shards.PartialState, "wait_for_everyone", lambda self: None)
+    monkeypatch.setattr(shards.PartialState, "destroy_process_group", lambda self: None)
     options = {"shard_bp": 60, "pooling": "nucleotide"}
     run(fasta, tmp_path / "expected.npz", **options)
-    monkeypatch.setattr(module, "process_of_this_run", lambda: (1, 2))
+    monkeypatch.setattr(shards, "process_of_this_run", lambda: (1, 2))
     run(fasta, tmp_path / "x.npz", **options)
     there = {path.name for path in (tmp_path / "x.npz.shards").iterdir()}
     assert "00000001.safetensors" in there
     assert "00000000.safetensors" not in there
-    monkeypatch.setattr(module, "process_of_this_run", lambda: (0, 2))
+    monkeypatch.setattr(shards, "process_of_this_run", lambda: (0, 2))
     # seen from the first process at the same moment, before the second one wrote
     monkeypatch.setattr(shards.ShardFolder, "unfinished", lambda self, planned: planned)
     run(fasta, tmp_path / "x.npz", **options)
