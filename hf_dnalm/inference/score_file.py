@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -82,7 +82,7 @@ def score_file(
         made_by = {**model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
         folder = ShardFolder(out, {"input": input_digest.hexdigest(), **settings, **made_by})
         shards = plan_shards([1] * len(variants), shard_bp=shard_variants, divisible=False)
-        options = {"token_budget": token_budget, "device": device, "dtype": dtype}
+        options: dict[str, Any] = {"token_budget": token_budget, "device": device, "dtype": dtype}
 
         def scored(shard: Shard) -> ShardContent:
             some = variants[shard.first : shard.end]
