@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -46,3 +47,17 @@ def kill_after(running: list[subprocess.Popen], out, shards: int, seconds: float
         each.kill()
     for each in running:
         each.communicate()
+
+
+def killed_and_finished(flags: list[str], out, *, shards: int) -> None:
+    """Kill the command again and again, each time some shards later, alone and in two processes; then let it end."""
+    moments, there = random.Random(0), [0]
+    for number in range(KILLS):
+        running = start([*flags, str(out)], processes=1 + number % 2)
+        kill_after(running, out, shards=moments.randint(1, shards), seconds=moments.uniform(0, 0.05))
+        assert not out.exists()
+        there.append(finished_shards(out))
+    assert there == sorted(set(there))  # every run went on from where the one before it stopped
+    for each in start([*flags, str(out)], processes=2):
+        said, _ = each.communicate(timeout=PATIENCE)
+        assert each.returncode == 0, said
