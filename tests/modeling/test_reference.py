@@ -141,6 +141,12 @@ def _write_dnabert_6(folder: Path) -> Path:
         return dnabert.write_upstream(folder)
 
 
+def _write_gpn(folder: Path) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(gpn.SHAPE, "num_hidden_layers", 7)  # once through the cycle of dilations
+        return gpn.write_upstream(folder)
+
+
 def _gena(layout: gena_bert.Layout) -> Layout:
     return Layout(lambda folder: gena_bert.write_upstream(folder, layout), bert_like.gena, 4, 3)
 
@@ -172,7 +178,7 @@ LAYOUTS: dict[str, Layout] = {
     "Caduceus-Ph": _caduceus("ph"),
     "Caduceus-Ps": _caduceus("ps"),
     "PlantCaduceus": _caduceus("plant"),
-    "GPN, ResNet-LM": Layout(gpn.write_upstream, without_attention.gpn, 1),
+    "GPN, ResNet-LM": Layout(_write_gpn, without_attention.gpn, 1),
     "AWD-LSTM": Layout(awd_lstm.write_upstream, without_attention.awd_lstm, 1, auto_class=AutoModelForCausalLM),
 }
 
@@ -238,7 +244,8 @@ def test_bigbird_gives_the_numbers_of_transformers_own(tmp_path, random_blocks, 
     for module in official.modules():  # transformers draws random blocks, as for training, in this mode alone
         if type(module).__name__ == "BigBirdBlockSparseAttention":
             module.training = random_blocks == "training"
-    model = AutoModelForMaskedLM.from_pretrained(folder, family="gena_bigbird", random_blocks=random_blocks).eval()
+    options = {} if random_blocks == "training" else {"random_blocks": random_blocks}  # as trained is the default
+    model = AutoModelForMaskedLM.from_pretrained(folder, family="gena_bigbird", **options).eval()
     ids = torch.from_numpy(np.random.default_rng(0).integers(5, 26, (1, length)))
     with torch.no_grad():
         expected = official(ids, torch.ones_like(ids), output_hidden_states=True)
