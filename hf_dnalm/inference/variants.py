@@ -57,7 +57,10 @@ class VariantScores:
 
 
 class Pair(NamedTuple):
-    """Both alleles in their window, on one strand; `start` and ends are 0-based places in the window."""
+    """Both alleles in their windows, on one strand; `start` and ends are 0-based places in the windows.
+
+    The windows have equally many letters: the one of the shorter allele reads further into the genome behind it.
+    """
 
     reference: str
     alternative: str
@@ -82,15 +85,21 @@ def score_variants(
 ) -> VariantScores:
     """Score each variant in a window of the genome around it; the model is left as it was found.
 
-    Changes of length are moved as far left as they go first, so that the same change has the same score. The log-
-    likelihood ratio is defined for every variant under every tokenizer; how it is estimated stands beside the score:
+    Insertions and deletions are first moved as far left as they go, so that the same change has the same score. The
+    log-likelihood ratio is defined for every variant under every tokenizer, and each score says how it was estimated:
 
     - a single nucleotide, tokens that do not overlap (nucleotides, k-mers): the token is masked, and the probabilities
-      of all words with alt at that place are set against those with ref there;
-    - a single nucleotide, other tokens (byte pairs, overlapping k-mers): both windows are tokenised, the tokens that
-      differ are masked together, and the sums of their log-probabilities are compared;
-    - other changes: pseudo-log-likelihoods of both windows, an eighth of the tokens masked at once;
-    - a causal model: log-likelihoods of both windows.
+      of all words with alt at that place are compared with those of all words with ref there;
+    - a single nucleotide, other tokens (byte pairs, overlapping k-mers): both windows are tokenized, and the tokens
+      that differ are masked together;
+    - other changes: all tokens of both windows, an eighth of them masked at once;
+    - a causal model: all tokens of both windows but the first.
+
+    In the last three, the score is the sum of s(t) over the tokens t of the alternative's window, less that sum over
+    the reference's, where s(t) = log p(t) - log(mean of p over all words with as many letters as t). Both windows hold
+    equally many letters: the shorter allele gets more of the genome behind it. So the length of an indel alone gives
+    no score: a model that prefers no word over another of its length scores every variant exactly 0. Tokens with
+    other letters than A C G T are not scored. With overlapping k-mers each letter is in k tokens and counts k times.
 
     Args:
         model: a language model for "llr"; any model for distances, which compare mean vectors of the last hidden state
@@ -145,35 +154,40 @@ def check_variants(variants: Iterable[Variant], genome: Genome, *, window_bp: in
 def _pairs(genome: Genome, variants: Sequence[Variant], window_bp: int, strands: Strands) -> Iterator[Pair]:
     """The windows of each variant, those of the reverse complement after them where both strands are asked for."""
     for variant in variants:
-        pair = _windows(genome, variant, window_bp)
-        yield pair
+        yield _windows(genome, variant, window_bp)
         if strands == "both":
-            yield _reversed(pair)
+            yield _windows(genome, variant, window_bp, backwards=True)
 
 
-def _windows(genome: Genome, variant: Variant, window_bp: int) -> Pair:
+def _windows(genome: Genome, variant: Variant, window_bp: int, *, backwards: bool = False) -> Pair:
+    """Both alleles in windows of equally many letters, which begin with the same letters of the genome.
+
+    Args:
+        backwards: read the reverse complement, so that it is the right end of the windows that is the same.
+
+    Raises:
+        ValueError: an allele does not fit into the window.
+    """
     moved = variant if variant.is_snv else genome.left_normalised(variant)
-    room = window_bp - len(moved.ref)
-    if room < 0:
+    longer = max(len(moved.ref), len(moved.alt))
+    if longer > window_bp:
         raise ValueError(
-            f"{variant} has {len(moved.ref):,} letters in REF, more than a window of {window_bp:,} bp; pass a larger "
-            "window_bp or leave it out"
+            f"{variant} has an allele of {longer:,} letters, more than a window of {window_bp:,} bp. Pass a larger "
+            "window_bp, or leave the variant out."
         )
-    start = room // 2
-    reference = genome.window(moved.contig, moved.start - start, moved.start - start + window_bp)
-    alternative = reference[:start] + moved.alt + reference[start + len(moved.ref) :]
-    return Pair(reference, alternative, start, start + len(moved.ref), start + len(moved.alt))
-
-
-def _reversed(pair: Pair) -> Pair:
-    start = len(pair.reference) - pair.reference_end
-    return Pair(
-        reverse_complement(pair.reference),
-        reverse_complement(pair.alternative),
-        start,
-        start + pair.reference_end - pair.start,
-        start + pair.alternative_end - pair.start,
-    )
+    before, after = (window_bp - longer) // 2, window_bp - longer - (window_bp - longer) // 2
+    alleles = []
+    for allele in (moved.ref.upper(), moved.alt.upper()):
+        more = longer - len(allele)
+        left, right = (before + more, after) if backwards else (before, after + more)
+        letters = (
+            genome.window(moved.contig, moved.start - left, moved.start)
+            + allele
+            + genome.window(moved.contig, moved.end, moved.end + right)
+        )
+        alleles.append(reverse_complement(letters) if backwards else letters)
+    start = after if backwards else before
+    return Pair(alleles[0], alleles[1], start, start + len(moved.ref), start + len(moved.alt))
 
 
 def _encoded(
@@ -250,7 +264,9 @@ def _estimate(
         new = [_differing(asked, ids, other) for ids, other in ((alternative, reference), (reference, alternative))]
         return new, _difference(1), TOKENS
     share = None if asked.kind == "causal" else MASKED_AT_ONCE
-    of_alt, of_ref = (list(asked.likelihood_questions(ids, share)) for ids in (alternative, reference))
+    of_alt, of_ref = (
+        list(asked.likelihood_questions(ids, share, above_chance=True)) for ids in (alternative, reference)
+    )
     return of_alt + of_ref, _difference(len(of_alt)), CAUSAL if asked.kind == "causal" else WINDOW
 
 
@@ -272,7 +288,7 @@ def _differing(asked: LanguageModel, ids: np.ndarray, other: np.ndarray) -> Ques
     equal = ids[::-1][: shorter - left] == other[::-1][: shorter - left]
     right = shorter - left if equal.all() else int(equal.argmin())
     positions = np.arange(left, len(ids) - right)
-    return Question(asked.masked(ids, positions), positions, ids[positions])
+    return Question(asked.masked(ids, positions), positions, ids[positions], above_chance=True)
 
 
 def _distances(
