@@ -14,6 +14,7 @@ from hf_dnalm.genome import Genome, Variant
 from hf_dnalm.inference.batches import Batch, run_batches
 from hf_dnalm.inference.log_probabilities import BASES, LanguageModel, Question, held_together
 from hf_dnalm.inference.predict import bare_model
+from hf_dnalm.inference.unscored import reasons_unscored
 from hf_dnalm.sequence import reverse_complement
 
 if TYPE_CHECKING:
@@ -43,17 +44,35 @@ class VariantScores:
     Attributes:
         variants: as they were given.
         scores: (n,) float64. "llr": log p(alt) - log p(ref) in nats, below 0 where the model finds alt less likely.
-            "cosine" and "l2": distances, larger for a larger effect. "dot": larger for a smaller one.
-        estimators: how each score was computed, in words; they need not be comparable with one another.
+            "cosine" and "l2": distances, larger for a larger effect. "dot": larger for a smaller one. NaN for a
+            variant that cannot be scored.
+        estimators: how each score was computed, in words; they need not be comparable with one another. "" without.
+        reasons: why a variant has no score, a key of `hf_dnalm.inference.unscored.REASONS`; "" where it has one.
         method, strands, window_bp: as asked for.
     """
 
     variants: list[Variant]
     scores: np.ndarray
     estimators: list[str]
+    reasons: list[str]
     method: Method
     strands: Strands
     window_bp: int
+
+    @classmethod
+    def of_scored(
+        cls,
+        variants: Sequence[Variant],
+        reasons: Sequence[str],
+        scores: np.ndarray,
+        estimators: Sequence[str],
+        **settings: Any,
+    ) -> VariantScores:
+        """With the scores and estimators of those variants alone that have no reason against it, in order."""
+        scored = np.array([not reason for reason in reasons], dtype=bool)
+        whole, named = np.full(len(variants), np.nan), iter(estimators)
+        whole[scored] = scores
+        return cls(list(variants), whole, [next(named) if each else "" for each in scored], list(reasons), **settings)
 
 
 class Pair(NamedTuple):
@@ -78,6 +97,7 @@ def score_variants(
     method: Method = "llr",
     window_bp: int = 512,
     strands: Strands = "both",
+    strict: bool = False,
     token_budget: int | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
@@ -109,46 +129,39 @@ def score_variants(
         method: "llr", "cosine", "l2" or "dot".
         window_bp: letters of the genome in a window, the variant in its middle; N past an end of the contig.
         strands: "both" scores the reverse complement too and takes the mean.
+        strict: refuse variants that cannot be scored, instead of giving them NaN and a reason.
         token_budget, device, dtype, progress: see `run_batches`.
 
     Raises:
-        ValueError: REF is not what stands in the genome (position and both alleles are named), an allele does not fit
-            into the window, a window is longer than the model reads, or the model is no language model.
+        ValueError: more than half of the first hundred REF are not what the genome has (position and both alleles are
+            named), or, with `strict`, any variant cannot be scored; a window is longer than the model reads; the model
+            is no language model.
     """
     if method not in get_args(Method):
         raise ValueError(f"method is {method!r}; choose from {', '.join(get_args(Method))}")
     if strands not in get_args(Strands):
         raise ValueError(f"strands is {strands!r}; choose from {', '.join(get_args(Strands))}")
-    check_variants(variants, genome, window_bp=window_bp)  # all of them, before the first one is scored
-    if not variants:
-        return VariantScores([], np.empty(0), [], method, strands, window_bp)
-    pairs = _pairs(genome, variants, window_bp, strands)
-    options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
-    if method == "llr":
-        scores, estimators = log_ratios(LanguageModel(model, tokenizer), pairs, options)
-    else:
-        scores = _distances(model, tokenizer, pairs, method, options)
-        estimators = [VECTORS[method]] * len(scores)
+    reasons = reasons_unscored(variants, genome, window_bp=window_bp, strict=strict)
+    scorable = [variant for variant, reason in zip(variants, reasons, strict=True) if not reason]
+    scores, estimators = np.empty(0), list[str]()
+    if scorable:
+        pairs = _pairs(genome, scorable, window_bp, strands)
+        options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
+        if method == "llr":
+            scores, estimators = log_ratios(LanguageModel(model, tokenizer), pairs, options)
+        else:
+            scores = _distances(model, tokenizer, pairs, method, options)
+            estimators = [VECTORS[method]] * len(scores)
     each = 1 if strands == "forward" else 2
-    return VariantScores(
-        variants=list(variants),
-        scores=scores.reshape(-1, each).mean(1),
-        estimators=estimators[::each],
+    return VariantScores.of_scored(
+        variants,
+        reasons,
+        scores.reshape(-1, each).mean(1),
+        estimators[::each],
         method=method,
         strands=strands,
         window_bp=window_bp,
     )
-
-
-def check_variants(variants: Iterable[Variant], genome: Genome, *, window_bp: int) -> None:
-    """Refuse variants that cannot be scored, whatever the model.
-
-    Raises:
-        ValueError: REF is not what stands in the genome, or an allele does not fit into the window.
-    """
-    for variant in variants:
-        genome.check(variant)
-        _windows(genome, variant, window_bp)
 
 
 def _pairs(genome: Genome, variants: Sequence[Variant], window_bp: int, strands: Strands) -> Iterator[Pair]:
@@ -164,17 +177,9 @@ def _windows(genome: Genome, variant: Variant, window_bp: int, *, backwards: boo
 
     Args:
         backwards: read the reverse complement, so that it is the right end of the windows that is the same.
-
-    Raises:
-        ValueError: an allele does not fit into the window.
     """
     moved = variant if variant.is_snv else genome.left_normalised(variant)
     longer = max(len(moved.ref), len(moved.alt))
-    if longer > window_bp:
-        raise ValueError(
-            f"{variant} has an allele of {longer:,} letters, more than a window of {window_bp:,} bp. Pass a larger "
-            "window_bp, or leave the variant out."
-        )
     before, after = (window_bp - longer) // 2, window_bp - longer - (window_bp - longer) // 2
     alleles = []
     for allele in (moved.ref.upper(), moved.alt.upper()):

@@ -155,12 +155,6 @@ def test_distances_need_no_head(genome):
         (snv(20, "A"), {"method": "fancy"}, "method is 'fancy'; choose from llr, cosine, l2, dot"),
         (snv(20, "A"), {"strands": "minus"}, "strands is 'minus'; choose from both, forward"),
         (
-            Variant("1", 0, LETTERS_OF_CHR1[:12], "C"),
-            {"window_bp": 10},
-            r"has an allele of 12 letters, more than a window of 10 bp\. Pass a larger window_bp, or leave the",
-        ),
-        (snv(20, "A" * 11), {"window_bp": 10}, "has an allele of 11 letters, more than a window of 10 bp"),
-        (
             snv(20, "A"),
             {"window_bp": 10_000},
             "sequence 'window of 10,000 bp' is 10,000 bp = .* tokens; the model reads",

@@ -14,6 +14,7 @@ import torch
 
 from hf_dnalm import score_variants
 from hf_dnalm.inference.variants import CAUSAL, LETTERS, TOKENS, WINDOW
+from hf_dnalm.sequence import reverse_complement
 from tests.toys import awd_lstm, dnabert, dnabert2, gpn, hyenadna, nucleotide_transformer
 
 pytest.importorskip("pysam", reason="pysam is not installed")
@@ -99,9 +100,27 @@ def letters_above_chance(window: str, k: int) -> float:
     return total
 
 
+def letters_alone(variant: Variant, k: int, *, backwards: bool) -> float:
+    """The score by hand: the letters of the alternative's window less those of the reference's, on one strand."""
+    longer = max(len(variant.ref), len(variant.alt))
+    left = (WINDOW_BP - longer) // 2
+    padded = "N" * 50 + CONTIG + "N" * 50
+    before, after = padded[: 50 + variant.start], padded[50 + variant.end :]
+    scores = []
+    for allele in (variant.alt, variant.ref):
+        if backwards:  # the right end is the same, and the shorter allele gets more of what is left of it
+            right = WINDOW_BP - longer - left
+            window = reverse_complement((before + allele + after[:right])[-WINDOW_BP:])
+        else:
+            window = (before[len(before) - left :] + allele + after)[:WINDOW_BP]
+        scores.append(letters_above_chance(window, k))
+    return scores[0] - scores[1]
+
+
+@pytest.mark.parametrize("strands", ["forward", "both"])
 @pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize("kind", KNOW_LETTERS)
-def test_a_model_of_independent_letters_scores_a_variant_by_its_letters_alone(kind, name, genome):
+def test_a_model_of_independent_letters_scores_a_variant_by_its_letters_alone(kind, name, strands, genome):
     make, _, _ = KINDS[kind]
     model, tokenizer = make()
     logits = torch.zeros(model.config.vocab_size)
@@ -111,17 +130,13 @@ def test_a_model_of_independent_letters_scores_a_variant_by_its_letters_alone(ki
     if kind == "overlapping 3-mers":
         logits /= 2  # DNABERT's head adds its bias twice
     (score,) = score_variants(
-        with_logits(model, logits), tokenizer, [VARIANTS[name]], genome, window_bp=WINDOW_BP, strands="forward"
+        with_logits(model, logits), tokenizer, [VARIANTS[name]], genome, window_bp=WINDOW_BP, strands=strands
     ).scores
 
     moved = VARIANTS[name] if VARIANTS[name].is_snv else genome.left_normalised(VARIANTS[name])
-    longer = max(len(moved.ref), len(moved.alt))
-    left = (WINDOW_BP - longer) // 2
-    padded = "N" * 50 + CONTIG + "N" * 50
-    before = padded[50 + moved.start - left : 50 + moved.start]
     k = 3 if kind == "overlapping 3-mers" else 1
-    alt, ref = ((before + each + padded[50 + moved.end :])[:WINDOW_BP] for each in (moved.alt, moved.ref))
-    assert score == pytest.approx(letters_above_chance(alt, k) - letters_above_chance(ref, k), abs=2e-4)
+    each = [letters_alone(moved, k, backwards=backwards) for backwards in (False, True)[: 1 + (strands == "both")]]
+    assert score == pytest.approx(sum(each) / len(each), abs=2e-4)
 
 
 def test_a_deletion_is_not_scored_by_the_nats_of_the_letters_that_it_removes(genome):
