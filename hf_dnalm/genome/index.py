@@ -138,9 +138,7 @@ def _misfit(source: str, index: str, blocks: str) -> str | None:
         )
         if twice is not None:
             return f"two contigs are named {twice!r}; rename or remove one"
-        return (
-            f"the letters before byte {end:,} cannot be indexed; look for NUL bytes and other control bytes there"
-        )
+        return f"the letters before byte {end:,} cannot be indexed; look for NUL bytes and other control bytes there"
     return None if entries else "the file holds no contigs"
 
 
