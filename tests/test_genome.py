@@ -268,7 +268,7 @@ def test_an_index_of_another_file_is_made_again_though_it_is_newer(tmp_path, pac
         assert contents(genome) == {"chr1": "TTTTGGGG", "chr2": "CCCC"}
 
 
-@pytest.mark.parametrize("damage", [b"", b"chr1\t9", b"chr1\tx\t6\t8\t9\n", b"\xff"])
+@pytest.mark.parametrize("damage", [b"", b"chr1\t9", b"chr1\tx\t6\t8\t9\n", b"chr1\t80\t6\t8\t9\n", b"\xff"])
 def test_a_damaged_index_is_made_again(tmp_path, damage):
     (tmp_path / "g.fa").write_text(">chr1\nAAAACCCC\n")
     (tmp_path / "g.fa.fai").write_bytes(damage)
@@ -314,6 +314,18 @@ def test_a_nul_byte_is_refused_where_it_is_read(tmp_path):
     (tmp_path / "g.fa").write_bytes(b">a\nACGT\0CGT\n")
     with pytest.raises(ValueError, match=r"g.fa: the letters before byte 10 cannot be indexed; look for NUL bytes"):
         Genome(tmp_path / "g.fa")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(2, "No such file or directory"), UnicodeDecodeError("utf-8", b"", 0, 1, "x")]
+)
+def test_what_pysam_raises_while_it_reads_names_file_and_place(genome, monkeypatch, error):
+    def fetch(*_: object) -> str:
+        raise error
+
+    monkeypatch.setattr(genome, "_fasta", type("Cut", (), {"fetch": fetch, "close": lambda _: None})())
+    with pytest.raises(ValueError, match=r"genome.fa: chr1:1-8: cannot be read \(.*\)\. The file is damaged"):
+        genome.sequence(Interval("chr1", 0, 8))
 
 
 def test_a_file_that_gives_fewer_letters_than_its_index_says_is_refused(genome, monkeypatch):

@@ -114,7 +114,7 @@ def _is_current(source: str, index: str, blocks: str) -> bool:
         if any(os.stat(each).st_mtime_ns < os.stat(source).st_mtime_ns for each in needed):
             return False
         return _misfit(source, index, blocks) is None
-    except (OSError, ValueError, TypeError, struct.error):  # missing or damaged
+    except (OSError, ValueError, struct.error):  # missing or damaged
         return False
 
 
@@ -131,7 +131,8 @@ def _misfit(source: str, index: str, blocks: str) -> str | None:
         found = [name.decode("utf-8") for name in headers]
         if found == ([] if entry is None else [entry.name]) and len(texts) == len(headers):
             end = end if entry is None else entry.offset + _bytes_of(entry)
-            continue
+            if entry is None or not entry.length or read_at(end - 1, 1).strip():  # the last letter
+                continue
         twice = next(
             (name for name in found if found.count(name) > 1 or (name in names and name != (entry and entry.name))),
             None,
@@ -154,9 +155,12 @@ def _bytes_of(entry: _Entry) -> int:
 
 def _entries(index: str) -> list[_Entry]:
     entries = []
-    for line in Path(index).read_text(encoding="utf-8").splitlines():
+    for line in Path(index).read_text(encoding="utf-8").split("\n")[:-1]:
         name, *numbers = line.split("\t")
-        entries.append(_Entry(name, *map(int, numbers[:4])))
+        length, offset, line_bases, line_width = map(int, numbers[:4])
+        if length and not 0 < line_bases <= line_width <= line_bases + 2:
+            raise ValueError(f"{index}: lines of {line_bases} letters in {line_width} bytes")
+        entries.append(_Entry(name, length, offset, line_bases, line_width))
     return entries
 
 

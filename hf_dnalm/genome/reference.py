@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from hf_dnalm.damage import decoding
 from hf_dnalm.genome.index import open_indexed
 from hf_dnalm.genome.places import Interval, Variant, find_contig, placed
 from hf_dnalm.sequence import normalize, reverse_complement
@@ -72,7 +73,11 @@ class Genome:
             ValueError: no such contig, an interval past an end of it, or a file that gives fewer letters.
         """
         contig = placed(interval, self.lengths, self.path).contig
-        letters = self._fasta.fetch(contig, interval.start, interval.end)
+        with decoding(self.path, str(interval)):
+            try:
+                letters = self._fasta.fetch(contig, interval.start, interval.end)
+            except OSError as error:  # pysam gives errno 2 for a file that ends too early
+                raise ValueError("unexpected end of file") from error
         if len(letters) != interval.end - interval.start:
             raise ValueError(
                 f"{self.path}: {interval} has {interval.end - interval.start:,} letters by the index, but the file "
