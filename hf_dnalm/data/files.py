@@ -14,8 +14,8 @@ from datasets import ClassLabel, Dataset, DatasetInfo, Features
 from datasets.fingerprint import generate_random_fingerprint, get_temporary_cache_files_directory
 from datasets.table import InMemoryTable, MemoryMappedTable, Table, concat_tables
 
+from hf_dnalm.compression import open_bytes
 from hf_dnalm.data import fasta, tables
-from hf_dnalm.data.compression import open_bytes
 from hf_dnalm.data.labels import LabelParser, task_from_labels
 from hf_dnalm.data.records import Record
 from hf_dnalm.sequence import normalize

@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hf_dnalm.data.compression import open_bytes
+from hf_dnalm.compression import open_bytes
 from hf_dnalm.data.records import Record
 
 EXTENSIONS = (".csv", ".tsv", ".tab", ".parquet", ".jsonl", ".ndjson")
