@@ -227,7 +227,7 @@ def test_the_index_goes_elsewhere_where_the_folder_cannot_be_written(fasta, monk
     with Genome(fasta) as genome:
         assert genome.sequence(Interval("MT", 1, 3)) == "CG"
         folder = Path(genome._folder.name)
-        assert (folder / "genome.index").exists()
+        assert (folder / "genome.fai").exists()
     assert not Path(f"{fasta}.fai").exists()
     assert not folder.exists()
 

@@ -12,6 +12,7 @@ import shutil
 import struct
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,15 +65,16 @@ def open_indexed(path: str) -> Indexed:
             original.read(3)
             shutil.copyfileobj(original, copy, 2**20)
     before = pysam.set_verbosity(0)  # htslib writes to stderr by itself
+    index, blocks = f"{source}.fai", f"{source}.gzi"
     try:
-        names = {"index": f"{source}.fai", "blocks": f"{source}.gzi"}
-        if not _is_current(source, names["index"], names["blocks"]):
-            if not os.access(os.path.dirname(source) or ".", os.W_OK):
-                folder = folder or tempfile.TemporaryDirectory(prefix="hf_dnalm_genome_")
-                names = {key: os.path.join(folder.name, f"genome.{key}") for key in names}
-            _make(path, source, names["index"], names["blocks"])
-        packed = {"filepath_index_compressed": names["blocks"]} if os.path.exists(names["blocks"]) else {}
-        return Indexed(pysam.FastaFile(source, filepath_index=names["index"], **packed), folder)
+        if _is_current(source, index, blocks):
+            with suppress(OSError, ValueError):  # htslib refuses it after all: it is made again
+                return Indexed(_opened(source, index, blocks), folder)
+        if not os.access(os.path.dirname(source) or ".", os.W_OK):
+            folder = folder or tempfile.TemporaryDirectory(prefix="hf_dnalm_genome_")
+            index, blocks = (os.path.join(folder.name, name) for name in ("genome.fai", "genome.gzi"))
+        _make(path, source, index, blocks)
+        return Indexed(_opened(source, index, blocks), folder)
     except (OSError, ValueError, pysam.SamtoolsError) as error:
         if folder is not None:
             folder.cleanup()
@@ -85,6 +87,11 @@ def open_indexed(path: str) -> Indexed:
         ) from None
     finally:
         pysam.set_verbosity(before)
+
+
+def _opened(source: str, index: str, blocks: str) -> Any:
+    packed = {"filepath_index_compressed": blocks} if os.path.exists(blocks) else {}
+    return import_pysam().FastaFile(source, filepath_index=index, **packed)
 
 
 def _make(path: str, source: str, index: str, blocks: str) -> None:
