@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from hf_dnalm.data import benchmark_tasks
 from hf_dnalm.evaluation.evaluate import Evaluation
 from hf_dnalm.evaluation.outputs import Outputs
 from hf_dnalm.inference.output_files import whole_file
+from hf_dnalm.outputs import claimed
 from hf_dnalm.tasks import Task
 
 FORMAT = 1  # of a result file; another number is refused
@@ -92,18 +92,15 @@ class Folder:
 
         The system lets go of the claim when the process ends, however it ends.
         """
-
-        lock = self.path / "unfinished" / f"{cell.suite}.{safe(cell.task)}.{cell.stem}.lock"
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        with open(lock, "w") as file:
+        folder = self.unfinished(cell)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as claim:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                claim.enter_context(claimed(folder))
             except BlockingIOError:
                 yield False
                 return
             yield not self.is_finished(cell)
-            if self.is_finished(cell):  # whoever holds a lock on a file that is gone finds a finished cell
-                lock.unlink(missing_ok=True)
 
 
 class Result(NamedTuple):

@@ -6,7 +6,6 @@ checkpoint. Several processes, on one machine or on many that share the folder, 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import shutil
@@ -35,6 +34,7 @@ from hf_dnalm.data import load_benchmark
 from hf_dnalm.data.benchmarks import published_suite
 from hf_dnalm.evaluation import Evaluation, kmer_baseline, majority_baseline
 from hf_dnalm.inference.output_files import whole_file
+from hf_dnalm.outputs import claimed
 from hf_dnalm.tasks import Task
 from hf_dnalm.training.finetune import finetune
 from hf_dnalm.training.splits import complete_splits
@@ -306,8 +306,7 @@ def _folders(data_dir: Any) -> Any:
 def _write(folder: Folder) -> Leaderboard | None:
     """The leaderboard of all results, by one process at a time: the last to come reads them all."""
     folder.path.mkdir(parents=True, exist_ok=True)
-    with open(folder.path / ".leaderboard.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with claimed(folder.path / "leaderboard", wait=True):
         leaderboard = collect(folder.path)
         if leaderboard is not None:
             write_leaderboard(leaderboard, folder.path)

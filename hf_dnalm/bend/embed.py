@@ -16,6 +16,7 @@ from hf_dnalm.bend.embedders import BatchEmbedder, Embedder
 from hf_dnalm.bend.shards import Sample, Shard, shard_path, write_shard
 from hf_dnalm.bend.tasks import BendTask, find_task
 from hf_dnalm.data.benchmarks.bend.reading import BendData
+from hf_dnalm.outputs import claimed
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +105,8 @@ def embed_task(
                 continue
             rows = list(enumerate(data.regions.rows_of(shard.split)))
             rows = rows[shard.chunk * chunk_size : (shard.chunk + 1) * chunk_size]
-            count = write_shard(shard.path, _samples(data, rows, embedder, skip_wrong_lengths, progress))
+            with claimed(shard.path):
+                count = write_shard(shard.path, _samples(data, rows, embedder, skip_wrong_lengths, progress))
             written.append(shard)
             samples += count
             skipped += len(rows) - count

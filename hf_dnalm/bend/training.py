@@ -29,6 +29,7 @@ from hf_dnalm.bend.networks import NetworkName, build_network
 from hf_dnalm.bend.scoring import Answers, json_number
 from hf_dnalm.bend.tasks import PADDING, BendTask
 from hf_dnalm.inference.output_files import whole_file
+from hf_dnalm.outputs import claimed
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,9 @@ def train_bend(
     runs = [_FoldRun(task, source, fold, _folder(output, fold), settings, device) for fold in every]
     for run in runs:
         if run.fold in chosen:
-            run.result(progress or logger.info)
+            run.folder.parent.mkdir(parents=True, exist_ok=True)
+            with claimed(run.folder):
+                run.result(progress or logger.info)
     summary = summarise(task, [run.result(logger.info) for run in runs if (run.folder / RESULT).exists()])
     _write_json(summary, output / SUMMARY)
     return summary

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_dnalm.cli.aligned import aligned
+from hf_dnalm.cli.signals import WATCHES_PARENT, end_with_parent
 
 _DESCRIPTION = """\
 Fine-tune models on benchmark tasks and put them beside each other and beside baselines: the majority, a linear model on
@@ -36,6 +37,7 @@ def run(arguments: list[str]) -> None:
     options, rest = parser.parse_known_args(arguments)
     if options.jobs < 1:
         parser.error(f"--jobs is {options.jobs}; it must be 1 or more")
+    end_with_parent(os.environ)
     process = leave_group(os.environ)
     # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
     from hf_dnalm.benchmarking import benchmark
@@ -99,12 +101,16 @@ def _in_processes(arguments: list[str], jobs: int) -> None:
         group = {"RANK": str(number), "WORLD_SIZE": str(jobs)}
         threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, cores // jobs)))}
         command = [sys.executable, "-m", "hf_dnalm", "benchmark", *arguments, "--jobs", "1"]
-        workers.append(subprocess.Popen(command, env=os.environ | group | threads, stdout=subprocess.DEVNULL))
+        environment = os.environ | group | threads | {WATCHES_PARENT: "1"}
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
+        workers.append(subprocess.Popen(command, env=environment, **pipes))
     try:
         codes = [worker.wait() for worker in workers]
     finally:
         for worker in workers:
             worker.terminate()
+        for worker in workers:
+            worker.wait()
     if any(codes):
         logging.getLogger("hf_dnalm.benchmarking").warning("a process ended early; what it left is done now")
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from hf_dnalm import __version__
 from hf_dnalm.cli.inference_options import add_inference_options, inference_arguments
+from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.outputs import claimed_outputs
 
 _DESCRIPTION = """\
 Score every variant of a BED file (columns chromosome, start, end, label, alt and, to be checked, ref) by the cosine
@@ -26,14 +28,22 @@ def run(arguments: list[str]) -> None:
     """Parse the flags, read variants and model, score, write both files, and print the AUROC."""
     options = _parser().parse_args(arguments)
     # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    from hf_dnalm.inference.output_files import TABLE_WRITERS, output_extension
+
+    extension = output_extension(options.output, TABLE_WRITERS)
+    summary = options.output.with_name(options.output.name[: -len(extension)] + ".json")
+    inputs = [each for each in (options.model, options.reference, options.variants) if each is not None]
+    with claimed_outputs([options.output, summary], inputs=inputs, overwrite=options.overwrite):
+        _run(options, summary)
+
+
+def _run(options: argparse.Namespace, summary: Path) -> None:
     from tqdm import tqdm
 
     from hf_dnalm.bend.tasks import find_task
     from hf_dnalm.bend.zero_shot import zero_shot
-    from hf_dnalm.inference.output_files import TABLE_WRITERS, output_extension, whole_file
+    from hf_dnalm.inference.output_files import whole_file
 
-    extension = output_extension(options.output, TABLE_WRITERS)
-    summary = options.output.with_name(options.output.name[: -len(extension)] + ".json")
     task = find_task(options.task)
     if options.variants is not None:
         task = dataclasses.replace(task, bed=str(options.variants))
@@ -131,4 +141,5 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_inference_options(parser)
     parser.set_defaults(dtype="float32")
+    add_overwrite_option(parser)
     return parser

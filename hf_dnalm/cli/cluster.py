@@ -18,6 +18,8 @@ from hf_dnalm.cli.inference_options import (
     add_label_options,
     inference_arguments,
 )
+from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.outputs import claimed_outputs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +41,12 @@ def run(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     if options.test_per_class < 1:
         parser.error(f"--test-per-class is {options.test_per_class}; it must be 1 or more")
+    inputs = [options.file, options.model]
+    with claimed_outputs([options.out, options.map], inputs=inputs, overwrite=options.overwrite):
+        _run(options)
+
+
+def _run(options: argparse.Namespace) -> None:
     # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
     import numpy as np
     from tqdm import tqdm
@@ -172,4 +180,5 @@ def _parser() -> argparse.ArgumentParser:
     add_label_options(parser)
     add_inference_options(parser, overflow=("error", "truncate", "windows"))
     add_column_options(parser)
+    add_overwrite_option(parser)
     return parser

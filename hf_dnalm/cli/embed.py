@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 from hf_dnalm.cli.inference_options import add_column_options, add_inference_options, inference_arguments
+from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.outputs import check_output
 
 _DESCRIPTION = """\
 Write one vector per sequence, in input order, with the names beside them: the hidden states of a layer, pooled over the
@@ -29,6 +31,7 @@ def run(arguments: list[str]) -> None:
     from hf_dnalm.inference.vector_writers import find_vector_writer
 
     find_vector_writer(options.out, per=vectors_per(options.pooling))
+    check_output(options.out, inputs=[options.file, options.model], overwrite=options.overwrite)
     inference = inference_arguments(options)
     columns = {"sequence_column": options.sequence_column, "name_column": options.name_column}
     next(stream_file(options.file, **columns))  # no such file, no such column: said before a model is loaded
@@ -45,6 +48,7 @@ def run(arguments: list[str]) -> None:
             **columns,
             shard_bp=options.shard_bp,
             settings={"model": options.model},
+            overwrite=options.overwrite,
             **inference,
             progress=bar.update,
         )
@@ -83,4 +87,5 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_inference_options(parser, overflow=("error", "truncate", "windows"))
     add_column_options(parser)
+    add_overwrite_option(parser)
     return parser

@@ -19,6 +19,8 @@ from hf_dnalm.cli.inference_options import (
     inference_arguments,
 )
 from hf_dnalm.cli.load import find_model_class
+from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.outputs import claimed_outputs
 from hf_dnalm.tasks import Task
 
 if TYPE_CHECKING:
@@ -39,6 +41,12 @@ def run(arguments: list[str]) -> None:
         parser.error(f"--bootstrap is {options.bootstrap}; it must be 0 (no intervals) or more")
     if options.out.is_file():
         parser.error(f"--out {options.out} is a file; the report needs a folder")
+    inputs = [each for each in (options.data, options.model, options.baseline) if each is not None]
+    with claimed_outputs([options.out], inputs=inputs, overwrite=options.overwrite):
+        _run(options)
+
+
+def _run(options: argparse.Namespace) -> None:
     # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
     from tqdm import tqdm
 
@@ -183,4 +191,5 @@ def _parser() -> argparse.ArgumentParser:
     add_column_options(parser)
     add_pair_option(parser)
     add_label_options(parser)
+    add_overwrite_option(parser)
     return parser

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from hf_dnalm.cli.inference_options import add_column_options, add_inference_options, inference_arguments
 from hf_dnalm.cli.load import load_language_model
+from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.outputs import claimed_outputs
 
 _DESCRIPTION = """\
 The log-likelihood of each sequence in nats, how many tokens and bases it covers, and bits per base: 2 for a model that
@@ -20,6 +22,11 @@ knows nothing of DNA, less for one that does, whatever its tokens are. The estim
 def run(arguments: list[str]) -> None:
     """Parse the flags, read model and file, score, and write the table to --out or to stdout."""
     options = _parser().parse_args(arguments)
+    with claimed_outputs([options.out], inputs=[options.file, options.model], overwrite=options.overwrite):
+        _run(options)
+
+
+def _run(options: argparse.Namespace) -> None:
     # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
     from tqdm import tqdm
 
@@ -66,4 +73,5 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_inference_options(parser)
     add_column_options(parser)
+    add_overwrite_option(parser)
     return parser

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from hf_dnalm.cli.inference_options import add_column_options, add_inference_options, inference_arguments
 from hf_dnalm.cli.load import load_language_model
+from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.outputs import claimed_outputs
 
 _DESCRIPTION = """\
 In silico mutagenesis: log p(letter) - log p(reference letter) in nats for every letter at every position of every
@@ -19,6 +21,13 @@ sequence, one row each (positions 0-based). --logo draws what the model expects,
 def run(arguments: list[str]) -> None:
     """Parse the flags, read model and file, score, write --out and draw --logo."""
     options = _parser().parse_args(arguments)
+    with claimed_outputs(
+        [options.out, options.logo], inputs=[options.file, options.model], overwrite=options.overwrite
+    ):
+        _run(options)
+
+
+def _run(options: argparse.Namespace) -> None:
     # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
     from tqdm import tqdm
 
@@ -70,4 +79,5 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_inference_options(parser)
     add_column_options(parser)
+    add_overwrite_option(parser)
     return parser

@@ -13,6 +13,8 @@ from hf_dnalm.cli.inference_options import (
     inference_arguments,
 )
 from hf_dnalm.cli.load import find_model_class
+from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.outputs import claimed_outputs
 
 _DESCRIPTION = """\
 Apply a fine-tuned model to new sequences. The table has one row per sequence in input order: name, label and
@@ -23,6 +25,11 @@ probabilities, or values; for a model of single bases one row per base, or runs 
 def run(arguments: list[str]) -> None:
     """Parse the flags, read model and file, predict, and write the table to --out or to stdout."""
     options = _parser().parse_args(arguments)
+    with claimed_outputs([options.out], inputs=[options.file, options.model], overwrite=options.overwrite):
+        _run(options)
+
+
+def _run(options: argparse.Namespace) -> None:
     # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
     from tqdm import tqdm
 
@@ -69,4 +76,5 @@ def _parser() -> argparse.ArgumentParser:
     add_inference_options(parser, overflow=("error", "truncate"))
     add_column_options(parser)
     add_pair_option(parser)
+    add_overwrite_option(parser)
     return parser

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from hf_dnalm.cli.inference_options import add_inference_options, inference_arguments
 from hf_dnalm.cli.load import load_language_model
+from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.outputs import check_output
 
 _DESCRIPTION = """\
 Score every alternative of a VCF file in a window of the genome around it. Method llr is log p(alt) - log p(ref) in nats
@@ -37,6 +39,8 @@ def run(arguments: list[str]) -> None:
     from hf_dnalm.inference.score_writers import VARIANT_FILES, check_info_field
     from hf_dnalm.inference.unscored import reasons_unscored
 
+    inputs = [options.vcf, options.genome, options.model]
+    check_output(options.out, inputs=inputs, overwrite=options.overwrite)
     if output_extension(options.out, VARIANT_FILES) in (".vcf", ".vcf.gz"):
         check_info_field(options.vcf, options.info_field)
     inference = inference_arguments(options)
@@ -61,6 +65,7 @@ def run(arguments: list[str]) -> None:
             name=Path(options.model).name,
             info_field=options.info_field,
             shard_variants=options.shard_variants,
+            overwrite=options.overwrite,
             **inference,
             progress=bar.update,
         )
@@ -93,4 +98,5 @@ def _parser() -> argparse.ArgumentParser:
         "--shard-variants", type=int, default=2_048, metavar="N", help="variants kept at a time; default: 2048"
     )
     add_inference_options(parser)
+    add_overwrite_option(parser)
     return parser

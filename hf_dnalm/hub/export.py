@@ -13,6 +13,7 @@ from typing import Any
 from hf_dnalm import auto
 from hf_dnalm.checkpoints import find_checkpoint
 from hf_dnalm.hub.card import render_card
+from hf_dnalm.outputs import claimed
 from hf_dnalm.source import Source
 
 
@@ -80,7 +81,7 @@ def export(
         tokenizer.init_kwargs.pop(note, None)
 
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
+    with claimed(out), tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         written = Path(scratch) / out.name
         model.save_pretrained(written)
         tokenizer.save_pretrained(written)

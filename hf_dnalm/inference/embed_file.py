@@ -32,6 +32,7 @@ from hf_dnalm.inference.shards import (
 )
 from hf_dnalm.inference.vector_writers import VectorRows, find_vector_writer, write_vector_rows
 from hf_dnalm.inference.windows import Windows
+from hf_dnalm.outputs import claimed_outputs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -75,6 +76,7 @@ def embed_file(
     name_column: str = "name",
     shard_bp: int | None = None,
     settings: dict[str, str] | None = None,
+    overwrite: bool = False,
     token_budget: int | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
@@ -100,13 +102,15 @@ def embed_file(
         sequence_column, name_column: of a table.
         shard_bp: None = 2**20 bp, or for nucleotides and tokens what makes 128 MiB of vectors.
         settings: further words to write beside the vectors, such as the model's name.
+        overwrite: replace `out` if it exists; otherwise it is refused.
         token_budget, device, dtype: see `run_batches`.
         progress: called with the number of sequences that were found done, and after each batch with the number of
             sequences (or windows) that it held.
 
     Raises:
-        ValueError: as `embed`, `embed_tokens`, `read_file` and `write_embeddings`; or the shards beside `out` are of
-            another run.
+        ValueError: as `embed`, `embed_tokens`, `read_file` and `write_embeddings`; the shards next to `out` are of
+            another run; `out` exists, or is the input.
+        BlockingIOError: another run is writing `out`.
         FileNotFoundError, ImportError: as `write_embeddings`.
     """
     if pooling not in get_args(FilePooling):
@@ -123,23 +127,24 @@ def embed_file(
     def records() -> Iterator[Record]:
         return stream_file(os.fspath(path), sequence_column=sequence_column, name_column=name_column)
 
-    checked = check_records(records(), tokenizer, overflow=overflow, per=asked.per)
-    divisible = asked.per != "sequence" and overflow == "windows" and token_limit(tokenizer) is not None
-    shards = plan_shards(checked.lengths_bp, shard_bp=shard_bp, divisible=divisible)
-    words = {name: str(value) for name, value in asdict(asked).items()}
-    fingerprint = {"input": checked.digest, **words, **model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
-    folder = ShardFolder(out, fingerprint)
-    with shared_work(folder, shards, device) as work, prepared(body_of(model), device=device, dtype=dtype):
-        if progress is not None:
-            progress(_records_in(work.kept))
-        options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
-        for shard, content in _embedded(model, tokenizer, records(), work.mine, asked, options):
-            folder.write(shard, content)
+    with claimed_outputs([out], inputs=[path], overwrite=overwrite):
+        checked = check_records(records(), tokenizer, overflow=overflow, per=asked.per)
+        divisible = asked.per != "sequence" and overflow == "windows" and token_limit(tokenizer) is not None
+        shards = plan_shards(checked.lengths_bp, shard_bp=shard_bp, divisible=divisible)
+        words = {name: str(value) for name, value in asdict(asked).items()}
+        fingerprint = {"input": checked.digest, **words, **model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
+        folder = ShardFolder(out, fingerprint)
+        with shared_work(folder, shards, device) as work, prepared(body_of(model), device=device, dtype=dtype):
+            if progress is not None:
+                progress(_records_in(work.kept))
+            options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
+            for shard, content in _embedded(model, tokenizer, records(), work.mine, asked, options):
+                folder.write(shard, content)
+            if work.is_first:
+                folder.wait_for(shards)
         if work.is_first:
-            folder.wait_for(shards)
-    if work.is_first:
-        write_vector_rows(_rows(folder, shards, asked), out, settings=words | (settings or {}))
-        folder.remove()
+            write_vector_rows(_rows(folder, shards, asked), out, settings=words | (settings or {}))
+            folder.remove()
 
 
 def _records_in(shards: list[Shard]) -> int:

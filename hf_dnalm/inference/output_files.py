@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import glob
 import gzip
 import io
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,13 +51,39 @@ def output_extension(path: Path, extensions: Iterable[str]) -> str:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A place beside `path` to write to; what is there moves in when no error came, and is gone otherwise."""
-    partial = path.with_name(f".{path.name}.part")
+    """A place next to `path` to write to; what is written there moves in when no error came, and is gone otherwise.
+
+    The name of that place is this process's own, so two writers never share one. Those that killed processes of this
+    machine left behind are removed.
+
+    Raises:
+        OSError: the file cannot be written, for example because the disk is full; the message names it.
+    """
+    own = f".{path.name}.{socket.gethostname()}"
+    partial = path.with_name(f"{own}.{os.getpid()}.{os.urandom(4).hex()}.part")
+    for left in path.parent.glob(f"{glob.escape(own)}.*.part"):
+        process = left.name.removeprefix(f"{own}.").partition(".")[0]
+        if process.isdecimal() and not _runs(int(process)):
+            left.unlink(missing_ok=True)
     try:
         yield partial
         os.replace(partial, path)
+    except OSError as error:
+        if os.fspath(path) in str(error):
+            raise
+        raise OSError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
 
 
 def write_table_file(table: Table, path: Path) -> None:

@@ -20,6 +20,7 @@ from hf_dnalm.inference.score_writers import INFO_FIELD, VARIANT_FILES, check_in
 from hf_dnalm.inference.shards import Shard, ShardContent, ShardFolder, model_fingerprint, plan_shards, shared_work
 from hf_dnalm.inference.unscored import log_unscored, reasons_unscored
 from hf_dnalm.inference.variants import Method, Strands, VariantScores, score_variants
+from hf_dnalm.outputs import claimed_outputs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -41,6 +42,7 @@ def score_file(
     name: str = "",
     info_field: str = INFO_FIELD,
     shard_variants: int = SHARD_VARIANTS,
+    overwrite: bool = False,
     token_budget: int | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
@@ -60,57 +62,60 @@ def score_file(
         method, window_bp, strands, strict: see `score_variants`. How many alleles have no score is logged, by reason.
         name: what the header of a VCF calls the model.
         info_field: see `write_variant_scores`.
+        overwrite: replace `out` if it exists; otherwise it is refused.
         shard_variants: variants of a shard. It decides which windows share a batch, and so the order of sums: scores
             differ by about a millionth.
         token_budget, device, dtype: see `run_batches`.
         progress: called with the number of variants that were found scored, and after each shard with that of its own.
 
     Raises:
-        ValueError: as `score_variants`, `read_variants` and `write_variant_scores`; or the shards beside `out` are of
-            another run.
+        ValueError: as `score_variants`, `read_variants` and `write_variant_scores`; the shards next to `out` are of
+            another run; `out` exists, or is an input.
+        BlockingIOError: another run is writing `out`.
         FileNotFoundError, ImportError: as those.
     """
     out = Path(out)
-    if output_extension(out, VARIANT_FILES) in (".vcf", ".vcf.gz"):
-        check_info_field(vcf, info_field)
-    device = torch.device(device) if device is not None else next(model.parameters()).device
-    dtype = default_dtype(model, device) if dtype is None else dtype
-    variants = list(read_variants(vcf))
-    with Genome(genome) as reference:
-        reasons = reasons_unscored(variants, reference, window_bp=window_bp, strict=strict)
-        scorable = [variant for variant, reason in zip(variants, reasons, strict=True) if not reason]
-        input_digest = hashlib.sha256(json.dumps([variants, reasons, sorted(reference.lengths.items())]).encode())
-        words = {"method": method, "window_bp": window_bp, "strands": strands, "dtype": dtype, "shard": shard_variants}
-        settings = {key: str(value) for key, value in words.items()}
-        made_by = {**model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
-        folder = ShardFolder(out, {"input": input_digest.hexdigest(), **settings, **made_by})
-        shards = plan_shards([1] * len(scorable), shard_bp=shard_variants, divisible=False)
-        options: dict[str, Any] = {"token_budget": token_budget, "device": device, "dtype": dtype}
+    with claimed_outputs([out], inputs=[vcf, genome], overwrite=overwrite):
+        if output_extension(out, VARIANT_FILES) in (".vcf", ".vcf.gz"):
+            check_info_field(vcf, info_field)
+        device = torch.device(device) if device is not None else next(model.parameters()).device
+        dtype = default_dtype(model, device) if dtype is None else dtype
+        variants = list(read_variants(vcf))
+        with Genome(genome) as reference:
+            reasons = reasons_unscored(variants, reference, window_bp=window_bp, strict=strict)
+            scorable = [variant for variant, reason in zip(variants, reasons, strict=True) if not reason]
+            input_digest = hashlib.sha256(json.dumps([variants, reasons, sorted(reference.lengths.items())]).encode())
+            words = {"method": method, "window_bp": window_bp, "strands": strands, "dtype": dtype}
+            settings = {key: str(value) for key, value in (words | {"shard": shard_variants}).items()}
+            made_by = {**model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
+            folder = ShardFolder(out, {"input": input_digest.hexdigest(), **settings, **made_by})
+            shards = plan_shards([1] * len(scorable), shard_bp=shard_variants, divisible=False)
+            options: dict[str, Any] = {"token_budget": token_budget, "device": device, "dtype": dtype}
 
-        def scored(shard: Shard) -> ShardContent:
-            some = scorable[shard.first : shard.end]
-            found = score_variants(
-                model, tokenizer, some, reference, method=method, window_bp=window_bp, strands=strands, **options
-            )
-            return ShardContent(found.estimators, np.ones(len(some), dtype=np.int64), found.scores[:, None])
+            def scored(shard: Shard) -> ShardContent:
+                some = scorable[shard.first : shard.end]
+                found = score_variants(
+                    model, tokenizer, some, reference, method=method, window_bp=window_bp, strands=strands, **options
+                )
+                return ShardContent(found.estimators, np.ones(len(some), dtype=np.int64), found.scores[:, None])
 
-        with shared_work(folder, shards, device) as work, prepared(model, device=device, dtype=dtype):
-            if progress is not None:
-                progress(sum(shard.end - shard.first for shard in work.kept))
-            for shard in work.mine:
-                folder.write(shard, scored(shard))
+            with shared_work(folder, shards, device) as work, prepared(model, device=device, dtype=dtype):
                 if progress is not None:
-                    progress(shard.end - shard.first)
-            if work.is_first:
-                folder.wait_for(shards)
-    if not work.is_first:
-        return
-    parts = [folder.read(shard) for shard in shards]
-    scores = np.concatenate([np.empty(0), *(part.vectors[:, 0] for part in parts)])
-    estimators = [estimator for part in parts for estimator in part.names]
-    whole = VariantScores.of_scored(
-        variants, reasons, scores, estimators, method=method, strands=strands, window_bp=window_bp
-    )
-    write_variant_scores(whole, out, vcf=vcf, model=name, info_field=info_field)
-    folder.remove()
-    log_unscored(reasons)
+                    progress(sum(shard.end - shard.first for shard in work.kept))
+                for shard in work.mine:
+                    folder.write(shard, scored(shard))
+                    if progress is not None:
+                        progress(shard.end - shard.first)
+                if work.is_first:
+                    folder.wait_for(shards)
+        if not work.is_first:
+            return
+        parts = [folder.read(shard) for shard in shards]
+        scores = np.concatenate([np.empty(0), *(part.vectors[:, 0] for part in parts)])
+        estimators = [estimator for part in parts for estimator in part.names]
+        whole = VariantScores.of_scored(
+            variants, reasons, scores, estimators, method=method, strands=strands, window_bp=window_bp
+        )
+        write_variant_scores(whole, out, vcf=vcf, model=name, info_field=info_field)
+        folder.remove()
+        log_unscored(reasons)

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 from accelerate import PartialState
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from hf_dnalm.damage import decoding
 from hf_dnalm.inference.output_files import whole_file
 
 if TYPE_CHECKING:
@@ -132,6 +133,10 @@ class ShardFolder:
             logger.info("waiting for %d shards of other processes", len(missing))
         for shard in missing:
             while not self.file(shard).exists():
+                if not self.path.exists():
+                    raise FileNotFoundError(
+                        f"{self.path}, in which other processes write their shards, is gone; run the command again."
+                    )
                 time.sleep(_WAIT_SECONDS)
 
     def write(self, shard: Shard, content: ShardContent) -> None:
@@ -140,11 +145,19 @@ class ShardFolder:
         metadata = {"fingerprint": json.dumps(self.fingerprint), "names": json.dumps(content.names)}
         arrays = {"counts": content.counts, "vectors": np.ascontiguousarray(content.vectors)}
         with whole_file(self.file(shard)) as partial:
-            save_file(arrays, partial, metadata=metadata)
+            try:
+                save_file(arrays, partial, metadata=metadata)
+            except SafetensorError as error:  # how it says that the disk is full
+                raise OSError(f"cannot write {self.file(shard)}: {error}") from error
 
     def read_index(self, shard: Shard) -> tuple[list[str], np.ndarray, list[int]]:
-        """Names, counts and the shape of the vectors, without reading these."""
-        with safe_open(self.file(shard), framework="np") as file:
+        """Names, counts and the shape of the vectors, without reading these.
+
+        Raises:
+            ValueError: the shard is damaged, or of another run, which wrote it since this one looked.
+        """
+        self._check(self.file(shard))
+        with decoding(self.file(shard)), safe_open(self.file(shard), framework="np") as file:
             shape = file.get_slice("vectors").get_shape()
             return json.loads(file.metadata()["names"]), file.get_tensor("counts"), shape
 
@@ -155,7 +168,7 @@ class ShardFolder:
 
     def read_vectors(self, shard: Shard) -> np.ndarray:
         """(rows, width)."""
-        with safe_open(self.file(shard), framework="np") as file:
+        with decoding(self.file(shard)), safe_open(self.file(shard), framework="np") as file:
             return file.get_tensor("vectors")
 
     def remove(self) -> None:
@@ -163,7 +176,8 @@ class ShardFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _check(self, file: Path) -> None:
-        with safe_open(file, framework="np") as opened:
+        remedy = "Delete this file; the same command makes it again."
+        with decoding(file, remedy=remedy), safe_open(file, framework="np") as opened:
             theirs = json.loads(opened.metadata()["fingerprint"])
         for name in {**theirs, **self.fingerprint}:
             before, now = theirs.get(name), self.fingerprint.get(name)
@@ -201,6 +215,7 @@ def shared_work(folder: ShardFolder, shards: Sequence[Shard], device: torch.devi
     if processes > 1:
         # all have looked at the folder, before one of them writes to it
         PartialState(cpu=device.type == "cpu").wait_for_everyone()
+        folder.path.mkdir(exist_ok=True)
     yield SharedWork(unfinished[rank::processes], kept, rank == 0)
     if processes > 1:
         PartialState().destroy_process_group()

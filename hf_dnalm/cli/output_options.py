@@ -1,0 +1,10 @@
+"""The flag of all commands that write a result: whether one that exists already is replaced."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_overwrite_option(parser: argparse.ArgumentParser) -> None:
+    """Add --overwrite."""
+    parser.add_argument("--overwrite", action="store_true", help="replace what exists under the name of the output")
