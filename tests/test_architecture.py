@@ -35,7 +35,7 @@ MAY_IMPORT = {
         "tokenization",
     },
     "hub": {"auto", "source", "checkpoints", "tokenization", "evaluation"},
-    "verification": {"auto", "source", "checkpoints", "sequence", "inference"},
+    "verification": {"auto", "source", "checkpoints", "sequence", "inference", "tokenization"},
     "hub_cards": set(),
 }
 SHIPPED_MAY_IMPORT = {

@@ -6,7 +6,13 @@ from .overlapping_kmers import (
     overlapping_kmer_vocabulary,
     overlapping_kmer_vocabulary_k,
 )
-from .tokenization_dna_bpe import DnaBpeTokenizer, is_dna_bpe, without_limits
+from .tokenization_dna_bpe import (
+    DnaBpeTokenizer,
+    is_dna_bpe,
+    is_word_list,
+    longest_match_tokenizer_from_vocabulary,
+    without_limits,
+)
 from .tokenization_kmer import (
     KmerTokenizer,
     build_kmer_tokenizer,
@@ -19,6 +25,7 @@ from .tokenization_overlapping_kmer import (
     overlapping_kmer_tokenizer_from_vocabulary,
 )
 from .vocabulary import check_kmer_vocabulary, kmer_vocabulary, kmer_vocabulary_k, read_vocabulary
+from .vocabulary_fit import unreadable_dna, vocabulary_mismatch
 
 __all__ = [
     "DnaBpeTokenizer",
@@ -33,13 +40,17 @@ __all__ = [
     "check_overlapping_kmer_vocabulary",
     "is_dna_bpe",
     "is_nucleotide",
+    "is_word_list",
     "kmer_tokenizer_from_vocabulary",
     "kmer_vocabulary",
     "kmer_vocabulary_k",
+    "longest_match_tokenizer_from_vocabulary",
     "overlapping_kmer_tokenizer_from_vocabulary",
     "overlapping_kmer_vocabulary",
     "overlapping_kmer_vocabulary_k",
     "read_vocabulary",
+    "unreadable_dna",
+    "vocabulary_mismatch",
     "with_edges",
     "with_genome_mode",
     "without_limits",

@@ -1,0 +1,167 @@
+"""The files of a tokenizer: whether they can be decoded, which are missing, and whether they fit the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerBase
+
+from hf_dnalm.auto.adapters import base_of
+from hf_dnalm.checkpoints import Passport, find_checkpoint, find_passport
+from hf_dnalm.damage import decoding
+from hf_dnalm.source import Source, naming
+from hf_dnalm.tokenization.overlapping_kmers import check_overlapping_kmer_vocabulary
+from hf_dnalm.tokenization.tokenization_kmer import KmerTokenizer
+from hf_dnalm.tokenization.tokenization_overlapping_kmer import OverlappingKmerTokenizer
+from hf_dnalm.tokenization.vocabulary import check_kmer_vocabulary
+from hf_dnalm.tokenization.vocabulary_fit import vocabulary_mismatch
+
+_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+_VOCABULARIES = ("tokenizer.json", "vocab.txt")
+
+_TOKEN = ((str, dict, type(None)), "a token")
+# The kinds of the fields that are read here or by transformers; others may be anything.
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "model_max_length": ((int, float), "a number of tokens above 0"),
+    "max_len": ((int, float), "a number of tokens above 0"),
+    "tokenizer_class": ((str, type(None)), "the name of a class"),
+    "auto_map": ((dict, type(None)), "an object"),
+    "characters": ((list,), "a list of letters"),
+    "char_ords": ((list,), "a list of numbers"),
+    "model_input_names": ((list,), "a list of names"),
+    "added_tokens_decoder": ((dict,), "an object with a token for each id"),
+} | {f"{role}_token": _TOKEN for role in ("unk", "cls", "sep", "bos", "eos", "mask", "pad")}
+
+
+def check_files(source: Source) -> None:
+    """Refuse tokenizer files that cannot be decoded, before anything is built from them.
+
+    Raises:
+        ValueError: a file is damaged, or a field of it is of another kind; the message names the file.
+    """
+    if source.path("tokenizer.json") is not None:
+        read_backend(source)
+    for name in _SETTINGS:
+        read_settings(source, name)
+
+
+def read_backend(source: Source) -> Tokenizer:
+    """The pipeline that a source's tokenizer.json describes.
+
+    Raises:
+        ValueError: the file is damaged, or its parts do not fit each other, such as merges of words that it lacks.
+    """
+    path = str(source.path("tokenizer.json"))
+    with decoding(path), open(path, encoding="utf-8") as file:
+        return Tokenizer.from_str(file.read())
+
+
+def read_settings(source: Source, name: str = "tokenizer_config.json") -> dict[str, Any] | None:
+    """The contents of a JSON file of settings, or None where there is none.
+
+    Raises:
+        ValueError: the file is damaged, or one of its fields is of another kind than a tokenizer's.
+    """
+    path = source.path(name)
+    if path is None:
+        return None
+    with decoding(path), open(path, encoding="utf-8") as file:
+        settings = json.load(file)
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path}: holds a {type(settings).__name__}, where a JSON object was expected; copy it again.")
+    for field, (kinds, expected) in _KINDS.items():
+        value = settings.get(field, None)
+        number = isinstance(value, int | float)
+        if field in settings and (not isinstance(value, kinds) or (number and not (value > 0 and value is not True))):
+            raise ValueError(f"{path}: {field} is {str(value)[:60]!r}, not {expected}; correct it, or copy the file again.")
+    return settings
+
+
+def is_own_code(source: Source, name: str = "tokenizer_config.json") -> bool:
+    """Whether a tokenizer is a class of its repository's own code."""
+    return "AutoTokenizer" in ((source.json(name) or {}).get("auto_map") or {})
+
+
+def has_vocabulary(source: Source) -> bool:
+    """Whether a file of a vocabulary is there."""
+    return any(source.path(name) is not None for name in _VOCABULARIES)
+
+
+def check_there(source: Source, passport: Passport | None) -> None:
+    """Refuse a source of a known family whose vocabulary is nowhere: transformers would make one up.
+
+    Raises:
+        ValueError: no vocabulary file; the message names those of the family.
+    """
+    if passport is None or has_vocabulary(source):
+        return
+    missing = [name for name in passport.tokenizer_files if source.path(name) is None]
+    raise ValueError(
+        f"{source.name}: this {passport.title} has no tokenizer: {' and '.join(missing)} "
+        f"{'is' if len(missing) == 1 else 'are'} missing. Copy the tokenizer's files from where the model was published "
+        "(offline: fetch them into the cache first)."
+    )
+
+
+def family_of(source: Source) -> Passport | None:
+    """The family of the model that a tokenizer belongs to, by config.json or by the published name."""
+    contents = source.json("config.json")
+    passport = None if contents is None else find_passport(contents, source.text)
+    known = None if passport is not None else find_checkpoint(source.name)
+    return passport if known is None else known[0]
+
+
+def check_fit(source: Source, tokenizer: PreTrainedTokenizerBase, config: Any = None) -> None:
+    """Refuse a tokenizer that does not know DNA, or that is of another model than the one it was read with.
+
+    Args:
+        config: of the model, where the caller gave one; None reads the source's own.
+
+    Raises:
+        ValueError: they do not belong together; the message says why.
+    """
+    rows = getattr(config, "vocab_size", None) if config is not None else _rows(source)
+    problems = vocabulary_mismatch(tokenizer, rows)
+    if not problems:
+        return
+    names = list(dict.fromkeys([*tokenizer.vocab_files_names.values()]))
+    missing = names if names and not any(source.path(name) for name in names) else []
+    why = f"no vocabulary file is there ({' or '.join(missing)})" if missing else "they are files of another model"
+    raise ValueError(
+        f"{source.name}: tokenizer and model do not belong together: {'; '.join(problems)}. Probably {why}: copy the "
+        "tokenizer's files from where the model was published."
+    )
+
+
+def _rows(source: Source) -> int | None:
+    """How many rows the embedding of the model has, by its config; None where that is not known."""
+    contents: Mapping[str, Any] | None = source.json("config.json")
+    if contents is None and (adapter := source.json("adapter_config.json")) is not None:
+        contents = base_of(source, adapter).json("config.json")
+    rows = (contents or {}).get("vocab_size")
+    return rows if isinstance(rows, int) else None
+
+
+def check_words(source: Source, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Refuse one of our tokenizers whose list of words has holes.
+
+    Raises:
+        ValueError: an id has no word, or two, or a k-mer is missing; the message names the file.
+    """
+    words = tokenizer.backend_tokenizer.get_vocab(with_added_tokens=False)  # type: ignore[attr-defined]
+    listed = sorted(words, key=words.__getitem__)
+    path = next((path for path in map(source.path, _VOCABULARIES) if path is not None), source.name)
+    for number, word in enumerate(listed):
+        if words[word] != number:
+            raise ValueError(
+                f"{path}: the vocabulary has {'no word' if words[word] > number else 'a second word'} with the id "
+                f"{min(number, words[word])}, next to {word!r}. The file is damaged; copy it again."
+            )
+    with naming(path):
+        if isinstance(tokenizer, KmerTokenizer):
+            check_kmer_vocabulary(listed)
+        elif isinstance(tokenizer, OverlappingKmerTokenizer):
+            check_overlapping_kmer_vocabulary(listed)
