@@ -126,9 +126,7 @@ def _with_config(found: Recognised, source: Source, kwargs: dict[str, Any]) -> d
     return for_weights | unused | {"config": config}
 
 
-def _recognise_base(
-    source: Source, base: Source, family: str | None, trust_remote_code: bool
-) -> Recognised | None:
+def _recognise_base(source: Source, base: Source, family: str | None, trust_remote_code: bool) -> Recognised | None:
     try:
         return base.recognise(family, trust_remote_code=trust_remote_code)
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -22,18 +23,18 @@ from hf_dnalm.tokenization.vocabulary_fit import vocabulary_mismatch
 _SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 _VOCABULARIES = ("tokenizer.json", "vocab.txt")
 
-_TOKEN = ((str, dict, type(None)), "a token")
-# The kinds of the fields that are read here or by transformers; others may be anything.
+_LIMITS = ("model_max_length", "max_len")
+_ROLES = ("unk", "cls", "sep", "bos", "eos", "mask", "pad")
+# The kinds of the other fields that are read here or by transformers.
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
-    "model_max_length": ((int, float), "a number of tokens above 0"),
-    "max_len": ((int, float), "a number of tokens above 0"),
-    "tokenizer_class": ((str, type(None)), "the name of a class"),
-    "auto_map": ((dict, type(None)), "an object"),
+    "tokenizer_class": ((str, NoneType), "the name of a class"),
+    "auto_map": ((dict, NoneType), "an object"),
     "characters": ((list,), "a list of letters"),
     "char_ords": ((list,), "a list of numbers"),
     "model_input_names": ((list,), "a list of names"),
     "added_tokens_decoder": ((dict,), "an object with a token for each id"),
-} | {f"{role}_token": _TOKEN for role in ("unk", "cls", "sep", "bos", "eos", "mask", "pad")}
+    **{f"{role}_token": ((str, dict, NoneType), "a token") for role in _ROLES},
+}
 
 
 def check_files(source: Source) -> None:
@@ -72,12 +73,22 @@ def read_settings(source: Source, name: str = "tokenizer_config.json") -> dict[s
         settings = json.load(file)
     if not isinstance(settings, dict):
         raise ValueError(f"{path}: holds a {type(settings).__name__}, where a JSON object was expected; copy it again.")
-    for field, (kinds, expected) in _KINDS.items():
-        value = settings.get(field, None)
-        number = isinstance(value, int | float)
-        if field in settings and (not isinstance(value, kinds) or (number and not (value > 0 and value is not True))):
-            raise ValueError(f"{path}: {field} is {str(value)[:60]!r}, not {expected}; correct it, or copy the file again.")
+    wrong = {
+        field: expected
+        for field, (kinds, expected) in _KINDS.items()
+        if field in settings and not isinstance(settings[field], kinds)
+    }
+    wrong |= {
+        field: "a number of tokens above 0" for field in _LIMITS if field in settings and not _is_limit(settings[field])
+    }
+    for field, expected in wrong.items():
+        value = str(settings[field])[:60]
+        raise ValueError(f"{path}: {field} is {value!r}, not {expected}; correct it, or copy the file again.")
     return settings
+
+
+def _is_limit(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
 def is_own_code(source: Source, name: str = "tokenizer_config.json") -> bool:
@@ -88,6 +99,11 @@ def is_own_code(source: Source, name: str = "tokenizer_config.json") -> bool:
 def has_vocabulary(source: Source) -> bool:
     """Whether a file of a vocabulary is there."""
     return any(source.path(name) is not None for name in _VOCABULARIES)
+
+
+def _vocabulary_path(source: Source) -> str:
+    """Where the vocabulary lies; the source's own name where there is none."""
+    return next((path for path in map(source.path, _VOCABULARIES) if path is not None), source.name)
 
 
 def check_there(source: Source, passport: Passport | None) -> None:
@@ -101,8 +117,8 @@ def check_there(source: Source, passport: Passport | None) -> None:
     missing = [name for name in passport.tokenizer_files if source.path(name) is None]
     raise ValueError(
         f"{source.name}: this {passport.title} has no tokenizer: {' and '.join(missing)} "
-        f"{'is' if len(missing) == 1 else 'are'} missing. Copy the tokenizer's files from where the model was published "
-        "(offline: fetch them into the cache first)."
+        f"{'is' if len(missing) == 1 else 'are'} missing. Copy the tokenizer's files from where the model was "
+        "published (offline: fetch them into the cache first)."
     )
 
 
@@ -124,7 +140,8 @@ def check_fit(source: Source, tokenizer: PreTrainedTokenizerBase, config: Any = 
         ValueError: they do not belong together; the message says why.
     """
     rows = getattr(config, "vocab_size", None) if config is not None else _rows(source)
-    problems = vocabulary_mismatch(tokenizer, rows)
+    with decoding(_vocabulary_path(source)):  # some lists of words fail only when they are used
+        problems = vocabulary_mismatch(tokenizer, rows)
     if not problems:
         return
     names = list(dict.fromkeys([*tokenizer.vocab_files_names.values()]))
@@ -151,9 +168,9 @@ def check_words(source: Source, tokenizer: PreTrainedTokenizerBase) -> None:
     Raises:
         ValueError: an id has no word, or two, or a k-mer is missing; the message names the file.
     """
-    words = tokenizer.backend_tokenizer.get_vocab(with_added_tokens=False)  # type: ignore[attr-defined]
+    words = tokenizer.backend_tokenizer.get_vocab(with_added_tokens=False)
     listed = sorted(words, key=words.__getitem__)
-    path = next((path for path in map(source.path, _VOCABULARIES) if path is not None), source.name)
+    path = _vocabulary_path(source)
     for number, word in enumerate(listed):
         if words[word] != number:
             raise ValueError(

@@ -108,7 +108,11 @@ class AutoTokenizer(transformers.AutoTokenizer):
 def _left_to_transformers(load: Any, source: Source, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What transformers reads; its errors about damaged files name the source."""
     unreachable = None
-    place = "its tokenizer's files" if has_vocabulary(source) else "neither tokenizer.json nor vocab.txt is there: its tokenizer"
+    place = (
+        "its tokenizer's files"
+        if has_vocabulary(source)
+        else "neither tokenizer.json nor vocab.txt is there: its tokenizer"
+    )
     with decoding(source.name, place):
         try:
             return load(source.name, *args, **kwargs)
@@ -181,8 +185,8 @@ def read_longest_matches(source: Source, options: dict[str, Any]) -> DnaBpeToken
     rows = (source.json("config.json") or {}).get("vocab_size")
     if rows is not None and rows != len(words):
         raise ValueError(
-            f"{path}: has {len(words):,} words, but the model's embedding has {rows:,} rows. The file was cut short, or "
-            "is of another model; copy it again."
+            f"{path}: has {len(words):,} words, but the model's embedding has {rows:,} rows. The file was cut short, "
+            "or is of another model; copy it again."
         )
     return reloaded(built, source, options)
 

@@ -112,8 +112,8 @@ GROVER = Passport(
     licence="unknown",
     differences=(
         "The numbers are those of transformers' own BERT, which reads this checkpoint too.",
-        "A folder with BEND's vocab.txt in place of tokenizer.json is read by longest match, as BEND reads it, which gives "
-        "other tokens than the published tokenizer for many sequences.",
+        "A folder with BEND's vocab.txt in place of tokenizer.json is read by longest match, as BEND reads it, which "
+        "gives other tokens than the published tokenizer for many sequences.",
         "The tokenizer knows its `[UNK]` and `[SEP]` by name; the published files name only `[CLS]`, `[MASK]` and "
         "`[PAD]`.",
         "Where padding stands on the left, positions and the pooler count from the first real token.",

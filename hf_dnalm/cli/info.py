@@ -51,8 +51,8 @@ def describe(source: str, *, family: str | None = None, revision: str | None = N
 
     Raises:
         OSError: there is no such folder or repository.
-        ValueError: its config.json is of no family that we or transformers know, or its tokenizer is missing, damaged or
-            another model's.
+        ValueError: its config.json is of no family that we or transformers know, or its tokenizer is missing, damaged
+            or another model's.
     """
     known = None if os.path.exists(source) or revision or family else find_checkpoint(source)
     if known is not None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bend.layout import write_gene_finding, write_genome
 from tests.benchmarking.conftest import write_benchmarks
+from tests.bend.layout import write_gene_finding, write_genome
 
 Arguments = Callable[[str, Path], list[str]]
 
