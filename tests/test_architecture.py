@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "data": {"sequence", "genome", "tasks", "tokenization"},
     "inference": {"sequence", "genome", "tasks", "data", "tokenization"},
     "evaluation": {"sequence", "tasks", "data", "inference"},
-    "training": {"auto", "checkpoints", "sequence", "tasks", "data", "evaluation", "inference"},
+    "training": {"auto", "checkpoints", "sequence", "tasks", "data", "evaluation", "inference", "tokenization"},
     "benchmarking": {"tasks", "data", "inference", "evaluation", "training"},
     "bend": {
         *("auto", "checkpoints", "modeling", "sequence", "genome", "tasks", "data", "evaluation", "inference"),

@@ -1,6 +1,6 @@
 """Tokenizers of DNA language models; flat, as these files ship to the Hub."""
 
-from .dna_tokenizer import DnaTokenizer, with_genome_mode
+from .dna_tokenizer import DnaTokenizer, as_trained, with_genome_mode
 from .overlapping_kmers import (
     check_overlapping_kmer_vocabulary,
     overlapping_kmer_vocabulary,
@@ -33,6 +33,7 @@ __all__ = [
     "KmerTokenizer",
     "NucleotideTokenizer",
     "OverlappingKmerTokenizer",
+    "as_trained",
     "build_kmer_tokenizer",
     "build_nucleotide_tokenizer",
     "build_overlapping_kmer_tokenizer",
