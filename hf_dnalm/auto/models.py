@@ -93,6 +93,7 @@ class _ModelDoor:
         model, info, new = load_strictly(cls.__name__, load, passport, base, *args, renamed=renamed, **kwargs)
         if adapter is not None:
             new = attach(source, base, model, new)
+            info["missing_keys"] = set(info["missing_keys"]) & new
         if new:
             logger.warning("%s: newly initialised, to be trained before use: %s", source.name, ", ".join(sorted(new)))
         return (model, info) if with_info else model
