@@ -151,6 +151,43 @@ def test_a_damaged_line_of_a_list_of_kmers_is_named(case, folders, tmp_path):
         AutoTokenizer.from_pretrained(folder)
 
 
+def unknown_gone(contents):
+    vocabulary = contents["model"]["vocab"]
+    vocabulary["other"] = vocabulary.pop(contents["model"]["unk_token"])
+
+
+def edge_without_token(contents):
+    del contents["post_processor"]["special_tokens"]["[CLS]"]
+
+
+def edge_outside(contents):
+    contents["post_processor"]["special_tokens"]["[CLS]"]["ids"] = [10**7]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (unknown_gone, r"the vocabulary does not have '\[UNK\]', the token for unknown letters"),
+        (edge_without_token, r"post_processor puts '\[CLS\]' around sequences and does not say which token"),
+        (edge_outside, r"post_processor puts '\[CLS\]' with the id 10000000 around sequences, which the vocabulary"),
+        (set_("model", "unk_token", value=None), r"the token for unknown letters \(unk_token\) is None in this file"),
+        (set_("model", "continuing_subword_prefix", value="9" * 40), r"cannot be read \(range end index"),
+    ],
+)
+def test_parts_of_a_pipeline_that_do_not_fit_are_refused(change, message, folders, tmp_path):
+    folder = changed(folders["saved grover"], tmp_path / "x", "tokenizer.json", change)
+    with pytest.raises(ValueError, match=rf"x/tokenizer\.json: {message}"):
+        AutoTokenizer.from_pretrained(folder)
+
+
+def test_special_tokens_without_a_row_in_the_embedding_are_refused(folders, tmp_path):
+    folder = changed(
+        folders["saved dnabert2"], tmp_path / "x", "tokenizer_config.json", set_("pad_token", value="[EXTRA]")
+    )
+    with pytest.raises(ValueError, match=r"pad_token '\[EXTRA\]' has the id \d+, the model's embedding ends at"):
+        AutoTokenizer.from_pretrained(folder)
+
+
 # ---- GROVER as BEND ships it
 
 

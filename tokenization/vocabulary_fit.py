@@ -10,6 +10,7 @@ import re
 
 from transformers import PreTrainedTokenizerBase
 
+_ROLES = ("unk", "cls", "sep", "pad", "mask")  # what stands in an input
 # Every base, and longer than any k-mer.
 _PROBE = "ACGTTGCATTGACCAGTCAGGATCCATAGCTA"
 
@@ -38,14 +39,19 @@ def unreadable_dna(tokenizer: PreTrainedTokenizerBase, rows: int | None) -> list
 
 
 def vocabulary_mismatch(tokenizer: PreTrainedTokenizerBase, rows: int | None) -> list[str]:
-    """The same, and whether the ids of all tokens of DNA have a row in the embedding.
+    """The same, and whether the ids of tokens of DNA, and of the special ones around it, have rows in the embedding.
 
     Tokens of another kind may lie outside, where no sequence holds them: `<eos>` and `<bos>` of the first Nucleotide
     Transformers stand behind the last row.
     """
     problems = unreadable_dna(tokenizer, rows)
+    for role in _ROLES:
+        number = getattr(tokenizer, f"{role}_token_id")
+        if rows is not None and number is not None and number >= rows:
+            word = getattr(tokenizer, f"{role}_token")
+            problems.append(f"{role}_token {word!r} has the id {number:,}, the model's embedding ends at {rows - 1:,}")
     ids = [number for word, number in tokenizer.get_vocab().items() if re.fullmatch("[ACGTN]+", word.upper())]
-    highest = max(ids, default=-1)
+    highest = max([*ids, *tokenizer(_PROBE, verbose=False)["input_ids"]], default=-1)
     if rows is not None and highest >= rows:
         problems.append(f"ids go up to {highest:,}, the model's embedding ends at {rows - 1:,}")
     return problems

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import NoneType
 from typing import Any
 
@@ -56,8 +57,55 @@ def read_backend(source: Source) -> Tokenizer:
         ValueError: the file is damaged, or its parts do not fit each other, such as merges of words that it lacks.
     """
     path = str(source.path("tokenizer.json"))
-    with decoding(path), open(path, encoding="utf-8") as file:
-        return Tokenizer.from_str(file.read())
+    with decoding(path), _panics(), open(path, encoding="utf-8") as file:
+        text = file.read()
+        backend = Tokenizer.from_str(text)
+        processor = json.loads(text).get("post_processor")
+    unknown = getattr(backend.model, "unk_token", None)
+    if unknown is not None and unknown not in backend.get_vocab(with_added_tokens=False):
+        raise ValueError(
+            f"{path}: the vocabulary does not have {unknown!r}, the token for unknown letters (unk_token). The file is "
+            "damaged; copy it again."
+        )
+    for word, number in _edge_tokens(processor, path):
+        if backend.id_to_token(number) is None:
+            raise ValueError(
+                f"{path}: post_processor puts {word!r} with the id {number} around sequences, which the vocabulary "
+                "does not have. The file is damaged; copy it again."
+            )
+    return backend
+
+
+def _edge_tokens(processor: Any, path: str) -> Iterator[tuple[str, int]]:
+    """The special tokens that a post_processor puts around sequences, each with its id."""
+    kind = (processor or {}).get("type")
+    if kind == "Sequence":
+        for each in processor["processors"]:
+            yield from _edge_tokens(each, path)
+    elif kind in ("BertProcessing", "RobertaProcessing"):
+        yield from (processor["cls"], processor["sep"])
+    elif kind == "TemplateProcessing":
+        known = processor["special_tokens"]
+        for piece in (*processor["single"], *processor["pair"]):
+            name = piece.get("SpecialToken", {}).get("id")
+            if name is not None and name not in known:  # tokenizers ends the process's thread there
+                raise ValueError(
+                    f"{path}: post_processor puts {name!r} around sequences and does not say which token that is. The "
+                    "file is damaged; copy it again."
+                )
+        for name, token in known.items():
+            yield from ((name, number) for number in token["ids"])
+
+
+@contextmanager
+def _panics() -> Iterator[None]:
+    """What the library of tokenizers raises where it gives up is no Exception; it becomes one."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__module__ != "pyo3_runtime":
+            raise
+        raise RuntimeError(str(error)) from error
 
 
 def read_settings(source: Source, name: str = "tokenizer_config.json") -> dict[str, Any] | None:
@@ -140,7 +188,7 @@ def check_fit(source: Source, tokenizer: PreTrainedTokenizerBase, config: Any = 
         ValueError: they do not belong together; the message says why.
     """
     rows = getattr(config, "vocab_size", None) if config is not None else _rows(source)
-    with decoding(_vocabulary_path(source)):  # some lists of words fail only when they are used
+    with decoding(_vocabulary_path(source)), _panics():  # some lists of words fail only when they are used
         problems = vocabulary_mismatch(tokenizer, rows)
     if not problems:
         return
@@ -166,9 +214,11 @@ def check_words(source: Source, tokenizer: PreTrainedTokenizerBase) -> None:
     """Refuse one of our tokenizers whose list of words has holes.
 
     Raises:
-        ValueError: an id has no word, or two, or a k-mer is missing; the message names the file.
+        ValueError: an id has no word, or two, a k-mer is missing, or there is no token for unknown letters; the message
+            names the file.
     """
-    words = tokenizer.backend_tokenizer.get_vocab(with_added_tokens=False)
+    backend = tokenizer.backend_tokenizer
+    words = backend.get_vocab(with_added_tokens=False)
     listed = sorted(words, key=words.__getitem__)
     path = _vocabulary_path(source)
     for number, word in enumerate(listed):
@@ -177,6 +227,14 @@ def check_words(source: Source, tokenizer: PreTrainedTokenizerBase) -> None:
                 f"{path}: the vocabulary has {'no word' if words[word] > number else 'a second word'} with the id "
                 f"{min(number, words[word])}, next to {word!r}. The file is damaged; copy it again."
             )
+    unknown = backend.model.unk_token
+    if unknown is None or unknown != tokenizer.unk_token:
+        raise ValueError(
+            f"{path}: the token for unknown letters (unk_token) is {unknown!r} in this file and {tokenizer.unk_token!r} "
+            "in tokenizer_config.json or special_tokens_map.json; it must be one. Copy these files again."
+        )
+    with decoding(path), _panics():
+        tokenizer("ACGTNacgtRU-")  # letters of every kind: some damages show only when text is read
     with naming(path):
         if isinstance(tokenizer, KmerTokenizer):
             check_kmer_vocabulary(listed)
