@@ -230,8 +230,8 @@ def check_words(source: Source, tokenizer: PreTrainedTokenizerBase) -> None:
     unknown = backend.model.unk_token
     if unknown is None or unknown != tokenizer.unk_token:
         raise ValueError(
-            f"{path}: the token for unknown letters (unk_token) is {unknown!r} in this file and {tokenizer.unk_token!r} "
-            "in tokenizer_config.json or special_tokens_map.json; it must be one. Copy these files again."
+            f"{path}: the token for unknown letters (unk_token) is {unknown!r} here and {tokenizer.unk_token!r} in "
+            "tokenizer_config.json or special_tokens_map.json; it must be one. Copy these files again."
         )
     with decoding(path), _panics():
         tokenizer("ACGTNacgtRU-")  # letters of every kind: some damages show only when text is read

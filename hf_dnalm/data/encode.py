@@ -198,6 +198,8 @@ def encode_pairs(
             f"pairs of sequences need a separator between them, and {type(tokenizer).__name__} has none; use a family "
             "that has one (DNABERT, DNABERT-2, GENA-LM, GROVER), or join each pair to one sequence"
         )
+    if vocab_size is not None:
+        _check_tokenizer(tokenizer, vocab_size)
     both = []
     for which, letters in (("first", sequences), ("second", seconds)):
         for name, sequence in zip(names, letters, strict=True):
