@@ -170,7 +170,7 @@ def edge_outside(contents):
         (unknown_gone, r"the vocabulary does not have '\[UNK\]', the token for unknown letters"),
         (edge_without_token, r"post_processor puts '\[CLS\]' around sequences and does not say which token"),
         (edge_outside, r"post_processor puts '\[CLS\]' with the id 10000000 around sequences, which the vocabulary"),
-        (set_("model", "unk_token", value=None), r"the token for unknown letters \(unk_token\) is None in this file"),
+        (set_("model", "unk_token", value=None), r"the token for unknown letters \(unk_token\) is None here"),
         (set_("model", "continuing_subword_prefix", value="9" * 40), r"cannot be read \(range end index"),
     ],
 )

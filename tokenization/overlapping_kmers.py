@@ -49,7 +49,7 @@ def overlapping_kmer_vocabulary(k: int) -> list[str]:
 def overlapping_kmer_vocabulary_k(vocabulary: Sequence[str]) -> int | None:
     """The k of a vocabulary of overlapping k-mers, or None for any other vocabulary.
 
-    Looks at the kind of words only: `[SPECIAL]` words, and base words of which nearly all have one length, which is not
+    Looks at the kind of words only: `[SPECIAL]` words, and base words of which most have one length, which is not
     1. Whether all are right and none is missing is `check_overlapping_kmer_vocabulary`'s business.
 
     >>> overlapping_kmer_vocabulary_k(["[PAD]", "[CLS]", "AAA", "AAT"])

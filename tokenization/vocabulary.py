@@ -71,7 +71,7 @@ def read_vocabulary(path: str | os.PathLike[str]) -> list[str]:
 def kmer_vocabulary_k(vocabulary: list[str]) -> int | None:
     """The k of a non-overlapping k-mer vocabulary, or None for any other vocabulary.
 
-    Looks at the kind of words only: `<special>` words, single letters, and base words of which nearly all have one
+    Looks at the kind of words only: `<special>` words, single letters, and base words of which most have one
     length. Whether all are right and none is missing is `check_kmer_vocabulary`'s business: a damaged vocabulary is to
     be refused, and not taken for one of another kind.
 
@@ -86,14 +86,14 @@ def kmer_vocabulary_k(vocabulary: list[str]) -> int | None:
 
 
 def length_of_most(words: Sequence[str]) -> int | None:
-    """The length that nine in ten words or more have, if those are of bases, and of more than one; else None.
+    """The length that two in three words or more have, if those are of bases, and of more than one; else None.
 
     >>> length_of_most(["AAA", "AAT", "ACT", "AGT", "TGT", "TTT", "AXT", "CCC", "GGG", "GTG"])
     3
     """
     lengths = Counter(len(word) for word in words if _BASE_WORD.fullmatch(word))
     length, count = max(lengths.items(), key=lambda each: each[1], default=(0, 0))
-    return length if length > 1 and 10 * count >= 9 * len(words) else None
+    return length if length > 1 and 3 * count >= 2 * len(words) else None
 
 
 def check_kmer_vocabulary(vocabulary: list[str]) -> int:

@@ -1,6 +1,6 @@
 """What kind of vocabulary a vocab.txt holds: k-mers of one length, or DNA words of several lengths.
 
-Nearly all words decide, so that a damaged list is still told for what it is; its tokenizer then refuses it by line.
+Most words decide, so that a damaged list is still told for what it is; its tokenizer then refuses it by line.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 
 def most_are_kmers(words: Sequence[str]) -> bool:
-    """Whether nine in ten words or more, special ones left out, are of bases and of one length above 1.
+    """Whether two in three words or more, special ones left out, are of bases and of one length above 1.
 
     >>> most_are_kmers(["AAA", "AAT"]), most_are_kmers(["A", "AC", "ACG"]), most_are_kmers(["L", "A", "G"])
     (True, False, False)
     """
     lengths = Counter(len(word) for word in words if re.fullmatch("[ACGT]{2,}", word))
-    return 10 * max(lengths.values(), default=0) >= 9 * max(len(words), 1)
+    return 3 * max(lengths.values(), default=0) >= 2 * max(len(words), 1)
 
 
 def is_word_list(text: str) -> bool:
