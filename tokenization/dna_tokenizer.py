@@ -18,7 +18,6 @@ from .vocabulary import BASES
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T", bound=PreTrainedTokenizerFast)
-B = TypeVar("B", bound=PreTrainedTokenizerBase)
 
 # What a tokenizer works out once and keeps; it goes by the normalizer or by the vocabulary.
 _CACHES = ("_array_encoder", "_bases_of_id")
@@ -111,7 +110,7 @@ def with_genome_mode(tokenizer: T, on: bool = True) -> T:
     return changed
 
 
-def as_trained(tokenizer: B) -> B:
+def as_trained(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
     """A copy that reads letters as they stand as training reads them: lower case as upper case, IUPAC codes as N.
 
     What `encode_sequences` does in Python before it asks a tokenizer, `tokenizer.json` then does itself, so that a

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from hf_dnalm import AutoTokenizer
 from hf_dnalm.cli.app import main
 from tests.cli.model_commands import MODEL_COMMANDS, write_inputs
 from tests.toys import dnabert, nucleotide_transformer
@@ -133,3 +134,15 @@ def test_yes_to_info_runs_nothing_in_a_process_of_its_own(tmp_path):
     assert done.returncode == 2
     assert "has no tokenizer: vocab.txt is missing" in done.stderr
     assert "[y/N]" not in done.stdout + done.stderr
+
+
+def test_a_tokenizer_class_of_the_folders_own_is_named(tmp_path):
+    """Its words are in a file that transformers' classes could read too, but the settings name its own class."""
+    write_known_with_vocabulary(tmp_path / "model")
+    (tmp_path / "model" / "vocab.txt").write_text("\n".join(["<unk>", "<pad>", *"LAGVSERTIDPKQNFYMHWC"]))
+    add_code(tmp_path / "model", tmp_path / "ran")
+    with pytest.raises(
+        ValueError, match=r"tokenizer_config\.json names a tokenizer class of that repository's own code"
+    ):
+        AutoTokenizer.from_pretrained(tmp_path / "model")
+    assert not (tmp_path / "ran").exists()

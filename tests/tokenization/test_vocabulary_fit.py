@@ -10,7 +10,7 @@ from tokenizers.pre_tokenizers import Split
 
 from hf_dnalm.data import encode_sequences
 from hf_dnalm.data.encode import encode_pairs
-from hf_dnalm.tokenization import build_kmer_tokenizer, unreadable_dna, vocabulary_mismatch
+from hf_dnalm.tokenization import as_trained, build_kmer_tokenizer, unreadable_dna, vocabulary_mismatch
 from tests.toys import dnabert2
 
 KMERS = build_kmer_tokenizer(3, layout="nucleotide_transformer_v2", model_max_length=100)
@@ -69,3 +69,15 @@ def test_functions_that_are_given_model_and_tokenizer_check_them():
     pairs = dnabert2.toy_tokenizer()
     with pytest.raises(ValueError, match="17 tokens for 4,096 rows of the embedding"):
         encode_pairs(pairs, ["ACGT"], ["ACGT"], max_tokens=None, names=["a"], vocab_size=4096)
+
+
+def test_generic_tokenizers_carry_the_upper_case_of_training_and_others_are_named(tmp_path, caplog):
+    changed = as_trained(letters(*"ACGTN"))
+    assert changed("acRt").input_ids == letters(*"ACGTN")("ACNT").input_ids
+    changed.save_pretrained(tmp_path / "saved")
+    again = transformers.AutoTokenizer.from_pretrained(tmp_path / "saved")
+    assert again("acRt").input_ids == changed("ACNT").input_ids
+    assert not caplog.records
+    protein = esm2(tmp_path)
+    assert as_trained(protein) is protein
+    assert "EsmTokenizer reads lower case otherwise than upper case, and cannot be saved" in caplog.text
