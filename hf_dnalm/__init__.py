@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         AutoModelForSequenceClassification,
         AutoModelForTokenClassification,
         AutoTokenizer,
+        pipeline,
     )
     from hf_dnalm.benchmarking.run import benchmark
     from hf_dnalm.data.benchmarks import load_benchmark
@@ -47,6 +48,7 @@ _HOME = {
     "AutoModelForMaskedLM": "auto",
     "AutoModelForSequenceClassification": "auto",
     "AutoModelForTokenClassification": "auto",
+    "pipeline": "auto",
     "Task": "tasks",
     "read_file": "data",
     "load_benchmark": "data",
@@ -83,6 +85,7 @@ __all__ = [
     "load_benchmark",
     "log_likelihood",
     "mutagenesis",
+    "pipeline",
     "predict",
     "read_file",
     "score_variants",

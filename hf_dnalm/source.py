@@ -212,7 +212,7 @@ class Source(NamedTuple):
             if paths:
                 return
 
-    def recognise(self, family: str | None = None, *, trust_remote_code: bool | None = None) -> Recognised | None:
+    def recognise(self, family: str | None = None, *, trust_remote_code: bool = False) -> Recognised | None:
         """What family this source's config.json is of, or None where it is left to transformers.
 
         Raises:
@@ -233,8 +233,8 @@ class Source(NamedTuple):
         raise ValueError(
             f"{self.name}: config.json (model_type {contents.get('model_type')!r}, architectures "
             f"{contents.get('architectures')!r}) is of no family that hf_dnalm or transformers "
-            f"{transformers.__version__} knows. Name one with family=… ({families}), or, if that repository has code "
-            "of its own and you trust it, let transformers run it with trust_remote_code=True."
+            f"{transformers.__version__} knows. Name one with family=… ({families}). A repository's own code is not "
+            "run, unless Python code that loads it says so (trust_remote_code=True)."
         )
 
     def _config(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ torch.set_num_threads(1)
 for line in sys.stdin:
     job = json.loads(line)
     if "texts" in job:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(job["folder"])
+        tokenizer = transformers.AutoTokenizer.from_pretrained(job["folder"], trust_remote_code=False)
         asked = {"return_offsets_mapping": True, "return_special_tokens_mask": True}
         print("SEEN", json.dumps({
             "class": type(tokenizer).__name__,

@@ -28,14 +28,14 @@ MAY_IMPORT = {
     "data": {"sequence", "genome", "tasks", "tokenization"},
     "inference": {"sequence", "genome", "tasks", "data", "tokenization"},
     "evaluation": {"sequence", "tasks", "data", "inference"},
-    "training": {"auto", "checkpoints", "sequence", "tasks", "data", "evaluation", "inference"},
+    "training": {"auto", "checkpoints", "sequence", "tasks", "data", "evaluation", "inference", "tokenization"},
     "benchmarking": {"tasks", "data", "inference", "evaluation", "training"},
     "bend": {
         *("auto", "checkpoints", "modeling", "sequence", "genome", "tasks", "data", "evaluation", "inference"),
         "tokenization",
     },
     "hub": {"auto", "source", "checkpoints", "tokenization", "evaluation"},
-    "verification": {"auto", "source", "checkpoints", "sequence", "inference"},
+    "verification": {"auto", "source", "checkpoints", "sequence", "inference", "tokenization"},
     "hub_cards": set(),
 }
 SHIPPED_MAY_IMPORT = {

@@ -225,10 +225,10 @@ def test_recognition_is_by_content(config, beside, family):
 @pytest.mark.filterwarnings("ignore:Deprecated in 0.9.0:DeprecationWarning")  # how transformers 5.5 reads vocab.txt
 def test_bert_itself_is_left_to_transformers(tmp_path):
     config = transformers.BertConfig(
-        vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
+        vocab_size=12, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
     )
     transformers.BertModel(config).save_pretrained(tmp_path)
-    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\ngenome\n##s\n.")
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\ngenome\na\n##a\n##c\n##g\n##t")
     assert type(AutoModel.from_pretrained(tmp_path)) is transformers.BertModel
     assert "Bert" in type(AutoTokenizer.from_pretrained(tmp_path)).__name__
 

@@ -121,7 +121,7 @@ def test_nucleotide_transformers_are_recognised_by_content(config, beside):
         (EsmConfig(vocab_size=33, position_embedding_type="rotary").to_dict(), {}),
         (EsmConfig(vocab_size=33).to_dict(), {"vocab_txt": AMINO_ACIDS}),
         (EsmConfig(vocab_size=4105).to_dict(), {"vocab_txt": AMINO_ACIDS}),
-        (BertConfig().to_dict(), {"vocab_txt": "[PAD]\n[UNK]\nACG\nACT"}),
+        (BertConfig().to_dict(), {"vocab_txt": "[PAD]\n[UNK]\nACG\nact"}),
         (BertConfig(vocab_size=4105).to_dict(), {"vocab_txt": KMERS}),
         (BigBirdConfig().to_dict(), {}),
         (ModernBertConfig().to_dict(), {}),

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 from typing import Any, TypeVar
 
 from tokenizers import Regex
 from tokenizers.normalizers import Normalizer, Replace
 from tokenizers.normalizers import Sequence as Normalizers
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from .kmer_arrays import AMBIGUITY_CODES, check_encodable
 from .vocabulary import BASES
 
-T = TypeVar("T", bound="DnaTokenizer")
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T", bound=PreTrainedTokenizerFast)
 
 # What a tokenizer works out once and keeps; it goes by the normalizer or by the vocabulary.
 _CACHES = ("_array_encoder", "_bases_of_id")
@@ -32,7 +35,7 @@ class DnaTokenizer(PreTrainedTokenizerFast):
     @property
     def genome_mode(self) -> bool:
         """Whether lower case is read as upper case and IUPAC ambiguity codes as N; a normalizer of its own follows."""
-        return _steps(self.backend_tokenizer.normalizer)[: len(_GENOME_STEPS)] == _GENOME_STEPS
+        return _in_genome_mode(self)
 
     def _add_tokens(self, new_tokens, special_tokens: bool = False) -> int:
         """Add tokens, then forget what was worked out for the old ones."""
@@ -98,7 +101,7 @@ def with_genome_mode(tokenizer: T, on: bool = True) -> T:
     (['<unk>'], ['ACG', 'N'])
     """
     changed = copy.deepcopy(tokenizer)
-    own = _steps(changed.backend_tokenizer.normalizer)[len(_GENOME_STEPS) if tokenizer.genome_mode else 0 :]
+    own = _steps(changed.backend_tokenizer.normalizer)[len(_GENOME_STEPS) if _in_genome_mode(tokenizer) else 0 :]
     steps = _GENOME_STEPS + own if on else own
     normalizer = Normalizers([])
     normalizer.__setstate__(json.dumps({"type": "Sequence", "normalizers": steps}).encode())
@@ -107,7 +110,33 @@ def with_genome_mode(tokenizer: T, on: bool = True) -> T:
     return changed
 
 
-def _forget(tokenizer: DnaTokenizer) -> None:
+def as_trained(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """A copy that reads letters as they stand as training reads them: lower case as upper case, IUPAC codes as N.
+
+    What `encode_sequences` does in Python before it asks a tokenizer, `tokenizer.json` then does itself, so that a
+    fine-tuned folder gives plain transformers the same ids for soft-masked DNA. A tokenizer of another package whose
+    class builds its own pipeline cannot carry that: it comes back as it is, and the log says so where it matters.
+
+    >>> from hf_dnalm.tokenization import build_nucleotide_tokenizer
+    >>> as_trained(build_nucleotide_tokenizer("hyenadna", model_max_length=1024)).tokenize("acgR")
+    ['A', 'C', 'G', 'N']
+    """
+    if isinstance(tokenizer, DnaTokenizer) or type(tokenizer) is PreTrainedTokenizerFast:
+        return with_genome_mode(tokenizer)
+    if tokenizer("acgt")["input_ids"] != tokenizer("ACGT")["input_ids"]:
+        logger.warning(
+            "%s reads lower case otherwise than upper case, and cannot be saved in another way: turn soft-masked DNA "
+            "into upper case before you give it to plain transformers (hf_dnalm does so itself).",
+            type(tokenizer).__name__,
+        )
+    return tokenizer
+
+
+def _in_genome_mode(tokenizer: PreTrainedTokenizerFast) -> bool:
+    return _steps(tokenizer.backend_tokenizer.normalizer)[: len(_GENOME_STEPS)] == _GENOME_STEPS
+
+
+def _forget(tokenizer: PreTrainedTokenizerFast) -> None:
     for name in _CACHES:
         tokenizer.__dict__.pop(name, None)
 

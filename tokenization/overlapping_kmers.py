@@ -19,12 +19,11 @@ from tokenizers.normalizers import Normalizer, Replace
 from tokenizers.normalizers import Sequence as Normalizers
 
 from .kmer_arrays import WHITESPACE
-from .vocabulary import BASES, LARGEST_K, SMALLEST_K
+from .vocabulary import BASES, LARGEST_K, SMALLEST_K, length_of_most
 
 BRACKETED_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 SEPARATOR = "|"
 
-_BASE_WORD = re.compile("[ATCG]+")
 _UNKNOWN = "N"  # what any other letter is written as; no word holds it
 
 
@@ -50,27 +49,23 @@ def overlapping_kmer_vocabulary(k: int) -> list[str]:
 def overlapping_kmer_vocabulary_k(vocabulary: Sequence[str]) -> int | None:
     """The k of a vocabulary of overlapping k-mers, or None for any other vocabulary.
 
-    Looks at the kind of words only: `[SPECIAL]` words with `[CLS]` among them, and base words of one length, which is
-    not 1. Whether none is missing is `check_overlapping_kmer_vocabulary`'s business.
+    Looks at the kind of words only: `[SPECIAL]` words, and base words of which most have one length, which is not
+    1. Whether all are right and none is missing is `check_overlapping_kmer_vocabulary`'s business.
 
     >>> overlapping_kmer_vocabulary_k(["[PAD]", "[CLS]", "AAA", "AAT"])
     3
     >>> overlapping_kmer_vocabulary_k(["[PAD]", "[CLS]", "AAA", "the"]) is None
     True
     """
-    plain = [word for word in vocabulary if not (word.startswith("[") and word.endswith("]"))]
-    lengths = {len(word) for word in plain}
-    if "[CLS]" not in vocabulary or len(lengths) != 1 or not all(map(_BASE_WORD.fullmatch, plain)):
-        return None
-    k = lengths.pop()
-    return k if k > 1 else None
+    special = [word for word in vocabulary if re.fullmatch(r"\[.*\]", word)]
+    return None if not special else length_of_most([word for word in vocabulary if word not in special])
 
 
 def check_overlapping_kmer_vocabulary(vocabulary: Sequence[str]) -> int:
     """The k of a complete vocabulary of overlapping k-mers.
 
     Raises:
-        ValueError: a word stands twice or is missing; the message names it.
+        ValueError: a word stands twice, is missing or does not belong; the message names it.
     """
     k = overlapping_kmer_vocabulary_k(vocabulary)
     if k is None:
@@ -84,6 +79,10 @@ def check_overlapping_kmer_vocabulary(vocabulary: Sequence[str]) -> int:
         if word in line_of:
             raise ValueError(f"vocabulary line {line}: {word!r} stands on line {line_of[word]} already.")
         line_of[word] = line
+    known = set(required)
+    for word, line in line_of.items():
+        if word not in known and not re.fullmatch(r"\[.*\]", word):
+            raise ValueError(f"vocabulary line {line}: {word!r} has no place in a vocabulary of {k}-mers.")
     if missing := [word for word in required if word not in line_of]:
         raise ValueError(
             f"the vocabulary of {k}-mers lacks {len(missing):,} of {len(required):,} words, first {missing[0]!r}; "

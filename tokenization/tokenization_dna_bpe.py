@@ -13,9 +13,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from tokenizers import AddedToken, Regex, Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.pre_tokenizers import Split
+from tokenizers.processors import TemplateProcessing
 from transformers import BatchEncoding
 
-from .dna_tokenizer import DnaTokenizer, genome_normalizer
+from .dna_tokenizer import DnaTokenizer, genome_normalizer, with_genome_mode
 from .kmer_arrays import check_encodable
 
 GAP = "-"  # GENA-LM's word for a run of N
@@ -23,6 +27,9 @@ GAP = "-"  # GENA-LM's word for a run of N
 # Bases and IUPAC codes; GENA-LM's first vocabulary was learned on lines, whose ends got into some words.
 _WORD = re.compile("([ACGTBDHKMNRSVWY]*)\n?")
 _RUN = re.compile(f"{GAP}|N{{10,}}")
+_SPECIAL = re.compile(r"\[.*\]|<.*>")
+_EDGES = ("[CLS]", "[SEP]")
+_ROLES = ("unk", "cls", "sep", "pad", "mask")
 
 
 class DnaBpeTokenizer(DnaTokenizer):
@@ -133,6 +140,8 @@ def _check_encodable(text: Any) -> None:
 def is_dna_bpe(tokenizer_json: str) -> bool:
     """Whether the text of a tokenizer.json is of byte pairs of DNA: added tokens aside, all its words are of bases.
 
+    So is one that takes the longest word that fits (see `longest_match_tokenizer_from_vocabulary`).
+
     Examples:
         >>> is_dna_bpe('{"model": {"type": "BPE", "vocab": {"[UNK]": 0, "A": 1, "ACG": 2}}}')
         True
@@ -142,10 +151,77 @@ def is_dna_bpe(tokenizer_json: str) -> bool:
     try:
         model = json.loads(tokenizer_json)["model"]
         # GROVER's merges of a base with nothing leave the empty word behind.
-        words = [word for word in model["vocab"] if word not in ("", GAP) and not re.fullmatch(r"\[.*\]|<.*>", word)]
+        words = [word for word in model["vocab"] if word not in ("", GAP) and not _SPECIAL.fullmatch(word)]
     except (json.JSONDecodeError, KeyError, TypeError):
         return False
-    return model.get("type") == "BPE" and len(words) > 0 and all(_WORD.fullmatch(word) for word in words)
+    in_words = model.get("type") == "BPE" or (
+        model.get("type") == "WordPiece" and model.get("continuing_subword_prefix") == ""
+    )
+    return in_words and len(words) > 0 and all(_WORD.fullmatch(word) for word in words)
+
+
+def is_word_list(vocabulary: Sequence[str]) -> bool:
+    """Whether a vocabulary is of DNA words of several lengths, the four bases among them, and special tokens.
+
+    Nearly all words are enough, so that a damaged list is refused and not taken for another kind.
+
+    >>> is_word_list(["[UNK]", "[CLS]", "A", "C", "G", "T", "TT", "GCAA"])
+    True
+    >>> is_word_list(["[UNK]", "[CLS]", "AAA", "AAC", "AAG", "AAT"])
+    False
+    """
+    words = [word for word in vocabulary if not _SPECIAL.fullmatch(word)]
+    of_bases = [word for word in words if re.fullmatch("[ACGT]+", word)]
+    lengths = {len(word) for word in of_bases}
+    return 10 * len(of_bases) >= 9 * len(words) and len(lengths) > 2 and len({*"ACGT"} & {*of_bases}) > 2
+
+
+def longest_match_tokenizer_from_vocabulary(
+    vocabulary: Sequence[str], *, model_max_length: int, genome_mode: bool = False
+) -> DnaBpeTokenizer:
+    """A tokenizer over a list of DNA words that takes the longest word that fits, from left to right.
+
+    A list of words does not say in which order pairs were merged. BEND reads GROVER in this way, whose own
+    `tokenizer.json` gives other tokens for many sequences.
+
+    Args:
+        vocabulary: the words of a `vocab.txt`; the index of a word is its id (see `read_vocabulary`).
+        model_max_length: tokens the model reads, `[CLS]` and `[SEP]` included.
+        genome_mode: read lower case as upper case.
+
+    Raises:
+        ValueError: a word stands twice, is missing, or is not of DNA.
+
+    >>> words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "A", "C", "G", "T", "AC", "ACG"]
+    >>> longest_match_tokenizer_from_vocabulary(words, model_max_length=512).tokenize("ACGACNT")
+    ['ACG', 'AC', '[UNK]', 'T']
+    """
+    ids: dict[str, int] = {}
+    for number, word in enumerate(vocabulary):
+        if word in ids:
+            raise ValueError(f"vocabulary line {number + 1}: {word!r} stands on line {ids[word] + 1} already.")
+        if not re.fullmatch("[ACGT]+", word) and not _SPECIAL.fullmatch(word):
+            raise ValueError(f"vocabulary line {number + 1}: {word!r} is neither DNA nor a special token.")
+        ids[word] = number
+    required = [*(f"[{role.upper()}]" for role in _ROLES), *"ACGT"]
+    if missing := [word for word in required if word not in ids]:
+        raise ValueError(f"the vocabulary of {len(ids):,} words lacks {' and '.join(map(repr, missing))}.")
+    backend = Tokenizer(WordPiece(ids, unk_token="[UNK]", continuing_subword_prefix="", max_input_chars_per_word=2**40))
+    backend.pre_tokenizer = Split(Regex("[^ACGT]"), "isolated")  # else one unknown letter would make all unknown
+    special = [word for word in vocabulary if _SPECIAL.fullmatch(word)]
+    backend.add_special_tokens([AddedToken(word, special=True, normalized=False) for word in special])
+    backend.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(word, ids[word]) for word in _EDGES],
+    )
+    tokenizer = DnaBpeTokenizer(
+        tokenizer_object=backend,
+        model_max_length=model_max_length,
+        model_input_names=DnaBpeTokenizer.model_input_names,
+        **{f"{role}_token": f"[{role.upper()}]" for role in _ROLES},
+    )
+    return with_genome_mode(tokenizer) if genome_mode else tokenizer
 
 
 def without_limits(tokenizer_json: str) -> str:

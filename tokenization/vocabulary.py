@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -50,9 +52,15 @@ def read_vocabulary(path: str | os.PathLike[str]) -> list[str]:
     """The words of a `vocab.txt`, one a line, blanks around them dropped; the index of a word is its id.
 
     Raises:
-        ValueError: the file is empty or has an empty line between words.
+        ValueError: the file is empty, is not UTF-8, or has an empty line between words.
     """
-    words = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{os.fspath(path)}: byte {error.start + 1} (1-based) is not UTF-8. The file is damaged; copy it again."
+        ) from error
+    words = [line.strip() for line in text.splitlines()]
     if not words:
         raise ValueError(f"{os.fspath(path)} is empty; a vocabulary has one word a line.")
     if "" in words:
@@ -63,20 +71,29 @@ def read_vocabulary(path: str | os.PathLike[str]) -> list[str]:
 def kmer_vocabulary_k(vocabulary: list[str]) -> int | None:
     """The k of a non-overlapping k-mer vocabulary, or None for any other vocabulary.
 
-    Looks at the kind of words only: `<special>` words with `<cls>` among them, single letters, and base words of one
-    length. Whether none is missing is `check_kmer_vocabulary`'s business.
+    Looks at the kind of words only: `<special>` words, single letters, and base words of which most have one
+    length. Whether all are right and none is missing is `check_kmer_vocabulary`'s business: a damaged vocabulary is to
+    be refused, and not taken for one of another kind.
 
     >>> kmer_vocabulary_k(["<cls>", "<unk>", "AAA", "AAT", "A", "T", "C", "G", "N"])
     3
     >>> kmer_vocabulary_k(["<cls>", "<unk>", "L", "A", "G", "V"]) is None  # amino acids
     True
     """
-    plain = [word for word in vocabulary if not (word.startswith("<") and word.endswith(">"))]
-    lengths = {len(word) for word in plain if word not in LETTERS}
-    base_words_only = all(word in LETTERS or _BASE_WORD.fullmatch(word) for word in plain)
-    if "<cls>" not in vocabulary or len(lengths) != 1 or not base_words_only:
-        return None
-    return lengths.pop()
+    special = [word for word in vocabulary if re.fullmatch("<.*>", word)]
+    words = [word for word in vocabulary if word not in LETTERS and word not in special]
+    return None if not special else length_of_most(words)
+
+
+def length_of_most(words: Sequence[str]) -> int | None:
+    """The length that two in three words or more have, if those are of bases, and of more than one; else None.
+
+    >>> length_of_most(["AAA", "AAT", "ACT", "AGT", "TGT", "TTT", "AXT", "CCC", "GGG", "GTG"])
+    3
+    """
+    lengths = Counter(len(word) for word in words if _BASE_WORD.fullmatch(word))
+    length, count = max(lengths.items(), key=lambda each: each[1], default=(0, 0))
+    return length if length > 1 and 3 * count >= 2 * len(words) else None
 
 
 def check_kmer_vocabulary(vocabulary: list[str]) -> int:
@@ -99,13 +116,13 @@ def check_kmer_vocabulary(vocabulary: list[str]) -> int:
             raise ValueError(f"vocabulary line {line}: {word!r} stands on line {line_of[word]} already.")
         line_of[word] = line
     needed = kmer_vocabulary(k, "nucleotide_transformer_v1")
+    if foreign := line_of.keys() - set(needed):
+        word = min(foreign, key=line_of.__getitem__)
+        raise ValueError(f"vocabulary line {line_of[word]}: {word!r} has no place in a {k}-mer vocabulary.")
     required = [word for word in needed if word not in EDGE_TOKENS]
     if missing := [word for word in required if word not in line_of]:
         raise ValueError(
             f"the {k}-mer vocabulary lacks {len(missing):,} of {len(required):,} words, first {missing[0]!r}; "
             "every k-mer, A, T, C, G, N and " + " ".join(SPECIAL_TOKENS) + " must stand in it."
         )
-    if foreign := line_of.keys() - set(needed):
-        word = min(foreign, key=line_of.__getitem__)
-        raise ValueError(f"vocabulary line {line_of[word]}: {word!r} has no place in a {k}-mer vocabulary.")
     return k

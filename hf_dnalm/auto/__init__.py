@@ -8,6 +8,7 @@ from hf_dnalm.auto.models import (
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
 )
+from hf_dnalm.auto.pipelines import pipeline
 from hf_dnalm.auto.tokenizers import AutoTokenizer
 from hf_dnalm.auto.whole import Whole, whole_of
 
@@ -20,5 +21,6 @@ __all__ = [
     "AutoModelForTokenClassification",
     "AutoTokenizer",
     "Whole",
+    "pipeline",
     "whole_of",
 ]

@@ -27,11 +27,15 @@ class AutoConfig(transformers.AutoConfig):
     def from_pretrained(
         cls, pretrained_model_name_or_path: str | os.PathLike[str], *, family: str | None = None, **kwargs: Any
     ) -> Any:
-        """As in transformers, with `family="…"` to name a family whatever the content of config.json says."""
+        """As in transformers, with `family="…"` to name a family whatever the content of config.json says.
+
+        A repository's own code is run only with `trust_remote_code=True`; nobody is asked.
+        """
         source = Source.of(pretrained_model_name_or_path, kwargs)
+        kwargs["trust_remote_code"] = bool(kwargs.get("trust_remote_code"))
         if "gguf_file" in kwargs:
             return super().from_pretrained(source.name, **kwargs)
-        found = source.recognise(family, trust_remote_code=kwargs.get("trust_remote_code"))
+        found = source.recognise(family, trust_remote_code=kwargs["trust_remote_code"])
         if found is None:
             return super().from_pretrained(source.name, **kwargs)
         return found.config(source.name, **without(kwargs, *HUB_ARGUMENTS, *REMOTE_CODE))
@@ -53,12 +57,15 @@ class _ModelDoor:
         Args:
             family: names a family whatever the content of config.json says.
             revision: where none is given, a published checkpoint is read at the commit that its passport pins.
+            trust_remote_code: only True lets transformers run a repository's own code, for a model of no family of
+                ours; nobody is asked.
 
         Raises:
             ValueError: a weight is missing, left over or of another shape; the message names it. A task head that the
                 weights do not hold starts untrained, which is logged and stands in the loading info.
         """
         source = Source.of(pretrained_model_name_or_path, kwargs)
+        kwargs["trust_remote_code"] = bool(kwargs.get("trust_remote_code"))
         load = super().from_pretrained  # type: ignore[misc]
         if "gguf_file" in kwargs or kwargs.get("state_dict") is not None:
             return load(source.name, *args, **kwargs)
@@ -70,11 +77,11 @@ class _ModelDoor:
         if isinstance(config, PreTrainedConfig):
             passport = next((each for each in PASSPORTS if each.model_type == config.model_type), None)
         else:
-            found = _recognise_base(source, base, family, kwargs.get("trust_remote_code"))
+            found = _recognise_base(source, base, family, kwargs["trust_remote_code"])
             passport = None if found is None else found.passport
         if passport is None:
             return load(source.name, *args, **kwargs)
-        kwargs = without(kwargs, *HUB_ARGUMENTS) | base.hub
+        kwargs = without(kwargs, *HUB_ARGUMENTS, *REMOTE_CODE) | base.hub
         if adapter is not None:
             kwargs = outputs_of(source, passport, kwargs) | kwargs
         if found is not None:
@@ -86,6 +93,7 @@ class _ModelDoor:
         model, info, new = load_strictly(cls.__name__, load, passport, base, *args, renamed=renamed, **kwargs)
         if adapter is not None:
             new = attach(source, base, model, new)
+            info["missing_keys"] = set(info["missing_keys"]) & new
         if new:
             logger.warning("%s: newly initialised, to be trained before use: %s", source.name, ", ".join(sorted(new)))
         return (model, info) if with_info else model
@@ -119,9 +127,7 @@ def _with_config(found: Recognised, source: Source, kwargs: dict[str, Any]) -> d
     return for_weights | unused | {"config": config}
 
 
-def _recognise_base(
-    source: Source, base: Source, family: str | None, trust_remote_code: bool | None
-) -> Recognised | None:
+def _recognise_base(source: Source, base: Source, family: str | None, trust_remote_code: bool) -> Recognised | None:
     try:
         return base.recognise(family, trust_remote_code=trust_remote_code)
     except OSError as error:

@@ -13,11 +13,28 @@ import transformers
 from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
 from hf_dnalm.auto.adapters import base_of
+from hf_dnalm.auto.tokenizer_files import (
+    check_files,
+    check_fit,
+    check_there,
+    check_words,
+    family_of,
+    has_vocabulary,
+    is_own_code,
+    read_settings,
+)
 from hf_dnalm.checkpoints import find_passport
-from hf_dnalm.source import HUB_ARGUMENTS, REMOTE_CODE, Recognised, Source, without
+from hf_dnalm.damage import decoding
+from hf_dnalm.source import HUB_ARGUMENTS, REMOTE_CODE, Recognised, Source, naming, without
 from hf_dnalm.tokenization.dna_tokenizer import DnaTokenizer, with_genome_mode
 from hf_dnalm.tokenization.overlapping_kmers import overlapping_kmer_vocabulary_k
-from hf_dnalm.tokenization.tokenization_dna_bpe import DnaBpeTokenizer, is_dna_bpe, without_limits
+from hf_dnalm.tokenization.tokenization_dna_bpe import (
+    DnaBpeTokenizer,
+    is_dna_bpe,
+    is_word_list,
+    longest_match_tokenizer_from_vocabulary,
+    without_limits,
+)
 from hf_dnalm.tokenization.tokenization_kmer import KmerTokenizer, kmer_tokenizer_from_vocabulary
 from hf_dnalm.tokenization.tokenization_nucleotide import (
     Edges,
@@ -55,17 +72,30 @@ class AutoTokenizer(transformers.AutoTokenizer):
         Args:
             genome_mode: of our tokenizers, whether lower case is read as upper case and IUPAC codes as N; None leaves
                 it as it was saved (upstream: off).
+            trust_remote_code: only True lets transformers run a repository's own tokenizer class; nobody is asked.
 
         Raises:
-            ValueError: genome_mode for a tokenizer that has none, or a damaged vocabulary.
+            ValueError: genome_mode for a tokenizer that has none; a file that is damaged or missing; a tokenizer that
+                does not know DNA, or that is of another model than the config.json next to it.
         """
         source = _with_tokenizer(Source.of(pretrained_model_name_or_path, kwargs))
+        check_files(source)
         kwargs = without(kwargs, *HUB_ARGUMENTS) | source.hub
+        kwargs["trust_remote_code"] = bool(kwargs.get("trust_remote_code"))
         options = without(kwargs, "config", "use_fast", "tokenizer_type", *REMOTE_CODE, *HUB_ARGUMENTS)
         read = (reader(source, options) for reader in READERS)
         tokenizer = next((each for each in read if each is not None), None)
         if tokenizer is None:
-            tokenizer = super().from_pretrained(source.name, *args, **kwargs)
+            check_there(source, family_of(source))
+            if is_own_code(source) and not kwargs["trust_remote_code"]:
+                raise ValueError(
+                    f"{source.name}: tokenizer_config.json names a tokenizer class of that repository's own code "
+                    "(auto_map), which hf_dnalm does not run. Use a tokenizer of transformers' own classes."
+                )
+            tokenizer = _left_to_transformers(super().from_pretrained, source, args, kwargs)
+        if isinstance(tokenizer, DnaTokenizer):
+            check_words(source, tokenizer)
+        check_fit(source, tokenizer, kwargs.get("config"))
         if genome_mode is None:
             return tokenizer
         if not isinstance(tokenizer, DnaTokenizer):
@@ -73,6 +103,22 @@ class AutoTokenizer(transformers.AutoTokenizer):
                 f"{source.name}: genome_mode is of tokenizers of DNA, and this one is a {type(tokenizer).__name__}."
             )
         return with_genome_mode(tokenizer, genome_mode)
+
+
+def _left_to_transformers(load: Any, source: Source, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What transformers reads; its errors about damaged files name the source."""
+    unreachable = None
+    place = (
+        "its tokenizer's files"
+        if has_vocabulary(source)
+        else "neither tokenizer.json nor vocab.txt is there: its tokenizer"
+    )
+    with decoding(source.name, place):
+        try:
+            return load(source.name, *args, **kwargs)
+        except OSError as error:  # no such repository, say: transformers' own words are the clearer ones
+            unreachable = error
+    raise unreachable
 
 
 def _with_tokenizer(source: Source) -> Source:
@@ -89,18 +135,19 @@ def read_kmers(source: Source, options: dict[str, Any]) -> KmerTokenizer | None:
     Raises:
         ValueError: the vocabulary is damaged, or a token is asked for that the scheme does not have.
     """
-    path = None if source.path("tokenizer.json") else source.path("vocab.txt")
-    words = [] if path is None else read_vocabulary(path)
+    path, words = _listed_words(source)
     if not words or kmer_vocabulary_k(words) is None:
         return None
-    settings = source.json("tokenizer_config.json") or {}
+    settings = read_settings(source) or {}
     if settings.get("eos_token") is not None:
         raise ValueError(
             f"{source.name}: tokenizer_config.json asks for eos_token {settings['eos_token']!r} after every sequence, "
             "which k-mer tokenizers have not; set it to null."
         )
     limit = settings.get("model_max_length", VERY_LARGE_INTEGER)
-    return reloaded(kmer_tokenizer_from_vocabulary(words, model_max_length=limit), source, options)
+    with naming(path):
+        built = kmer_tokenizer_from_vocabulary(words, model_max_length=limit)
+    return reloaded(built, source, options)
 
 
 def read_overlapping_kmers(source: Source, options: dict[str, Any]) -> OverlappingKmerTokenizer | None:
@@ -111,13 +158,43 @@ def read_overlapping_kmers(source: Source, options: dict[str, Any]) -> Overlappi
     Raises:
         ValueError: the vocabulary is damaged.
     """
-    path = None if source.path("tokenizer.json") else source.path("vocab.txt")
-    words = [] if path is None else read_vocabulary(path)
+    path, words = _listed_words(source)
     if not words or overlapping_kmer_vocabulary_k(words) is None:
         return None
-    settings = source.json("tokenizer_config.json") or {}
+    settings = read_settings(source) or {}
     limit = settings.get("model_max_length", settings.get("max_len", _DNABERT_TOKENS))  # the older name of two
-    return reloaded(overlapping_kmer_tokenizer_from_vocabulary(words, model_max_length=limit), source, options)
+    with naming(path):
+        built = overlapping_kmer_tokenizer_from_vocabulary(words, model_max_length=limit)
+    return reloaded(built, source, options)
+
+
+def read_longest_matches(source: Source, options: dict[str, Any]) -> DnaBpeTokenizer | None:
+    """The tokenizer over a vocab.txt of DNA words of any length, as BEND keeps GROVER's; None for any other.
+
+    Such a list does not say how its words were merged, so the longest word that fits is taken, as BEND does.
+
+    Raises:
+        ValueError: the vocabulary is damaged, or has another number of words than the model.
+    """
+    path, words = _listed_words(source)
+    if not is_word_list(words):
+        return None
+    limit = (read_settings(source) or {}).get("model_max_length") or model_limit(source) or VERY_LARGE_INTEGER
+    with naming(path):
+        built = longest_match_tokenizer_from_vocabulary(words, model_max_length=limit)
+    rows = (source.json("config.json") or {}).get("vocab_size")
+    if rows is not None and rows != len(words):
+        raise ValueError(
+            f"{path}: has {len(words):,} words, but the model's embedding has {rows:,} rows. The file was cut short, "
+            "or is of another model; copy it again."
+        )
+    return reloaded(built, source, options)
+
+
+def _listed_words(source: Source) -> tuple[str, list[str]]:
+    """Path and words of a vocab.txt that no tokenizer.json lies next to; no words where there is none."""
+    path = None if source.path("tokenizer.json") else source.path("vocab.txt")
+    return ("", []) if path is None else (path, read_vocabulary(path))
 
 
 def read_dna_bpe(source: Source, options: dict[str, Any]) -> DnaBpeTokenizer | None:
@@ -146,7 +223,7 @@ def read_nucleotides(source: Source, options: dict[str, Any]) -> NucleotideToken
         if not is_nucleotide(tokenizer_json):
             return None
         return _read_backend(NucleotideTokenizer, tokenizer_json, source, options)
-    settings = source.json("tokenizer_config.json")
+    settings = read_settings(source)
     scheme, edges = _scheme_of_model(source) if settings is None else _scheme_of_settings(source, settings)
     if scheme is None:
         return None
@@ -185,7 +262,8 @@ def _read_backend(tokenizer_class: type[T], tokenizer_json: str, source: Source,
         options = {"model_input_names": tokenizer_class.model_input_names} | options
         if "model_max_length" not in json.loads(written.get("tokenizer_config.json", "{}")):
             options = {"model_max_length": model_limit(source) or VERY_LARGE_INTEGER} | options
-        tokenizer = tokenizer_class.from_pretrained(folder, **options)
+        with decoding(source.name, "tokenizer.json or the settings next to it"):
+            tokenizer = tokenizer_class.from_pretrained(folder, **options)
     vocabulary = tokenizer.get_vocab()
     unnamed = {name: word for name, word in _SPECIAL_NAMES.items() if getattr(tokenizer, name) is None}
     tokenizer.add_special_tokens({name: word for name, word in unnamed.items() if word in vocabulary})
@@ -225,4 +303,5 @@ READERS: tuple[Callable[[Source, dict[str, Any]], DnaTokenizer | None], ...] = (
     read_dna_bpe,
     read_kmers,
     read_overlapping_kmers,
+    read_longest_matches,
 )

@@ -125,6 +125,7 @@ AWD_LSTM = Passport(
         "There is no bidirectional variant. The sequences are run by torch's own LSTM, in float32 whatever the number "
         "format of the weights.",
     ),
+    reads_lower_case=True,
     reading=(
         "Each of A, C, G and T, in lower or upper case, is one token. White space is none; every other character "
         "(`N`, IUPAC codes, U, gaps) is `[UNK]`."

@@ -282,6 +282,7 @@ CADUCEUS = Passport(
         "There is a head for tokens and nucleotides, gradient checkpointing, and a scan that never holds the states of "
         "all tokens at once.",
     ),
+    reads_lower_case=True,
     reading=(
         "Every nucleotide is one token, in lower case or upper. Caduceus sets `[SEP]` behind a sequence unless "
         "`add_special_tokens=False` is passed, which is how it was pre-trained; PlantCaduceus sets nothing, and has no "

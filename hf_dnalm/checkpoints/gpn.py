@@ -239,6 +239,7 @@ GPN = Passport(
         "asks for them is refused.",
         "Outputs hold the hidden states of every layer; gradient checkpointing and bfloat16 work.",
     ),
+    reads_lower_case=True,
     reading=(
         "Each of A, C, G and T, in lower or upper case, is one token. White space is none; every other character "
         "(`N`, IUPAC codes, U, gaps) is `[UNK]`."

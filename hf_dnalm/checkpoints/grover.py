@@ -9,6 +9,7 @@ from typing import Any
 
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
 from hf_dnalm.checkpoints.stock_bert import context_tokens, renamed_keys, translate_bert, unused_keys
+from hf_dnalm.checkpoints.vocabularies import is_word_list
 
 GROVER_CITATION = """\
 @article{sanabria2024grover,
@@ -56,21 +57,24 @@ def is_grover_tokenizer(tokenizer_json: str) -> bool:
     try:
         model = json.loads(tokenizer_json)["model"]
         words = [word for word in model["vocab"] if not re.fullmatch(r"\[.*\]|<.*>", word)]
-    except (json.JSONDecodeError, KeyError, TypeError):
+    except (json.JSONDecodeError, RecursionError, KeyError, TypeError):
         return False
     is_dna = model.get("type") == "BPE" and any(words) and all(re.fullmatch("[ACGT]*", word) for word in words)
     return is_dna and ("" in words or len(model["vocab"]) == _VOCABULARY_SIZE)
 
 
 def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
-    """Whether an upstream config.json is of GROVER: a plain BERT, so tokenizer.json decides.
+    """Whether an upstream config.json is of GROVER: a plain BERT, so tokenizer.json decides, or BEND's vocab.txt.
 
     GENA-LM states the same model type, has byte pairs of DNA too, and says that its norms come first.
     """
     if config.get("model_type") != "bert" or {"pre_layer_norm", "alibi_starting_size"} & config.keys():
         return False
     text = read_file("tokenizer.json")
-    return text is not None and is_grover_tokenizer(text)
+    if text is not None:
+        return is_grover_tokenizer(text)
+    text = read_file("vocab.txt")
+    return text is not None and is_word_list(text)
 
 
 def translate(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,6 +112,8 @@ GROVER = Passport(
     licence="unknown",
     differences=(
         "The numbers are those of transformers' own BERT, which reads this checkpoint too.",
+        "A folder with BEND's vocab.txt in place of tokenizer.json is read by longest match, as BEND reads it, which "
+        "gives other tokens than the published tokenizer for many sequences.",
         "The tokenizer knows its `[UNK]` and `[SEP]` by name; the published files name only `[CLS]`, `[MASK]` and "
         "`[PAD]`.",
         "Where padding stands on the left, positions and the pooler count from the first real token.",

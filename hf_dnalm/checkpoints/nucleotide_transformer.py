@@ -8,6 +8,7 @@ from typing import Any
 
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
 from hf_dnalm.checkpoints.translation import IGNORED, KEPT, REQUIRED, translated
+from hf_dnalm.checkpoints.vocabularies import most_are_kmers
 
 NT_CITATION = """\
 @article{dallatorre2025nucleotide,
@@ -121,7 +122,7 @@ def is_kmer_vocabulary(text: str) -> bool:
         False
     """
     words = [word for word in text.split() if not re.fullmatch("<.*>", word) and word not in tuple("ATCGN")]
-    return len({len(word) for word in words}) == 1 and all(re.fullmatch("[ATCG]{2,}", word) for word in words)
+    return len(words) < len(text.split()) and most_are_kmers(words)
 
 
 def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:

@@ -87,6 +87,7 @@ class Passport:
         added_tokens: the special tokens around a sequence, for the model cards.
         limited: whether the context is a limit; False where longer sequences are read too.
         special_tokens: how many the tokenizer sets around a sequence.
+        reads_lower_case: whether the published tokenizer reads lower case as upper case; else it is unknown to it.
         overlapping: whether a token starts at every base; else each starts where the one before ends.
         copies: (pattern, name of the first) of tensors that upstream may store a second time, as in `re.sub`; both must
             be equal.
@@ -126,6 +127,7 @@ class Passport:
     copies: tuple[tuple[str, str], ...] = ()
     poolers: tuple[str, ...] = ()
     special_tokens: int = 2
+    reads_lower_case: bool = False
     overlapping: bool = False
     equivariant: Callable[[Any], bool] = lambda config: False
     upstream_classes: Mapping[str, str] = field(default_factory=dict)

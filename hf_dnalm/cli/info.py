@@ -51,7 +51,8 @@ def describe(source: str, *, family: str | None = None, revision: str | None = N
 
     Raises:
         OSError: there is no such folder or repository.
-        ValueError: its config.json is of no family that we or transformers know.
+        ValueError: its config.json is of no family that we or transformers know, or its tokenizer is missing, damaged
+            or another model's.
     """
     known = None if os.path.exists(source) or revision or family else find_checkpoint(source)
     if known is not None:
@@ -118,7 +119,8 @@ def _local(source: Source, found: Recognised) -> dict[str, Any]:
     config = found.config(source.name)
     names = source.weight_names()
     auto_class = found.auto_class(names)
-    k = _k_of_tokenizer(source)
+    bare = names is None and os.path.exists(source.name)
+    k = _k_of_tokenizer(source, required=not bare and source.json("adapter_config.json") is None)
     tokens = found.passport.context_tokens(config)
     facts: dict[str, Any] = {
         "source": source.name,
@@ -162,11 +164,16 @@ def _count(passport: Passport, auto_class: str, config: Any) -> int:
     return sum(each.numel() for each in model.parameters())
 
 
-def _k_of_tokenizer(source: Source) -> int | None:
-    """The bp of a token, where all are as long, of the tokenizer that lies beside the config; or None."""
+def _k_of_tokenizer(source: Source, *, required: bool) -> int | None:
+    """The bp of a token, where all are as long, of the tokenizer that lies beside the config; or None.
+
+    Args:
+        required: refuse a source without a tokenizer; an adapter may have its base model's, and a config none.
+    """
     from hf_dnalm.auto import AutoTokenizer
 
-    if not any(source.path(name) for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json")):
+    files = ("tokenizer.json", "vocab.txt", "tokenizer_config.json")
+    if not required and not any(source.path(name) for name in files):
         return None
     return getattr(AutoTokenizer.from_pretrained(source.name, **source.hub), "k", None)
 
@@ -175,9 +182,9 @@ def _left_to_transformers(source: Source) -> dict[str, Any]:
     import torch
     from transformers import AutoConfig, AutoModel
 
-    config = AutoConfig.from_pretrained(source.name, **source.hub)
+    config = AutoConfig.from_pretrained(source.name, trust_remote_code=False, **source.hub)
     with torch.device("meta"):
-        model = AutoModel.from_config(config)
+        model = AutoModel.from_config(config, trust_remote_code=False)
     return {
         "source": source.name,
         "kind": f"{config.model_type} model, of no family of this package: transformers reads it",

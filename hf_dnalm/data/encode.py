@@ -15,6 +15,7 @@ import hf_dnalm.sequence as dna
 from hf_dnalm.data.files import dataset_in_memory
 from hf_dnalm.data.labels import IGNORED_BASE
 from hf_dnalm.tasks import Level
+from hf_dnalm.tokenization.vocabulary_fit import unreadable_dna
 
 Overflow = Literal["error", "truncate"]
 
@@ -42,13 +43,16 @@ def encode_sequences(
         max_tokens: what the model reads, special tokens included; None for no limit.
         overflow: "error" refuses a longer sequence; "truncate" keeps its first tokens, and special tokens at the end.
         names: what errors call the sequences; their numbers, from 1, when None.
-        vocab_size: refuse ids that the model's embedding does not have.
+        vocab_size: rows of the model's embedding; refuse a tokenizer that does not belong to it, and ids beyond them.
 
     Raises:
-        ValueError: an empty sequence, a letter that is not DNA, a sequence over the limit, or an id over `vocab_size`.
+        ValueError: an empty sequence, a letter that is not DNA, a sequence over the limit, an id over `vocab_size`, or
+            a tokenizer that does not know DNA or has another vocabulary than the model.
     """
     if overflow not in ("error", "truncate"):
         raise ValueError(f"overflow must be 'error' or 'truncate', not {overflow!r}")
+    if vocab_size is not None:
+        _check_tokenizer(tokenizer, vocab_size)
     if max_tokens is not None and max_tokens < 1 + tokenizer.num_special_tokens_to_add():
         raise ValueError(f"max_tokens is {max_tokens}; special tokens leave no room for DNA")
     names = [str(number) for number in range(1, len(sequences) + 1)] if names is None else names
@@ -200,6 +204,8 @@ def encode_pairs(
             f"pairs of sequences need a separator between them, and {type(tokenizer).__name__} has none; use a family "
             "that has one (DNABERT, DNABERT-2, GENA-LM, GROVER), or join each pair to one sequence"
         )
+    if vocab_size is not None:
+        _check_tokenizer(tokenizer, vocab_size)
     both = []
     for which, letters in (("first", sequences), ("second", seconds)):
         for name, sequence in zip(names, letters, strict=True):
@@ -230,6 +236,15 @@ def encode_pairs(
             )
     columns: dict[str, Any] = {"input_ids": ids, "length": np.array([len(row) for row in ids])}
     return columns if marks is None else columns | {"token_type_ids": marks}
+
+
+def _check_tokenizer(tokenizer: PreTrainedTokenizerBase, vocab_size: int) -> None:
+    """Refuse a tokenizer that is not of a model with so many tokens."""
+    if problems := unreadable_dna(tokenizer, vocab_size):
+        raise ValueError(
+            f"tokenizer and model do not belong together: {'; '.join(problems)}. Load the tokenizer that was published "
+            "with the model."
+        )
 
 
 def pairs_are_separated(tokenizer: PreTrainedTokenizerBase) -> bool:

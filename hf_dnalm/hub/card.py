@@ -87,6 +87,7 @@ def render_card(
     k: int | None,
     base_model: str | None = None,
     report: Mapping[str, Any] | None = None,
+    genome_mode: bool = False,
 ) -> str:
     """The card of an exported model.
 
@@ -97,6 +98,7 @@ def render_card(
         k: of the tokenizer; None where it is no k-mer tokenizer.
         base_model: the Hub id of the published checkpoint that the weights come from, where that is known.
         report: the contents of an evaluation's report.json.
+        genome_mode: whether the tokenizer reads lower case as upper case and IUPAC codes as N before all else.
     """
     known = None if base_model is None else find_checkpoint(base_model)
     checkpoint = None if known is None else known[1]
@@ -124,6 +126,7 @@ def render_card(
         sections=sections + ("" if report is None else _results(report)),
         citation=(passport.checkpoints[0] if checkpoint is None else checkpoint).citation,
         results=report,
+        genome_mode=genome_mode,
     )
 
 
@@ -163,6 +166,7 @@ def _fill(
     citation: str,
     results: Mapping[str, Any] | None,
     fetch: str = "",
+    genome_mode: bool = False,
 ) -> str:
     metadata = ModelCardData(
         license=licence,
@@ -184,11 +188,38 @@ def _fill(
         auto_class=auto_class,
         repository=repository,
         facts="\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)]),
-        reading=passport.reading.format(words="k-mers" if k is None else f"{k}-mers"),
+        letters=_letters(passport, genome_mode),
+        reading=_READING[genome_mode] + passport.reading.format(words="k-mers" if k is None else f"{k}-mers"),
         sections=sections,
         differences="\n".join(f"- {difference}" for difference in passport.differences),
         licence=_licence(passport, licence),
         citation=citation,
+    )
+
+
+_READING = {
+    False: "The tokenizer gives the ids of the original one. ",
+    True: "The tokenizer is the original one with genome mode on: before all else, lower case becomes upper case and "
+    "IUPAC codes become `N`. What follows is about the original one. ",
+}
+
+
+def _letters(passport: Passport, genome_mode: bool) -> str:
+    """What becomes of soft-masked DNA; it stands on top of the card, as nothing else tells the reader."""
+    if genome_mode:
+        return (
+            "The tokenizer in this repository reads lower-case (soft-masked) DNA as upper case and IUPAC codes as `N`, "
+            "as the model was trained."
+        )
+    if passport.reads_lower_case:
+        return (
+            "The tokenizer is the published one, unchanged: it reads lower-case (soft-masked) DNA as upper case. IUPAC "
+            "codes are unknown to it; hf_dnalm's own functions and commands turn them into `N` first."
+        )
+    return (
+        "**The tokenizer is the published one, unchanged: with plain transformers, lower-case (soft-masked) DNA is "
+        "unknown to it.** Turn sequences into upper case first, or load the tokenizer with hf_dnalm and "
+        "`genome_mode=True`; hf_dnalm's own functions and commands do so themselves."
     )
 
 

@@ -15,6 +15,7 @@ from hf_dnalm.checkpoints import find_checkpoint
 from hf_dnalm.hub.card import render_card
 from hf_dnalm.outputs import claimed
 from hf_dnalm.source import Source
+from hf_dnalm.tokenization.dna_tokenizer import as_trained
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ def export(
     """Write a folder that others load with `trust_remote_code=True`, torch and transformers alone.
 
     The weights of an adapter are merged into its base model. The folder appears only when it is complete and loads.
+    The tokenizer of a published checkpoint is written as it is, whatever it makes of lower case, and the card says so
+    at its top; that of a model that `finetune` trained reads lower case as upper case and IUPAC codes as N, as training
+    did.
 
     Args:
         source: an upstream checkpoint, a fine-tuned model or an adapter; a folder or a Hub id.
@@ -77,6 +81,9 @@ def export(
         _merge_adapter(model)
     hub = {key: arguments[key] for key in place.hub if key in arguments}
     tokenizer = auto.AutoTokenizer.from_pretrained(place.name, **hub)
+    task = place.text("task.json")
+    if task is not None:  # `dnalm finetune` wrote the folder, and trained on upper case
+        tokenizer = as_trained(tokenizer)
     for note in ("is_local", "local_files_only"):  # of this machine, not of the tokenizer
         tokenizer.init_kwargs.pop(note, None)
 
@@ -94,9 +101,10 @@ def export(
             k=getattr(tokenizer, "k", None),
             base_model=base_model,
             report=metrics,
+            genome_mode=getattr(tokenizer, "genome_mode", False),
         )
         (written / "README.md").write_text(card, encoding="utf-8")
-        if (task := place.text("task.json")) is not None:
+        if task is not None:
             (written / "task.json").write_text(task, encoding="utf-8")
         _check_written(written, model, tokenizer, model_class or auto_class)
         _move(written, out)

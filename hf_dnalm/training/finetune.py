@@ -19,6 +19,7 @@ from hf_dnalm.data import encode_dataset
 from hf_dnalm.evaluation import Evaluation, kmer_baseline, majority_baseline, write_report
 from hf_dnalm.evaluation.table import check_metric
 from hf_dnalm.tasks import Task
+from hf_dnalm.tokenization.dna_tokenizer import as_trained
 from hf_dnalm.training.adapters import (
     BaseWeights,
     add_adapter,
@@ -51,7 +52,8 @@ class FineTuneResult:
     """What a run gave.
 
     Attributes:
-        output_dir: the best model whole (or `adapter/` alone, when it was not merged), `report/`, `task.json`.
+        output_dir: the best model whole (or `adapter/` alone, when it was not merged), its tokenizer in genome mode, as
+            it was trained (see `as_trained`), `report/`, `task.json`.
         task: what was learnt.
         evaluation: of the best model on the test split, with intervals.
         baselines: of a linear model on k-mer counts and of the majority class or mean, on the same splits; empty when
@@ -156,6 +158,7 @@ def run(
 ) -> FineTuneResult:
     """`finetune` with its settings as the two objects that the command line parses."""
     folder = Path(arguments.output_dir or "")
+    tokenizer = as_trained(tokenizer)  # it goes into the folder, and reads letters there as they are read here
     check_metric(task)
     check_output_folder(folder, resume=options.resume, overwrite=options.overwrite)
     complete = complete_splits(splits, task, seed=arguments.seed)

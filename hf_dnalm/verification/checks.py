@@ -14,6 +14,7 @@ from hf_dnalm.checkpoints import Passport
 from hf_dnalm.checkpoints.references import LogitsReference, Reference, VectorReference
 from hf_dnalm.inference.embed import pool
 from hf_dnalm.sequence import reverse_complement
+from hf_dnalm.tokenization.vocabulary_fit import vocabulary_mismatch
 
 Outcome = Literal["ok", "FAILED", "refused", "none", "not run"]
 
@@ -104,32 +105,23 @@ def check_weights(subject: Subject, auto_class: str, stored: Collection[str] | N
     return Check("weights", "ok", WEIGHTS, f"{figure}, {len(unread)} never read", details=details)
 
 
+TOKENIZER = "ids and special ids with the config, bases there and back"
+
+
 def check_tokenizer(tokenizer: Any, passport: Passport, config: Any) -> Check:
     """Whether tokenizer and model belong together: ids, special ids, and bases that come back as they went in."""
     problems = [
-        *_ids_outside(tokenizer, config),
+        *vocabulary_mismatch(tokenizer, config.vocab_size),
         *_special_ids_apart(tokenizer, config),
         *_bases_lost(tokenizer, passport, probes(passport, config)[0]),
     ]
     return Check(
         "tokenizer",
         "FAILED" if problems else "ok",
-        "ids and special ids with the config, bases there and back",
+        TOKENIZER,
         f"{len(tokenizer):,} tokens for {config.vocab_size:,} rows of the embedding",
         details=tuple(problems),
     )
-
-
-def _ids_outside(tokenizer: Any, config: Any) -> list[str]:
-    # Words of another kind may lie outside where no sequence holds them: <eos> and <bos> of the first Nucleotide
-    # Transformers stand behind the last row of the embedding.
-    words = [number for word, number in tokenizer.get_vocab().items() if re.fullmatch("[ACGTN]+", word.upper())]
-    highest = max((*words, *tokenizer("ACGT")["input_ids"]))
-    if highest >= config.vocab_size:
-        return [f"ids go up to {highest:,}, the model's embedding ends at {config.vocab_size - 1:,}"]
-    if 2 * len(tokenizer) <= config.vocab_size:  # published tables are filled up by a few rows, never by as many again
-        return [f"{len(tokenizer):,} tokens for {config.vocab_size:,} rows of the embedding: of another vocabulary"]
-    return []
 
 
 def _special_ids_apart(tokenizer: Any, config: Any) -> list[str]:

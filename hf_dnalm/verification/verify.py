@@ -13,6 +13,7 @@ from hf_dnalm.checkpoints import find_checkpoint
 from hf_dnalm.checkpoints.references import Reference, references_of
 from hf_dnalm.source import HUB_ARGUMENTS, Source
 from hf_dnalm.verification.checks import (
+    TOKENIZER,
     WEIGHTS,
     Check,
     Subject,
@@ -74,7 +75,7 @@ def verify(
     Raises:
         OSError: there is no such folder or repository, or a file is missing.
         ValueError: the source is of no family of this package, its config.json asks for what its family does not have,
-            its tokenizer cannot be read, or `published` is not known.
+            or `published` is not known.
     """
     if published is not None and find_checkpoint(published) is None:
         raise ValueError(f"{published!r} is no published checkpoint that this package knows; `dnalm list` shows them.")
@@ -84,10 +85,14 @@ def verify(
         raise ValueError(f"{place.name} is of no family of this package, whose checkpoints alone can be verified.")
     passport = whole.found.passport
     config = whole.found.config(place.name)
-    tokenizer = auto.AutoTokenizer.from_pretrained(
-        place.name, **{name: arguments[name] for name in HUB_ARGUMENTS if name in arguments}
-    )
-    checks = [check_tokenizer(tokenizer, passport, config)]
+    tokenizer, checks = None, []
+    try:
+        tokenizer = auto.AutoTokenizer.from_pretrained(
+            place.name, **{name: arguments[name] for name in HUB_ARGUMENTS if name in arguments}
+        )
+        checks.append(check_tokenizer(tokenizer, passport, config))
+    except ValueError as error:  # a file is missing or damaged, or it is another model's
+        checks.append(Check("tokenizer", "FAILED", TOKENIZER, "an error", details=(" ".join(str(error).split()),)))
     door = getattr(auto, whole.auto_class)
     parameters = None
     try:

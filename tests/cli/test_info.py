@@ -59,11 +59,15 @@ def test_bin_weights_are_looked_into_and_a_folder_without_weights_is_described(t
     model = toy_model("sequence")
     model.config.save_pretrained(tmp_path)
     assert describe(str(tmp_path))["heads"] is None
+    assert (describe(str(tmp_path))["k"], describe(str(tmp_path))["context_tokens"]) == (None, 2048)
     torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(ValueError, match=r"this Nucleotide Transformer has no tokenizer: vocab\.txt is missing"):
+        describe(str(tmp_path))
+    toy_tokenizer().save_pretrained(tmp_path)
     run([str(tmp_path), "--json"])
     facts = json.loads(capsys.readouterr().out)
     assert facts["heads"] == ["classifier"]
-    assert (facts["k"], facts["context_bp"], facts["context_tokens"]) == (None, None, 2048)
+    assert (facts["k"], facts["context_tokens"]) == (3, 2048)
 
 
 def test_an_adapter_is_described_with_its_base(tmp_path, capsys):

@@ -12,6 +12,8 @@ import transformers
 from safetensors.torch import load_file
 
 import hf_dnalm
+from hf_dnalm.data import encode_sequences
+from hf_dnalm.hub import export
 from hf_dnalm.inference import embed, predict
 from hf_dnalm.training import finetune
 from hf_dnalm.training.adapters import BaseWeights, add_adapter, freeze_encoder, save_adapter
@@ -91,20 +93,82 @@ def test_a_probe_trains_the_head_alone(family):
     assert learning == {name for name in model_head(family, model) if name in dict(model.named_parameters())}
 
 
-def test_finetuning_on_nucleotides_writes_a_folder_that_predicts_what_was_measured(
-    family, upstream, tmp_path, monkeypatch
-):
-    method = "full" if "lora" in family.declared("CANNOT") else "lora"
-    monkeypatch.setattr(sys.modules["hf_dnalm.training.finetune"], "write_report", lambda *args, **kwargs: None)
+@pytest.fixture(scope="session")
+def finetuned_folders(tmp_path_factory):
+    """Families to the folder of a short run on nucleotides, and its result; each run once."""
+    found = {}
+
+    def run(family, upstream):
+        if family.name not in found:
+            method = "full" if "lora" in family.declared("CANNOT") else "lora"
+            quick = {
+                "bootstrap": 20,
+                "disable_tqdm": True,
+                "num_train_epochs": 1,
+                "learning_rate": 1e-2,
+                "use_cpu": True,
+            }
+            task, folder = TASKS["bases"], tmp_path_factory.mktemp("finetuned") / family.name
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(sys.modules["hf_dnalm.training.finetune"], "write_report", lambda *args, **kwargs: None)
+                result = finetune(upstream, splits_of(task, train=8), task, output_dir=folder, method=method, **quick)
+            found[family.name] = folder, result
+        return found[family.name]
+
+    return run
+
+
+@pytest.fixture
+def finetuned(family, upstream, finetuned_folders):
+    return finetuned_folders(family, upstream)
+
+
+def test_finetuning_on_nucleotides_writes_a_folder_that_predicts_what_was_measured(finetuned):
+    folder, result = finetuned
+    model = hf_dnalm.AutoModelForTokenClassification.from_pretrained(folder)
+    tokenizer = hf_dnalm.AutoTokenizer.from_pretrained(folder)
     task = TASKS["bases"]
-    quick = {"bootstrap": 20, "disable_tqdm": True, "num_train_epochs": 1, "learning_rate": 1e-2, "use_cpu": True}
-    result = finetune(upstream, splits_of(task, train=8), task, output_dir=tmp_path, method=method, **quick)
-    model = hf_dnalm.AutoModelForTokenClassification.from_pretrained(tmp_path)
-    tokenizer = hf_dnalm.AutoTokenizer.from_pretrained(tmp_path)
     test = splits_of(task)["test"].remove_columns("labels")
     logits = np.concatenate(predict(model, tokenizer, test, task=task, dtype=torch.float32).logits)
     measured = result.evaluation.outputs.scores[:, -1]
     np.testing.assert_allclose(logits[:, 1] - logits[:, 0], measured, rtol=1e-4, atol=1e-4)
+
+
+def test_a_fine_tuned_folder_reads_soft_masked_dna_elsewhere_as_it_was_trained(family, finetuned, stranger, tmp_path):
+    folder, _ = finetuned
+    sequence, masked, ambiguous = "ACGTTGCANNTGACCAGTA", "acgttGCANnTGAccagta", "acgttGCARYTGAccagta"
+    upper = stranger.read(folder, "AutoModelForTokenClassification", sequence)
+    for text in (masked, ambiguous):
+        seen = stranger.read(folder, "AutoModelForTokenClassification", text)
+        assert (seen["ids"], seen["numbers"]) == (upper["ids"], upper["numbers"])
+    (here,) = encode_sequences(hf_dnalm.AutoTokenizer.from_pretrained(folder), [ambiguous], max_tokens=None)
+    assert upper["ids"] == here.tolist()
+    written = [folder, *folder.glob("checkpoint-*"), *folder.glob("adapter")]
+    assert len(written) > 1
+    for each in written:
+        assert stranger.tokens(each, [ambiguous])["encodings"][0]["input_ids"] == upper["ids"]
+        assert hf_dnalm.AutoTokenizer.from_pretrained(each).genome_mode
+    exported = export(folder, tmp_path / "exported").folder
+    assert stranger.tokens(exported, [ambiguous])["encodings"][0]["input_ids"] == upper["ids"]
+    assert "soft-masked) DNA as upper case and IUPAC codes as `N`" in (exported / "README.md").read_text()
+
+
+def test_an_export_of_the_published_files_keeps_their_tokenizer_and_says_so(family, upstream, stranger, tmp_path):
+    folder = export(upstream, tmp_path / "exported").folder
+    texts = ["ACGTTGCA", "acgttgca", "ACGRYTGCA"]
+    expected = [family.tokenizer(text).input_ids for text in texts]
+    assert [each["input_ids"] for each in stranger.tokens(folder, texts)["encodings"]] == expected
+    reads_lower_case = expected[0] == expected[1]
+    assert family.passport.reads_lower_case == reads_lower_case
+    _, _, text = (folder / "README.md").read_text().split("---\n")
+    first = text.split("## ")[0].split("# exported")[1]
+    assert "The tokenizer is the published one, unchanged" in first
+    said = (
+        "it reads lower-case (soft-masked) DNA as upper case"
+        if reads_lower_case
+        else "(soft-masked) DNA is unknown to it"
+    )
+    assert said in first
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls", "max"])

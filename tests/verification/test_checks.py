@@ -187,7 +187,7 @@ def test_special_tokens_that_no_sequence_gets_may_lie_outside():
 
 def test_a_tokenizer_without_offsets_fails():
     slow = SimpleNamespace(is_fast=False, get_vocab=lambda: {"A": 0})
-    functions = {"__len__": lambda self: 75, "__call__": lambda self, text: {"input_ids": [0] * len(text)}}
+    functions = {"__len__": lambda self: 75, "__call__": lambda self, text, **options: {"input_ids": [0] * len(text)}}
     slow = type("SlowTokenizer", (SimpleNamespace,), functions)(
         **vars(slow), **{f"{name}_token_id": None for name in ("pad", "mask", "cls", "sep", "unk", "bos", "eos")}
     )
