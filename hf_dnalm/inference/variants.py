@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
@@ -57,13 +58,17 @@ class VariantScores:
 
 
 class Pair(NamedTuple):
-    """Both alleles in their window, on one strand; `start` and ends are 0-based places in the window."""
+    """Both alleles in their window, on one strand; `start` and ends are 0-based places in the window.
+
+    `name` is the variant, for errors.
+    """
 
     reference: str
     alternative: str
     start: int
     reference_end: int
     alternative_end: int
+    name: str = "the variant"
 
 
 def score_variants(
@@ -104,7 +109,8 @@ def score_variants(
 
     Raises:
         ValueError: REF is not what stands in the genome (position and both alleles are named), an allele does not fit
-            into the window, a window is longer than the model reads, or the model is no language model.
+            into the window, a window is longer than the model reads, the model is no language model, or an output of
+            the model is NaN or infinite.
     """
     if method not in get_args(Method):
         raise ValueError(f"method is {method!r}; choose from {', '.join(get_args(Method))}")
@@ -162,7 +168,7 @@ def _windows(genome: Genome, variant: Variant, window_bp: int) -> Pair:
     start = room // 2
     reference = genome.window(moved.contig, moved.start - start, moved.start - start + window_bp)
     alternative = reference[:start] + moved.alt + reference[start + len(moved.ref) :]
-    return Pair(reference, alternative, start, start + len(moved.ref), start + len(moved.alt))
+    return Pair(reference, alternative, start, start + len(moved.ref), start + len(moved.alt), f"variant {variant}")
 
 
 def _reversed(pair: Pair) -> Pair:
@@ -173,6 +179,7 @@ def _reversed(pair: Pair) -> Pair:
         start,
         start + pair.reference_end - pair.start,
         start + pair.alternative_end - pair.start,
+        pair.name,
     )
 
 
@@ -226,6 +233,12 @@ def _log_ratios_together(
     answers = asked.answer(questions, **options)
     starts = np.cumsum([0, *counts])
     scores = [reader(answers[start:end]) for reader, start, end in zip(readers, starts[:-1], starts[1:], strict=True)]
+    for pair, score in zip(pairs, scores, strict=True):
+        if math.isnan(score):
+            raise ValueError(
+                f"{pair.name}: the model gives both alleles a probability of exactly 0, so their ratio is not defined. "
+                "Leave the variant out, or score with a model that excludes no token."
+            )
     return np.array(scores, dtype=np.float64), estimators
 
 
@@ -246,11 +259,12 @@ def _estimate(
             def ratio(answers: Sequence[np.ndarray]) -> float:
                 return float(answers[0][place, alt]) - float(answers[0][place, ref])
 
-            return [asked.letter_question(reference, token, length_bp)], ratio, LETTERS
-        new = [_differing(asked, ids, other) for ids, other in ((alternative, reference), (reference, alternative))]
+            return [asked.letter_question(reference, token, length_bp, pair.name)], ratio, LETTERS
+        both = ((alternative, reference), (reference, alternative))
+        new = [_differing(asked, ids, other, pair.name) for ids, other in both]
         return new, _difference(1), TOKENS
     share = None if asked.kind == "causal" else MASKED_AT_ONCE
-    of_alt, of_ref = (list(asked.likelihood_questions(ids, share)) for ids in (alternative, reference))
+    of_alt, of_ref = (list(asked.likelihood_questions(ids, share, pair.name)) for ids in (alternative, reference))
     return of_alt + of_ref, _difference(len(of_alt)), CAUSAL if asked.kind == "causal" else WINDOW
 
 
@@ -264,7 +278,7 @@ def _difference(n_first: int) -> Callable[[Sequence[np.ndarray]], float]:
     return difference
 
 
-def _differing(asked: LanguageModel, ids: np.ndarray, other: np.ndarray) -> Question:
+def _differing(asked: LanguageModel, ids: np.ndarray, other: np.ndarray, name: str) -> Question:
     """All tokens between what both windows share on the left and on the right, masked together; at least one."""
     shorter = min(len(ids), len(other))
     equal = ids[:shorter] == other[:shorter]
@@ -272,7 +286,7 @@ def _differing(asked: LanguageModel, ids: np.ndarray, other: np.ndarray) -> Ques
     equal = ids[::-1][: shorter - left] == other[::-1][: shorter - left]
     right = shorter - left if equal.all() else int(equal.argmin())
     positions = np.arange(left, len(ids) - right)
-    return Question(asked.masked(ids, positions), positions, ids[positions])
+    return Question(asked.masked(ids, positions), positions, ids[positions], name=name)
 
 
 def _distances(
@@ -314,7 +328,16 @@ def _distances_together(
         return [hidden[row, slice(*asked[index][1])].mean(0) for row, index in enumerate(batch.indices)]
 
     pad = tokenizer.pad_token_id or 0
-    vectors = np.array(run_batches(body, [each for each, _ in asked], forward, pad_token_id=pad, **options))
+    owners = {place: pairs[index // 2].name for index, place in reversed(list(enumerate(places)))}
+    answers = run_batches(
+        body, [each for each, _ in asked], forward, pad_token_id=pad, name_of=owners.__getitem__, **options
+    )
+    vectors = np.array(answers)
+    for place in np.flatnonzero(np.linalg.norm(vectors, axis=1) == 0) if method == "cosine" else ():
+        raise ValueError(
+            f"{owners[place]}: the vector of an allele is zero, so it has no angle to the other. Use method 'l2', and "
+            "check the weights with `dnalm verify MODEL`."
+        )
     ref, alt = (vectors[places[offset::2]].astype(np.float64) for offset in (0, 1))
     dot = (ref * alt).sum(1)
     match method:
