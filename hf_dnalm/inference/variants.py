@@ -333,9 +333,10 @@ def _distances_together(
         body, [each for each, _ in asked], forward, pad_token_id=pad, name_of=owners.__getitem__, **options
     )
     vectors = np.array(answers)
-    for place in np.flatnonzero(np.linalg.norm(vectors, axis=1) == 0) if method == "cosine" else ():
+    zeros = np.flatnonzero(np.linalg.norm(vectors, axis=1) == 0) if method == "cosine" else ()
+    for zero in zeros:
         raise ValueError(
-            f"{owners[place]}: the vector of an allele is zero, so it has no angle to the other. Use method 'l2', and "
+            f"{owners[int(zero)]}: the vector of an allele is zero, so it has no angle to the other. Use method 'l2', and "
             "check the weights with `dnalm verify MODEL`."
         )
     ref, alt = (vectors[places[offset::2]].astype(np.float64) for offset in (0, 1))
