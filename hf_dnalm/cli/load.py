@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
+
+from hf_dnalm.damage import read_json
 
 
 def find_model_class(source: str) -> tuple[Any, str]:
@@ -19,7 +19,7 @@ def find_model_class(source: str) -> tuple[Any, str]:
 
     adapter = find_adapter_config_file(source)
     if adapter is not None:
-        what = f"an adapter of task type {json.loads(Path(adapter).read_text())['task_type']}"
+        what = f"an adapter of task type {read_json(adapter).get('task_type')}"
     else:
         what = (AutoConfig.from_pretrained(source).architectures or ["a model without a class"])[0]
     if what.endswith(("ForSequenceClassification", " SEQ_CLS")):
@@ -41,8 +41,11 @@ def load_language_model(source: str) -> tuple[Any, Any]:
     from hf_dnalm.auto import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
     adapter = find_adapter_config_file(source)
-    settings = json.loads(Path(adapter).read_text()) if adapter is not None else {}
-    config = AutoConfig.from_pretrained(settings.get("base_model_name_or_path") or source)
+    settings = read_json(adapter) if adapter is not None else {}
+    base = settings.get("base_model_name_or_path") or source
+    if not isinstance(base, str):
+        raise ValueError(f"{adapter}: base_model_name_or_path is {base!r}; it must be a text in quotes.")
+    config = AutoConfig.from_pretrained(base)
     what = f"{settings['task_type']} adapter" if settings.get("task_type") else (config.architectures or [""])[0]
     if what.endswith(("ForSequenceClassification", "ForTokenClassification", "_CLS adapter")):
         raise ValueError(

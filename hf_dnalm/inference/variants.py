@@ -336,8 +336,8 @@ def _distances_together(
     zeros = np.flatnonzero(np.linalg.norm(vectors, axis=1) == 0) if method == "cosine" else ()
     for zero in zeros:
         raise ValueError(
-            f"{owners[int(zero)]}: the vector of an allele is zero, so it has no angle to the other. Use method 'l2', and "
-            "check the weights with `dnalm verify MODEL`."
+            f"{owners[int(zero)]}: the vector of an allele is zero, so it has no angle to the other. Use method 'l2', "
+            "and check the weights with `dnalm verify MODEL`."
         )
     ref, alt = (vectors[places[offset::2]].astype(np.float64) for offset in (0, 1))
     dot = (ref * alt).sum(1)
