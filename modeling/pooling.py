@@ -11,7 +11,8 @@ def pool(hidden_states: torch.Tensor, attention_mask: torch.Tensor | None, *, po
     Args:
         attention_mask: (batch, tokens), truthy for real tokens; None counts every token.
         pooling: "cls": the first real token; "last": the last one; "mean", "max": over all real tokens, the first one
-            (CLS) included.
+            (CLS) included. Of a row that is all padding, as some collators add to fill a batch, the mean and the
+            maximum are zeros.
 
     Raises:
         ValueError: another pooling, or a mask that does not say which tokens are real.
@@ -41,5 +42,6 @@ def pool(hidden_states: torch.Tensor, attention_mask: torch.Tensor | None, *, po
         total = hidden_states.masked_fill(~real[..., None], 0.0).sum(dim=1, dtype=torch.float32)
         return (total / counts).to(hidden_states.dtype)
     if pooling == "max":
-        return hidden_states.masked_fill(~real[..., None], torch.finfo(hidden_states.dtype).min).amax(dim=1)
+        largest = hidden_states.masked_fill(~real[..., None], torch.finfo(hidden_states.dtype).min).amax(dim=1)
+        return largest.masked_fill(~real.any(dim=1, keepdim=True), 0.0)
     raise ValueError(f"pooling is {pooling!r}; choose from 'cls', 'last', 'mean', 'max'.")

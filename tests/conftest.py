@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,11 +22,23 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of reference checkpoints and real data beside the repository; tests that need it skip without it."""
+    """The folder of reference checkpoints and real data next to the repository; tests that need it skip without it.
+
+    In CI, where the folder is part of the setup, a missing one is a failure.
+    """
     folder = REPOSITORY.parent / "shared"
     if not (folder / "goldens").is_dir():
-        pytest.skip("needs the reference data folder ../shared, which is not part of the repository")
+        reason = "needs the reference data folder ../shared, which is not part of the repository"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many tests were skipped, by reason."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped)
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count:,} skipped: {reason}")
 
 
 @pytest.fixture(scope="session")

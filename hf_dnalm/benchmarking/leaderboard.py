@@ -23,7 +23,7 @@ from hf_dnalm.benchmarking.statistics import (
     ranks_over_tasks,
     wilcoxon_pairs,
 )
-from hf_dnalm.evaluation.bootstrap import bootstrap_draws
+from hf_dnalm.evaluation.bootstrap import bootstrap_draws, interval_95
 from hf_dnalm.evaluation.evaluate import Interval
 from hf_dnalm.tasks import Task
 
@@ -252,11 +252,10 @@ def _draws(task: Task, result: Result, bootstrap: int) -> np.ndarray:
 def _score(task: Task, runs: Mapping[RUN, Result], draws: Mapping[RUN, np.ndarray]) -> Score:
     values = np.array([_value(result, task.metric) for result in runs.values()])
     means = np.mean([draws[run] for run in runs], axis=0)
-    means = means[~np.isnan(means)]
-    low, high = np.percentile(means, [2.5, 97.5]) if means.size and not np.isnan(values).any() else (math.nan, math.nan)
+    low, high = (math.nan, math.nan) if np.isnan(values).any() else interval_95(means)
     metrics = results_metrics(runs.values())
     return Score(
-        interval=Interval(float(values.mean()), float(low), float(high)),
+        interval=Interval(float(values.mean()), low, high),
         spread=float(values.std(ddof=1)) if len(values) > 1 else math.nan,
         runs=len(runs),
         metrics=metrics,

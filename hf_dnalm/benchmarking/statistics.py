@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from hf_dnalm.evaluation.bootstrap import interval_95
+
 LEVEL = 0.05
 
 
@@ -69,9 +71,9 @@ def paired_bootstrap(
     differences = differences[~np.isnan(differences)]
     if not differences.size or np.isnan(first - second):
         return PairedDifference(first - second, float("nan"), float("nan"), float("nan"))
-    low, high = np.percentile(differences, [2.5, 97.5])
+    low, high = interval_95(differences)
     below, above = ((np.sum(side) + 1) / (len(differences) + 1) for side in (differences <= 0, differences >= 0))
-    return PairedDifference(first - second, float(low), float(high), float(min(1.0, 2 * min(below, above))))
+    return PairedDifference(first - second, low, high, float(min(1.0, 2 * min(below, above))))
 
 
 def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:

@@ -40,10 +40,21 @@ def bootstrap_intervals(
     """
     intervals = {}
     for name, draws in bootstrap_draws(task, outputs, resamples=resamples, seed=seed, metrics=metrics).items():
-        means = draws[~np.isnan(draws)]
-        low, high = np.percentile(means, [2.5, 97.5]) if means.size else (np.nan, np.nan)
-        intervals[name] = (float(low), float(high), len(draws))
+        intervals[name] = (*interval_95(draws), len(draws))
     return intervals
+
+
+def interval_95(draws: np.ndarray) -> tuple[float, float]:
+    """The values between which 95 % of the draws lie, 2.5 % below and 2.5 % above; NaN draws are left out.
+
+    >>> interval_95(np.arange(1001.0))
+    (25.0, 975.0)
+    """
+    defined = draws[~np.isnan(draws)]
+    if not defined.size:
+        return float("nan"), float("nan")
+    low, high = np.percentile(defined, [2.5, 97.5])
+    return float(low), float(high)
 
 
 def bootstrap_draws(

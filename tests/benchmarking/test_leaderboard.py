@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hf_dnalm.benchmarking import Leaderboard, collect, write_leaderboard
-from hf_dnalm.benchmarking.cells import Cell, Folder, write_result
+from hf_dnalm.benchmarking import Leaderboard, collect, leaderboard, write_leaderboard
+from hf_dnalm.benchmarking.cells import Cell, Folder, read_results, write_result
 from hf_dnalm.benchmarking.pages import score_rows, summary
 from hf_dnalm.benchmarking.plots import plots
+from hf_dnalm.benchmarking.statistics import mcnemar
 from hf_dnalm.data.benchmarks import benchmark_tasks
 from hf_dnalm.evaluation import Evaluation
 
@@ -93,6 +94,24 @@ def test_several_runs_are_a_mean_with_a_spread(board):
     assert score.interval.low < score.interval.value < score.interval.high
     assert score.seconds == 3.0
     assert math.isnan(board.tasks[-2].scores["good (full)"].spread)
+
+
+def test_the_interval_of_a_score_holds_the_middle_95_percent_of_the_resamples(folder, monkeypatch):
+    monkeypatch.setattr(leaderboard, "bootstrap_draws", lambda task, *_, **__: {task.metric: np.arange(1001.0)})
+    (scores,) = (each.scores for each in collect(folder).tasks if each.task.name.endswith("emp_H4"))
+    assert all((score.interval.low, score.interval.high) == (25.0, 975.0) for score in scores.values())
+
+
+def test_mcnemar_compares_the_first_run_that_both_models_have(tmp_path):
+    for seed, skills in ((1, (0.9, 0.9)), (2, (1.0, 0.5)), (3, (0.5, 1.0))):
+        for model, skill in zip(("one", "another"), skills, strict=True):
+            if (model, seed) != ("another", 1):
+                write(tmp_path, "gue", "emp_H3", model, skill, seed=seed)
+    (comparison,) = collect(tmp_path).tasks[0].comparisons
+    runs = {(each.cell.model, each.cell.seed): each.outputs for each in read_results(tmp_path)}
+    task = benchmark_tasks()["gue"]["emp_H3"]
+    right = [runs[model, 2].decisions(task) == runs[model, 2].references for model in ("one", "another")]
+    assert comparison.mcnemar_p == mcnemar(*right)
 
 
 def test_a_task_that_not_all_have_is_shown_and_not_ranked(board):

@@ -57,6 +57,11 @@ def test_the_paired_difference_is_narrower_than_two_intervals_say():
     assert found.low > apart, "pairing takes away what both have in common"
 
 
+def test_the_interval_of_a_difference_holds_the_middle_95_percent():
+    found = paired_bootstrap(0.5, 0.1, np.arange(1001.0), np.zeros(1001))
+    assert (found.low, found.high) == (25.0, 975.0)
+
+
 def test_two_equal_models_do_not_differ():
     draws = np.array([0.1, 0.2, 0.3])
     found = paired_bootstrap(0.2, 0.2, draws, draws)

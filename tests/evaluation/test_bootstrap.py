@@ -128,6 +128,12 @@ def test_many_rows_take_fewer_resamples_of_the_ranking_and_say_so(monkeypatch):
     assert bootstrap_intervals(BINARY, read_outputs(BINARY, logits, labels), resamples=300)["auroc"][2] == 100
 
 
+def test_an_interval_holds_the_middle_95_percent_of_the_resamples(monkeypatch):
+    draws = np.append(np.arange(1001.0), np.nan)  # a resample in which the metric is undefined is left out
+    monkeypatch.setattr(room, "bootstrap_draws", lambda *_, **__: {"mcc": draws})
+    assert bootstrap_intervals(BINARY, _outputs(BINARY)) == {"mcc": (25.0, 975.0, 1002)}
+
+
 @pytest.mark.parametrize("resamples", [0, -3])
 def test_no_resamples_are_refused(resamples):
     with pytest.raises(ValueError, match=f"bootstrap is {resamples}; it must be 1 resample or more"):

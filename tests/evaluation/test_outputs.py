@@ -47,6 +47,12 @@ def test_an_absent_class_and_a_track_of_one_kind_are_left_out_and_counted():
     assert metrics == {"mcc": 1.0, "f1": 1.0, "accuracy": 1.0, "auroc": 1.0, "auprc": 1.0, "n_scored_labels": 1.0}
 
 
+def test_a_probability_of_exactly_one_half_counts_as_the_track_being_present():
+    outputs = read_outputs(TRACKS, np.array([[0.0, -1e-6], [1e-6, 0.0]]), np.array([[1, 0], [1, 1]]))
+    assert outputs.decisions(TRACKS).tolist() == [[1, 0], [1, 1]]
+    assert compute_metrics(TRACKS, outputs.scores, outputs.references)["accuracy"] == 1.0
+
+
 def test_one_class_only_leaves_auroc_undefined_and_the_rest_computed():
     metrics = compute_metrics(BINARY, np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([1, 1]))
     assert math.isnan(metrics["auroc"])

@@ -32,6 +32,16 @@ def test_pooling_reads_the_tokens_that_are_attended_to(pooling, mask, expected):
     assert pool(VECTORS, mask, pooling=pooling).tolist() == [expected]
 
 
+@pytest.mark.parametrize("pooling", ["cls", "last", "mean", "max"])
+def test_a_row_of_padding_is_finite_and_leaves_the_other_rows_alone(pooling):
+    mask = torch.tensor([[1, 1, 0, 0], [0, 0, 0, 0]])
+    pooled = pool(VECTORS.repeat(2, 1, 1), mask, pooling=pooling)
+    assert torch.equal(pooled[:1], pool(VECTORS, mask[:1], pooling=pooling))
+    assert pooled[1].abs().max() <= VECTORS.abs().max()  # no smallest number of the dtype, no division by zero
+    if pooling in ("mean", "max"):
+        assert pooled[1].tolist() == [0.0, 0.0]
+
+
 @pytest.mark.parametrize("dtype", [torch.bool, torch.int64, torch.float32])
 def test_the_mask_may_be_boolean_or_a_number(dtype):
     mask = torch.tensor([[1, 1, 0, 0]], dtype=dtype)
