@@ -6,6 +6,7 @@ caller sees a `ValueError` that says which file, and where in it.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from typing import Any
 # A text of settings or of names is far smaller: the largest tokenizer.json of a published DNA model has 5 MB.
 TEXT_BYTES = 2**26
 _DAMAGED = "The file is damaged, cut short, or of another format; copy or make it again."
+_LARGE = "If the file is small, it is damaged: copy or make it again. Otherwise use a computer with more memory."
+# What the system says to a decoder that follows a damaged offset.
+_WRONG_OFFSET = (errno.EINVAL, errno.EFBIG, errno.EOVERFLOW)
 _POINTER = b"version https://git-lfs"
 
 
@@ -34,7 +38,6 @@ def decoding(path: str | os.PathLike[str], place: str = "", *, remedy: str = "")
         ValueError: the decoder failed. An error whose message already names the file keeps its message.
         OSError: the operating system refused to read the file (`FileNotFoundError`, `PermissionError`, …).
         ImportError: a library that the decoder needs is not installed.
-        MemoryError: there is not enough memory.
 
     Example:
         >>> try:
@@ -47,14 +50,18 @@ def decoding(path: str | os.PathLike[str], place: str = "", *, remedy: str = "")
     name = os.fspath(path)
     try:
         yield
-    except (ImportError, MemoryError):
+    except ImportError:
         raise
     # A decoder may raise anything on damaged bytes: h5py RuntimeError, pickle AttributeError, numpy MemoryError, zlib
     # its own class. This is the one place, with the command line, where catching all of them is right.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
+        if isinstance(error, MemoryError):
+            reason, remedy = "more memory is needed than there is", remedy or _LARGE
+        if isinstance(error, OSError) and error.errno not in (None, *_WRONG_OFFSET):
+            if error.filename is not None or name in reason:
+                raise
+            raise type(error)(error.errno, error.strerror, name) from error
         if isinstance(error, ValueError) and name in reason:
             raise
         where = f"{name}: {place}: " if place else f"{name}: "

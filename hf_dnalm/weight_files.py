@@ -50,7 +50,8 @@ def shard_names(index: Mapping[str, Any], path: str) -> list[str]:
         ValueError: the index has another form, or names a file outside of its folder.
 
     Example:
-        >>> shard_names({"weight_map": {"a": "model-2.safetensors", "b": "model-1.safetensors"}}, "index.json")
+        >>> files = {"a": "model-2.safetensors", "b": "model-1.safetensors"}
+        >>> shard_names({"metadata": {}, "weight_map": files}, "index.json")
         ['model-1.safetensors', 'model-2.safetensors']
         >>> shard_names({"weight_map": {"a": "../other/model.safetensors"}}, "index.json")
         Traceback (most recent call last):
@@ -73,6 +74,8 @@ folder. Weights of another model are never read; correct the index, or put the f
                 f"{path}: weight_map names {file!r} for {tensor}, a file outside of the model's folder. Weights of "
                 "another model are never read; correct the index, or put the file into the folder."
             )
+    if not isinstance(index.get("metadata"), dict):
+        raise ValueError(f'{path}: has no object metadata, which transformers needs. Add "metadata": {{}}.')
     return sorted(set(weight_map.values()))
 
 
@@ -101,7 +104,7 @@ def stored_tensors(path: str) -> dict[str, Stored]:
             return {name: Stored(tuple(each.get_shape()), _whole(each.get_dtype())) for name, each in slices.items()}
     return {
         name: Stored(tuple(each.shape), not (each.is_floating_point() or each.is_complex()))
-        for name, each in _unpickled(path, map_location="cpu" if zipfile.is_zipfile(path) else "meta").items()
+        for name, each in _unpickled(path, values=False).items()
     }
 
 
@@ -124,15 +127,22 @@ def _whole(dtype: str) -> bool:
     return dtype.startswith(("I", "U", "B")) and dtype != "BF16"
 
 
-def _unpickled(path: str, *, map_location: str = "cpu") -> dict[str, torch.Tensor]:
-    """The tensors in a file of `torch.save`; no other object is made. The newer format is mapped and not read."""
+def _unpickled(path: str, *, values: bool = True) -> dict[str, torch.Tensor]:
+    """The tensors in a file of `torch.save`; no other object is made. The newer format is mapped and not read.
+
+    Args:
+        values: also read those of the older format; otherwise its tensors are on the device "meta".
+    """
     import torch
 
     refuse_absent(path)
     with decoding(path):
+        is_new = zipfile.is_zipfile(path)
         try:
-            contents = torch.load(path, map_location=map_location, weights_only=True, mmap=zipfile.is_zipfile(path))
-        except pickle.UnpicklingError as error:  # torch's own words advise to switch the protection off
+            device = "cpu" if values or is_new else "meta"
+            contents = torch.load(path, map_location=device, weights_only=True, mmap=is_new)
+        except (pickle.UnpicklingError, RuntimeError) as error:
+            # torch's own words may advise to switch the protection off
             raise ValueError(_refusal(path, str(error))) from None
     if not isinstance(contents, dict) or not all(isinstance(name, str) for name in contents):
         raise ValueError(f"{path}: holds {type(contents).__name__} where tensors by name are needed.")
@@ -169,9 +179,11 @@ def _refusal(path: str, message: str) -> str:
             f"{path}: loading this file would run {code[1]}, which is code and no weights. Nothing was run. Get the "
             "weights as .safetensors, from a source that you trust."
         )
-    reason = re.search(r"WeightsUnpickler error: ([^\n]*)", message)
+    if unpickler := re.search(r"WeightsUnpickler error: ([^\n]*)", message):
+        message = unpickler[1]
+    reason = "it is not what torch.save writes" if "weights_only" in message else " ".join(message.split())
     return (
-        f"{path}: cannot be read ({reason[1] if reason else 'it is not what torch.save writes'}). The file is damaged, "
+        f"{path}: cannot be read ({reason}). The file is damaged, "
         "cut short, or holds more than weights; copy or download it again, if possible as .safetensors."
     )
 

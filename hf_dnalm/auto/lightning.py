@@ -59,7 +59,9 @@ def lightning_weights(path: str) -> dict[str, torch.Tensor]:
         ValueError: the file is damaged, or holds no model.
     """
     refuse_absent(path)
-    if not zipfile.is_zipfile(path):
+    with decoding(path):
+        is_new = zipfile.is_zipfile(path)
+    if not is_new:
         raise ValueError(f"{path}: no checkpoint of PyTorch 1.6 or later, or cut short.")
     with decoding(path):
         # weights_only=True would refuse the whole file for such objects; the unpickler below lets no other name in.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -31,19 +32,24 @@ _EVERY: dict[str, Any] = {
     "num_labels": 0,
     "problem_type": "",
 }
-_OURS: dict[str, Any] = _EVERY | {
-    "vocab_size": 0,
-    "dtype": "",
-    "torch_dtype": "",
-    "transformers_version": "",
-    "tokenizer_class": "",
-    "pad_token_id": 0,
-    "output_hidden_states": True,
-    "output_attentions": True,
-    "tie_word_embeddings": True,
-    "quantization_config": {},
-    "initializer_range": 0.0,
-}
+_OURS: dict[str, Any] = (
+    _EVERY
+    | dict.fromkeys((*_LAYERS, *_SIZES), 0)
+    | {
+        "dtype": "",
+        "torch_dtype": "",
+        "transformers_version": "",
+        "tokenizer_class": "",
+        "pad_token_id": 0,
+        "output_hidden_states": True,
+        "output_attentions": True,
+        "tie_word_embeddings": True,
+        "quantization_config": {},
+        "initializer_range": 0.0,
+    }
+)
+
+_DTYPE = re.compile(r"b?float16|float32|float64|float8_\w+|half|float|double")
 
 # Fields that name an implementation of attention, by the names that transformers has given them.
 _IMPLEMENTATIONS = (
@@ -83,6 +89,15 @@ def check_contents(contents: Mapping[str, Any], published: Iterable[Mapping[str,
                 f"{field} has {len(contents[field]):,} labels; at most {MOST_LABELS:,} are read. Correct it in "
                 "config.json."
             )
+    for number in contents.get("id2label") or ():
+        if not str(number).isdecimal():
+            raise ValueError(
+                f"id2label has {_shown(number)} where a label's number is needed. Correct it in config.json."
+            )
+    for field in ("dtype", "torch_dtype") if published is not None else ():
+        value = contents.get(field)
+        if value is not None and not _DTYPE.fullmatch(value):
+            raise ValueError(f"{field} is {_shown(value)}; it must be float32, float16, bfloat16 or float64.")
     _check_code(contents)
 
 

@@ -139,7 +139,7 @@ def damage_json(data: bytes, rng: random.Random) -> bytes:
     """One value of a JSON file replaced by one of another kind, removed, or nested very deep."""
     try:
         root = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return flip_bits(data, rng)
     if rng.random() < 0.03:
         depth = rng.choice([50, 2_000, 100_000])
