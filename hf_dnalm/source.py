@@ -189,10 +189,16 @@ class Source(NamedTuple):
         """The contents of a JSON file of this source, or None where there is none.
 
         Raises:
-            ValueError: the file is not JSON, or not an object.
+            ValueError: the file is not JSON, or not an object; or it is a config.json with values of the wrong kind.
         """
         path = self.path(file)
-        return None if path is None else read_json(path)
+        if path is None:
+            return None
+        contents = read_json(path)
+        if file == "config.json":
+            with naming(path):
+                check_contents(contents)
+        return contents
 
     def weight_files(self, *, safetensors: bool | None = None, variant: str | None = None) -> list[str]:
         """Where the files of the weights lie, those that transformers would read, fetched if need be; or none.
@@ -263,7 +269,7 @@ class Source(NamedTuple):
         from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
         contents = self._config()
-        with _building(self.name):
+        with decoding(self.name, "the files that tell its family"):
             passport = recognise(contents, self.text, family=family)
         if passport is not None:
             return Recognised(passport, contents)
@@ -282,10 +288,12 @@ class Source(NamedTuple):
         from transformers.configuration_utils import PreTrainedConfig
 
         try:
-            path = self.name if os.path.isfile(self.name) else self.path("config.json")
-            if path is not None:
-                with naming(path):
-                    check_contents(read_json(path))  # before transformers reads it, whose errors name no field
+            # Before transformers reads it, whose errors name no field.
+            if os.path.isfile(self.name):
+                with naming(self.name):
+                    check_contents(read_json(self.name))
+            else:
+                self.json("config.json")
             return PreTrainedConfig.get_config_dict(self.name, **self.hub)[0]
         except OSError as error:
             pinned = None if os.path.exists(self.name) else pinned_revision(self.name)

@@ -31,6 +31,7 @@ _EVERY: dict[str, Any] = {
     "label2id": {},
     "num_labels": 0,
     "problem_type": "",
+    "vocab_size": 0,
 }
 _OURS: dict[str, Any] = (
     _EVERY
