@@ -62,7 +62,14 @@ class Recognised(NamedTuple):
             check_contents(self.contents, [checkpoint.config for checkpoint in self.passport.checkpoints])
             fields = dict(self.contents) if own else self.passport.translate(self.contents)
             fields.pop("transformers_weights", None)  # the file of the weights is the one that was checked
-            return config_class(self.passport).from_dict(fields, name_or_path=name, **arguments)
+            result = config_class(self.passport).from_dict(fields, name_or_path=name, **arguments)
+            config = result[0] if isinstance(result, tuple) else result
+            for check in (
+                "_check_choices",
+                "_check_shape",
+            ):  # transformers sets the arguments after the config's own checks
+                getattr(config, check, bool)()
+            return result
 
     @property
     def renamed_keys(self) -> dict[str, str]:

@@ -174,7 +174,7 @@ def check_extents(tensors: Mapping[str, torch.Tensor], path: str) -> None:
 
 def _refusal(path: str, message: str) -> str:
     """What torch's refusal to unpickle a file means."""
-    if code := re.search(r"GLOBAL (\S+) (?:was not|whose module)", message):
+    if code := re.search(r"GLOBAL (\w+(?:\.\w+)+) (?:was not|whose module)", message):
         return (
             f"{path}: loading this file would run {code[1]}, which is code and no weights. Nothing was run. Get the "
             "weights as .safetensors, from a source that you trust."

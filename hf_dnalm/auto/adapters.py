@@ -118,7 +118,9 @@ def attach(source: Source, base: Source, model: Any, new: set[str]) -> set[str]:
 
     _check_settings(source, stored_in(source))
     with decoding(source.name, "adapter_config.json", remedy=_REMEDY), no_load_report():
-        model.load_adapter(source.name, adapter_kwargs=source.hub, ignore_mismatched_sizes=True)
+        # transformers looks for safetensors alone unless it is told not to
+        pickled = {} if source.path("adapter_model.safetensors") else {"use_safetensors": False}
+        model.load_adapter(source.name, adapter_kwargs=source.hub, ignore_mismatched_sizes=True, **pickled)
     # transformers 5.5 neither says what did not fit nor fills in the head: PEFT's own functions do both.
     with decoding(source.name, "the adapter's weights"):
         weights = load_peft_weights(source.name, device="cpu", **source.hub)
