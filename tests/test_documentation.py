@@ -12,6 +12,7 @@ import pytest
 
 from hf_dnalm.cli.app import main
 from hf_dnalm.data.simulate import SPLICE_SITES_SIMULATED, simulate_splice_sites
+from hf_dnalm.inference.unscored import REASONS
 from tests.benchmarking.conftest import write_benchmarks
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -71,6 +72,13 @@ def test_the_commands_of_the_guide_run(workplace, tmp_path, capsys):
     assert (tmp_path / "predictions.parquet").exists()
     assert (tmp_path / "checked" / "report.html").exists()
     assert "## Results" in (tmp_path / "for_the_hub" / "README.md").read_text()
+
+
+def test_the_guide_to_variant_effects_runs_and_lists_every_reason(workplace, tmp_path):
+    page = REPOSITORY / "docs" / "variants.md"
+    run_commands(page, workplace)
+    assert (tmp_path / "annotated.vcf.gz.tbi").exists()
+    assert re.findall(r"^\| `(\w+)` \|", page.read_text(), flags=re.MULTILINE) == list(REASONS)
 
 
 def test_the_guide_to_embedding_runs(workplace, tmp_path):

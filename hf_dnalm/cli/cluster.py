@@ -15,6 +15,7 @@ from hf_dnalm.cli.inference_options import (
     add_benchmark_options,
     add_column_options,
     add_inference_options,
+    add_label_options,
     inference_arguments,
 )
 
@@ -118,6 +119,7 @@ def _read(options: argparse.Namespace) -> tuple[Task, Dataset]:
         "sequence_column": options.sequence_column,
         "name_column": options.name_column,
         "labels_column": options.labels_column,
+        "missing_labels": options.missing_labels,
     }
     task = infer_task(options.file, name=Path(options.file).name, problem_type="single_label_classification", **columns)
     return task, read_file(options.file, task=task, labels="required", **columns)
@@ -167,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="sequences of each class that score the few-shot classifier; default: 80, as published",
     )
-    parser.add_argument("--labels-column", default="labels", metavar="NAME", help="of a table; default: labels")
+    add_label_options(parser)
     add_inference_options(parser, overflow=("error", "truncate", "windows"))
     add_column_options(parser)
     return parser

@@ -13,6 +13,7 @@ from hf_dnalm.cli.inference_options import (
     add_benchmark_options,
     add_column_options,
     add_inference_options,
+    add_label_options,
     add_pair_option,
     inference_arguments,
 )
@@ -54,6 +55,8 @@ def run(arguments: list[str]) -> None:
     else:
         task = task_of_model(options.model, model, name=Path(options.data).name)
         dataset, train = _read_file(options.data, task, options), None
+        if dataset.info.description:  # how many records were left out
+            task = task.with_note(dataset.info.description)
     if options.metric is not None:
         task = dataclasses.replace(task, metric=options.metric)
     if options.baseline is not None and train is None:
@@ -145,6 +148,7 @@ def _read_file(path: str, task: Task, options: argparse.Namespace) -> Dataset:
         labels_column=options.labels_column,
         name_column=options.name_column,
         sequence2_column=options.sequence2_column,
+        missing_labels=options.missing_labels,
     )
 
 
@@ -179,5 +183,5 @@ def _parser() -> argparse.ArgumentParser:
     add_inference_options(parser, overflow=("error", "truncate"))
     add_column_options(parser)
     add_pair_option(parser)
-    parser.add_argument("--labels-column", default="labels", metavar="NAME", help="of a table; default: labels")
+    add_label_options(parser)
     return parser

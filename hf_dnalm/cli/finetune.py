@@ -117,6 +117,7 @@ def read_data(about: DataArguments, *, seed: int) -> tuple[Mapping[str, Dataset]
         "sequence_column": about.sequence_column,
         "labels_column": about.labels_column,
         "name_column": about.name_column,
+        "missing_labels": about.missing_labels,
     }
     files = {"train": about.train, "validation": about.validation, "test": about.test}
     name = Path(about.train or "").name
@@ -127,6 +128,9 @@ def read_data(about: DataArguments, *, seed: int) -> tuple[Mapping[str, Dataset]
         task = dataclasses.replace(task, pair=True)
         columns["sequence2_column"] = about.sequence2_column
     splits = {split: read_file(path, task=task, labels="required", **columns) for split, path in files.items() if path}
+    for split, dataset in splits.items():
+        if dataset.info.description:  # how many records were left out
+            task = task.with_note(f"{split}: {dataset.info.description}")
     rule = about.split_rule
     if rule:
         splits, task = rule.apply(splits, seed=seed, stratify=task.stratifies), task.with_note(rule.note(seed))

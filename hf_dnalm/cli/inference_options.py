@@ -46,6 +46,17 @@ def add_column_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name-column", default="name", metavar="NAME", help="of a table; default: name")
 
 
+def add_label_options(parser: argparse.ArgumentParser) -> None:
+    """Flags for the labels of a table."""
+    parser.add_argument("--labels-column", default="labels", metavar="NAME", help="of a table; default: labels")
+    parser.add_argument(
+        "--missing-labels",
+        choices=["error", "drop"],
+        default="error",
+        help="what happens to a record without a label: error refuses the file, drop leaves it out; default: error",
+    )
+
+
 def add_pair_option(parser: argparse.ArgumentParser) -> None:
     """A flag for the second sequences of pairs."""
     parser.add_argument(

@@ -13,8 +13,10 @@ _DESCRIPTION = """\
 Score every alternative of a VCF file in a window of the genome around it. Method llr is log p(alt) - log p(ref) in nats
 under a language model, below 0 where the model finds alt less likely; cosine, l2 and dot compare vectors and take any
 model. REF is checked against the genome. A table has one row for each alternative; VCF has the same records with the
-scores in INFO. What is done is kept in the folder OUT.shards until OUT is written: after a kill the same command goes
-on from there. Many processes share the work under `torchrun -m hf_dnalm score-variants …` or `accelerate launch …`.
+scores in INFO. An allele that cannot be scored, such as <DEL> or *, stays in the output without a score and with the
+reason (--strict refuses it). Finished work is kept in the folder OUT.shards until OUT is written: after a kill the same
+command continues from there. Several processes share the work under `torchrun -m hf_dnalm score-variants …` or
+`accelerate launch …`.
 """
 
 
@@ -33,13 +35,13 @@ def run(arguments: list[str]) -> None:
     from hf_dnalm.inference.output_files import output_extension
     from hf_dnalm.inference.score_file import score_file
     from hf_dnalm.inference.score_writers import VARIANT_FILES, check_info_field
+    from hf_dnalm.inference.unscored import reasons_unscored
 
     if output_extension(options.out, VARIANT_FILES) in (".vcf", ".vcf.gz"):
         check_info_field(options.vcf, options.info_field)
     inference = inference_arguments(options)
-    with Genome(options.genome) as genome:
-        for variant in read_variants(options.vcf):  # the wrong reference is refused before a model is read
-            genome.check(variant)
+    with Genome(options.genome) as genome:  # the wrong reference is refused before a model is read
+        reasons_unscored(list(read_variants(options.vcf)), genome, window_bp=options.window, strict=options.strict)
     if options.method == "llr":
         model, tokenizer = load_language_model(options.model)
     else:
@@ -55,6 +57,7 @@ def run(arguments: list[str]) -> None:
             method=options.method,
             window_bp=options.window,
             strands=options.strands,
+            strict=options.strict,
             name=Path(options.model).name,
             info_field=options.info_field,
             shard_variants=options.shard_variants,
@@ -66,7 +69,7 @@ def run(arguments: list[str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("dnalm score-variants", description=_DESCRIPTION, allow_abbrev=False)
     parser.add_argument("model", metavar="MODEL", help="folder or Hub id")
-    parser.add_argument("vcf", metavar="VCF", help="variants, plain or gzip; alleles in the letters A C G T N")
+    parser.add_argument("vcf", metavar="VCF", help="variants: VCF, plain, gzip or bgzip")
     parser.add_argument("--genome", metavar="FASTA", required=True, help="the reference, plain or bgzip; 1 is chr1")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", required=True, help=".tsv, .tsv.gz, .csv, .parquet, .vcf or .vcf.gz (bgzip)"
@@ -77,6 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--strands", choices=["both", "forward"], default="both", help="both: the mean of the strands; default: both"
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse a file with an allele that cannot be scored",
     )
     parser.add_argument(
         "--info-field", default="DNALM", metavar="NAME", help="of a VCF, where the scores stand; default: DNALM"

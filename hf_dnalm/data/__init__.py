@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from hf_dnalm.data.benchmarks import Benchmark, benchmark_tasks, load_benchmark
     from hf_dnalm.data.collate import SequenceCollator
     from hf_dnalm.data.encode import encode_dataset, encode_sequences
-    from hf_dnalm.data.files import infer_task, read_file, stream_file
+    from hf_dnalm.data.files import read_file, stream_file
+    from hf_dnalm.data.guess_task import infer_task
     from hf_dnalm.data.pairs import read_contrastive_pairs
     from hf_dnalm.data.simulate import SPLICE_SITES_SIMULATED, simulate_splice_sites
     from hf_dnalm.data.splits import cross_validation, split_by_chromosome, split_three, split_validation
@@ -44,7 +45,7 @@ __getattr__ = imported_on_first_use(
         "SequenceCollator": "collate",
         "encode_dataset": "encode",
         "encode_sequences": "encode",
-        "infer_task": "files",
+        "infer_task": "guess_task",
         "read_file": "files",
         "read_contrastive_pairs": "pairs",
         "SPLICE_SITES_SIMULATED": "simulate",

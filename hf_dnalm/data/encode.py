@@ -59,7 +59,13 @@ def encode_sequences(
         normal.append(dna.normalize(sequence, source=f"sequence {name!r}"))
 
     encoded = _token_ids(tokenizer, normal)
+    special = tokenizer.num_special_tokens_to_add()
     for row, (name, sequence, ids) in enumerate(zip(names, normal, encoded, strict=True)):
+        if len(ids) <= special:  # all such sequences would look the same to the model
+            raise ValueError(
+                f"sequence {name!r} is {len(sequence):,} bp, which is too short for one token of the model's "
+                "tokenizer; remove it"
+            )
         if max_tokens is not None and len(ids) > max_tokens:
             if overflow == "error":
                 raise ValueError(

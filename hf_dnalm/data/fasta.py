@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator
 
 from hf_dnalm.data.records import Record
@@ -22,7 +23,7 @@ def fasta_records(lines: Iterable[bytes], source: str, *, labelled: bool) -> Ite
         labelled: whether headers carry labels.
 
     Raises:
-        ValueError: text before the first `>`, or a header without a name.
+        ValueError: text before the first `>`, a header without a name, or one that is not UTF-8.
 
     >>> list(fasta_records([b">a|1 first\r\n", b"AC\n", b"GT\n"], "x.fa", labelled=True))
     [Record(number=1, name='a', sequence='ACGT', label=['1'], sequence2=None)]
@@ -30,8 +31,8 @@ def fasta_records(lines: Iterable[bytes], source: str, *, labelled: bool) -> Ite
     number = 0
     header = b""
     letters: list[bytes] = []
-    for line in lines:
-        line = line.rstrip()
+    for place, line in enumerate(lines):
+        line = (line if place else line.removeprefix(codecs.BOM_UTF8)).rstrip()
         if line.startswith(b">"):
             if number:
                 yield _record(number, header, letters, source, labelled=labelled)
@@ -46,7 +47,13 @@ def fasta_records(lines: Iterable[bytes], source: str, *, labelled: bool) -> Ite
 
 
 def _record(number: int, header: bytes, letters: list[bytes], source: str, *, labelled: bool) -> Record:
-    first_word = (header[1:].decode("utf-8", errors="replace").split(maxsplit=1) or [""])[0]
+    try:
+        text = header[1:].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{source}: record {number}: the header is not UTF-8 text ({error.reason}); save the file as UTF-8"
+        ) from None
+    first_word = (text.split(maxsplit=1) or [""])[0]
     name, *labels = first_word.split("|") if labelled else [first_word]
     if not name:
         raise ValueError(f"{source}: record {number} has no name; write one after '>'")

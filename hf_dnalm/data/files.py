@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
+import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -14,12 +14,17 @@ from datasets import ClassLabel, Dataset, DatasetInfo, Features
 from datasets.fingerprint import generate_random_fingerprint, get_temporary_cache_files_directory
 from datasets.table import InMemoryTable, MemoryMappedTable, Table, concat_tables
 
+from hf_dnalm.compression import open_bytes
 from hf_dnalm.data import fasta, tables
-from hf_dnalm.data.compression import open_bytes
+from hf_dnalm.data.label_kinds import labelled_rows, text_of
 from hf_dnalm.data.labels import LabelParser, task_from_labels
 from hf_dnalm.data.records import Record
 from hf_dnalm.sequence import normalize
-from hf_dnalm.tasks import Level, ProblemType, Task
+from hf_dnalm.tasks import Task
+
+logger = logging.getLogger(__name__)
+
+MissingLabels = Literal["error", "drop"]  # what happens to records whose label is missing
 
 _CHUNK_BP = 32 * 2**20  # letters, or values of arrays, held before they move to Arrow memory
 _CHUNK_RECORDS = 50_000
@@ -36,6 +41,7 @@ def read_file(
     labels: Literal["required", "optional", "none"] = "optional",
     unique_names: bool = True,
     sequence2_column: str | None = None,
+    missing_labels: MissingLabels = "error",
 ) -> Dataset:
     """The records of a file in file order, checked and in the letters A C G T N.
 
@@ -62,6 +68,9 @@ def read_file(
         unique_names: refuse a name that occurs twice.
         sequence2_column: of a table, with the second sequence of each pair. A task of pairs reads "sequence2" where
             none is named.
+        missing_labels: "error" refuses a file in which a label is missing (an empty cell, NaN, null; next to numbers
+            also NA, None, `-`, `.`, `?`, inf); "drop" leaves such records out, logs how many, and says so in the data
+            set's `info.description`.
 
     Returns:
         `name` (str), `sequence` (str), of pairs `sequence2` (str), and, where there are labels, `labels`: int64 (single
@@ -83,7 +92,12 @@ def read_file(
         path, task is not None, sequence_column, labels_column, name_column, required, sequence2_column
     )
     return dataset_from_records(
-        records, source=str(path), task=task, labels_required=labels == "required", unique_names=unique_names
+        records,
+        source=str(path),
+        task=task,
+        labels_required=labels == "required",
+        unique_names=unique_names,
+        missing_labels=missing_labels,
     )
 
 
@@ -96,64 +110,6 @@ def stream_file(path: str | Path, *, sequence_column: str = "sequence", name_col
     return checked_records(records, source=str(path), labels_required=False)
 
 
-def infer_task(
-    data: Dataset | str | Path,
-    *,
-    name: str,
-    problem_type: ProblemType | None = None,
-    metric: str | None = None,
-    label_names: list[str] | None = None,
-    level: Level = "sequence",
-    bin_bp: int | None = None,
-    sequence_column: str = "sequence",
-    labels_column: str = "labels",
-    name_column: str = "name",
-) -> Task:
-    """The task that fits a labelled file or Dataset of the user's own.
-
-    Whole numbers with few different values and words are classes, decimal numbers are a regression target, lists or
-    text such as `0;1;1` are tracks (all 0 or 1) or several regression targets; several label columns likewise, and
-    their names become the label names.
-
-    Args:
-        data: a file as `read_file` reads it, or a Dataset with a `labels` column.
-        name: the task's.
-        problem_type, metric, label_names: taken instead of what would be found; needed where the labels could be read
-            in two ways (whole numbers that are a quantity: `problem_type="regression"`).
-        level: "nucleotide" when each label is a list of one class for each base; "bin" when it is a list of what one
-            sequence would have, for each bin of `bin_bp` bases.
-        sequence_column, labels_column, name_column: as in `read_file`.
-
-    Raises:
-        ValueError: no labels, or labels that make no task.
-    """
-    if isinstance(data, Dataset):
-        if "labels" not in data.column_names:
-            raise ValueError(f"the dataset has no column 'labels'; it has {', '.join(data.column_names)}")
-        raw, source = data["labels"][:], name
-        feature = data.features["labels"]
-        if isinstance(feature, ClassLabel):
-            label_names = label_names or list(feature.names)
-    else:
-        source = str(data)
-        records = file_records(data, True, sequence_column, labels_column, name_column, True)
-        raw = [r.label for r in checked_records(records, source=source, labels_required=True)]
-        columns = [column.strip() for column in labels_column.split(",")]
-        label_names = label_names or (columns if len(columns) > 1 else None)
-    task = task_from_labels(
-        raw,
-        name=name,
-        source=source,
-        problem_type=problem_type,
-        metric=metric,
-        label_names=label_names,
-        level=level,
-        bin_bp=bin_bp,
-    )
-    # The file's name alone: the task travels with the model, the folders of this machine do not.
-    return task if isinstance(data, Dataset) else dataclasses.replace(task, source=Path(data).name)
-
-
 def dataset_from_records(
     records: Iterable[Record],
     *,
@@ -161,6 +117,7 @@ def dataset_from_records(
     task: Task | None,
     labels_required: bool,
     unique_names: bool = True,
+    missing_labels: MissingLabels = "error",
 ) -> Dataset:
     """Check every record and put them into one Dataset; see `read_file` for the rules.
 
@@ -170,8 +127,19 @@ def dataset_from_records(
     parts: list[Table] = []
     chunks: list[pa.Table] = []
     unparsed: list[Record] = []
+    if missing_labels not in get_args(MissingLabels):
+        raise ValueError(f"missing_labels is {missing_labels!r}; choose from {', '.join(get_args(MissingLabels))}.")
     checked = checked_records(records, source=source, labels_required=labels_required, unique_names=unique_names)
+    dropped: list[Record] = []
+    total = 0
     for chunk in _chunks(checked):
+        total += len(chunk)
+        if missing_labels == "drop" and task is not None and chunk[0].label is not None:
+            missing = LabelParser(task).is_missing
+            dropped += [record._replace(sequence="", sequence2=None) for record in chunk if missing(record.label)]
+            chunk = [record for record in chunk if not missing(record.label)]
+            if not chunk:
+                continue
         columns = {
             "name": pa.array([record.name for record in chunk], pa.string()),
             "sequence": pa.array([record.sequence for record in chunk], pa.string()),
@@ -186,19 +154,37 @@ def dataset_from_records(
         if not unparsed and sum(chunk.nbytes for chunk in chunks) > _SPILL_BYTES:
             parts.append(_spilled(chunks))
             chunks = []
+    if dropped and len(dropped) == total:
+        raise ValueError(f"{dropped[0].where(source)}: the label is missing, and so is every other label of the file.")
     table = pa.concat_tables(chunks) if chunks or not parts else parts[-1].table.slice(0, 0)
     class_names: tuple[str, ...] = ()
     if unparsed:
-        task = task_from_labels([record.label for record in unparsed], name=Path(source).name, source=source)
+        labels, numbers = [record.label for record in unparsed], [record.number for record in unparsed]
+        kept = labelled_rows(labels, numbers, source, drop=missing_labels == "drop")
+        if len(kept) < len(unparsed):
+            dropped = [record for row, record in enumerate(unparsed) if row not in set(kept)]
+            table, unparsed = table.take(kept), [unparsed[row] for row in kept]
+        labels, numbers = [record.label for record in unparsed], [record.number for record in unparsed]
+        task = task_from_labels(labels, name=Path(source).name, source=source, numbers=numbers)
         table = table.append_column("labels", _label_array(unparsed, task, source))
         if task.problem_type == "single_label_classification":
             class_names = task.label_names
     features = Features.from_arrow_schema(table.schema)
     if class_names != tuple(map(str, range(len(class_names)))):
         features["labels"] = ClassLabel(names=list(class_names))
+    note = _dropped_note(dropped, total)
+    if note:
+        logger.warning("%s: %s", source, note)
     if parts:
-        return _dataset(concat_tables([*parts, InMemoryTable(table)]), features)
-    return dataset_in_memory(table, features)
+        return _dataset(concat_tables([*parts, InMemoryTable(table)]), features, note)
+    return _dataset(InMemoryTable(table), features, note)
+
+
+def _dropped_note(dropped: Sequence[Record], total: int) -> str:
+    if not dropped:
+        return ""
+    first = f"{dropped[0].name!r}: {text_of(dropped[0].label)[:40]!r}"
+    return f"{len(dropped):,} of {total:,} records have no label and were left out (the first: {first})"
 
 
 def dataset_in_memory(table: pa.Table, features: Features | None = None) -> Dataset:
@@ -206,9 +192,10 @@ def dataset_in_memory(table: pa.Table, features: Features | None = None) -> Data
     return _dataset(InMemoryTable(table), features or Features.from_arrow_schema(table.schema))
 
 
-def _dataset(table: Table, features: Features) -> Dataset:
+def _dataset(table: Table, features: Features, note: str = "") -> Dataset:
     # Left to itself, Dataset would pickle all rows to hash them.
-    return Dataset(table, info=DatasetInfo(features=features), fingerprint=generate_random_fingerprint())
+    info = DatasetInfo(features=features, description=note)
+    return Dataset(table, info=info, fingerprint=generate_random_fingerprint())
 
 
 def _spilled(chunks: list[pa.Table]) -> Table:

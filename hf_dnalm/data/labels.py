@@ -10,11 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from hf_dnalm.data.label_kinds import (
+    DECIMAL_COMMA,
+    DROP,
+    is_missing,
+    number_of,
+    refuse_ambiguous,
+    split_label,
+    text_of,
+)
 from hf_dnalm.tasks import DEFAULT_METRIC, Level, ProblemType, Task
 
 IGNORED_BASE = -100  # transformers' word for "this position has no label"; allowed in nucleotide-level labels
 _MOST_CLASSES = 50  # more different whole numbers than this are a quantity, not classes
-_SEPARATORS = re.compile(r"[;,|\s]+")
 _BITS = re.compile(r"[01]+")
 
 Label = int | float | list[int] | list[float] | list[list[int]] | list[list[float]] | np.ndarray
@@ -38,7 +46,7 @@ class LabelParser:
     def __init__(self, task: Task) -> None:
         self.task = task
         self._classes = {name: index for index, name in enumerate(task.label_names)}
-        if all(math.isnan(_as_float(name)) for name in task.label_names):
+        if all(math.isnan(number_of(name)) for name in task.label_names):
             self._classes |= {str(index): index for index in range(task.num_labels)}
 
     def __call__(self, label: object, *, length_bp: int, where: str) -> Label:
@@ -104,13 +112,15 @@ class LabelParser:
         if len(values) == 1 and isinstance(values[0], str) and count > 1 and len(values[0]) == count:
             values = list(values[0])  # "0110", one digit each
         if len(values) != count:
+            if self.is_missing(label):
+                raise self._unfit(label, where, f"it needs {count:,}, one for each {of}")
             raise ValueError(
                 f"{where}: {len(values):,} labels, but task {self.task.name!r} needs {count:,}, one for each {of}"
             )
         return values
 
     def _class(self, value: object, where: str) -> int:
-        for text in (_text(value), _whole(_text(value))):
+        for text in (text_of(value), _whole(text_of(value))):
             if text in self._classes:
                 return self._classes[text]
         names = [repr(name) for name in self.task.label_names]
@@ -119,23 +129,33 @@ class LabelParser:
         raise self._unfit(value, where, f"allowed are {shown}{by_index}")
 
     def _class_of_base(self, value: object, where: str) -> int:
-        return IGNORED_BASE if _whole(_text(value)) == str(IGNORED_BASE) else self._class(value, where)
+        return IGNORED_BASE if _whole(text_of(value)) == str(IGNORED_BASE) else self._class(value, where)
 
     def _bit(self, value: object, where: str) -> int:
-        number = _as_float(_text(value))
+        number = number_of(text_of(value))
         if number not in (0.0, 1.0):
             raise self._unfit(value, where, "allowed are 0 and 1 for each track")
         return int(number)
 
     def _number(self, value: object, where: str) -> float:
-        number = _as_float(_text(value))
+        number = number_of(text_of(value))
         if not math.isfinite(number):
             raise self._unfit(value, where, "allowed are finite numbers")
         return number
 
+    def is_missing(self, label: object) -> bool:
+        """Whether a label, or a part of it, says that there is none and is not a class of the task."""
+        numbers = all(math.isfinite(number_of(name)) for name in self.task.label_names)
+        if self.task.problem_type != "single_label_classification":
+            numbers = True
+        return text_of(label) not in self._classes and is_missing(label, numbers=numbers)
+
     def _unfit(self, value: object, where: str, allowed: str) -> ValueError:
-        if _text(value) in ("", "nan"):
-            return ValueError(f"{where}: the label is missing; task {self.task.name!r}: {allowed}")
+        if self.is_missing(value):
+            written = f" ({value!r})" if text_of(value) else ""
+            return ValueError(f"{where}: the label is missing{written}; task {self.task.name!r}: {allowed}. {DROP}")
+        if isinstance(value, str) and self.task.problem_type == "regression" and DECIMAL_COMMA.fullmatch(value.strip()):
+            allowed += ", with a decimal point in place of a comma"
         problem = self.task.problem_type.replace("_", " ")
         return ValueError(f"{where}: label {value!r} does not fit task {self.task.name!r} ({problem}): {allowed}")
 
@@ -150,8 +170,9 @@ def task_from_labels(
     label_names: Sequence[str] | None = None,
     level: Level = "sequence",
     bin_bp: int | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> Task:
-    """The task that fits a column of labels as a file has them.
+    """The task that fits a column of labels as a file has them, none of them missing.
 
     Whole numbers with at most 50 different values and other words are classes, sorted (numbers by size); numbers
     with a decimal point are one regression target; lists, or text such as `0;1;1` and `0110`, are tracks when all
@@ -164,10 +185,14 @@ def task_from_labels(
         problem_type, metric, label_names: where given, they are taken instead.
         level: "nucleotide" when each label is a list of one class for each base; "bin" when it is a list of what one
             sequence would have, for each bin of `bin_bp` bases.
+        numbers: of the records, for error messages; None counts them from 1.
 
     Raises:
-        ValueError: a single class, different numbers of labels, or words that are no classes.
+        ValueError: a single class, different numbers of labels, words that are no classes, or a column that could be
+            read in two ways.
     """
+    if problem_type is None and label_names is None and level == "sequence":
+        refuse_ambiguous(labels, source, numbers or range(1, len(labels) + 1))
     if level == "bin":
         bins = [each for label in labels for each in _bins_of(label) if not _is_ignored(each)]
         about = {"name": name, "source": source, "problem_type": problem_type, "metric": metric}
@@ -176,12 +201,12 @@ def task_from_labels(
     several = [split_label(label) for label in labels]
     if level == "nucleotide":
         problem_type = "single_label_classification"
-        bases = {_whole(_text(base)) for label in several for base in _digits(label)} - {str(IGNORED_BASE)}
+        bases = {_whole(text_of(base)) for label in several for base in _digits(label)} - {str(IGNORED_BASE)}
         names = label_names or _class_names(bases, source)
     else:
-        problem_type = problem_type or _guess_problem_type(several, source)
+        problem_type = problem_type or _guess_problem_type(several)
         if problem_type == "single_label_classification":
-            names = label_names or _class_names({_whole(_text(_one(label))) for label in labels}, source)
+            names = label_names or _class_names({_whole(text_of(_one(label))) for label in labels}, source)
         else:
             bits = problem_type == "multi_label_classification"
             widths = {len(_digits(label) if bits else label) for label in several}
@@ -197,33 +222,19 @@ def task_from_labels(
     )
 
 
-def split_label(label: object) -> list[object]:
-    """The parts of a label: of a list, or of text joined by `;`, `,`, `|` or spaces.
-
-    >>> split_label("0;1; 1"), split_label(["0.5"]), split_label(3), split_label("0110")
-    (['0', '1', '1'], ['0.5'], [3], ['0110'])
-    """
-    if isinstance(label, (list, tuple, np.ndarray)):
-        return split_label(label[0]) if len(label) == 1 else list(label) or [""]
-    return list(_SEPARATORS.split(label.strip())) if isinstance(label, str) else [label]
-
-
-def _guess_problem_type(labels: list[list[object]], source: str) -> ProblemType:
+def _guess_problem_type(labels: list[list[object]]) -> ProblemType:
     bits = all(len(label) == 1 and isinstance(label[0], str) and _BITS.fullmatch(label[0]) for label in labels)
     widths = {len(str(label[0])) for label in labels}
     if bits and len(widths) == 1 and widths != {1} and any(str(label[0]).startswith("0") for label in labels):
         return "multi_label_classification"
-    texts = {_text(value) for label in labels for value in label}
+    texts = {text_of(value) for label in labels for value in label}
+    if not all(math.isfinite(number_of(text)) for text in texts):
+        return "single_label_classification"  # words, also of several words
     if any(len(label) > 1 for label in labels):
-        return "multi_label_classification" if all(_as_float(t) in (0.0, 1.0) for t in texts) else "regression"
-    if "" in texts or "nan" in texts:
-        number = next(n for n, label in enumerate(labels, start=1) if _text(label[0]) in ("", "nan"))
-        raise ValueError(f"{source}: record {number}: the label is missing; fill it in or remove the record")
+        return "multi_label_classification" if all(number_of(t) in (0.0, 1.0) for t in texts) else "regression"
     if all(re.fullmatch(r"[+-]?\d+", text) for text in texts):
         return "single_label_classification" if len(texts) <= _MOST_CLASSES else "regression"
-    if all(math.isfinite(_as_float(text)) for text in texts):
-        return "regression"
-    return "single_label_classification"
+    return "regression"
 
 
 def _class_names(texts: set[str], source: str) -> list[str]:
@@ -233,7 +244,7 @@ def _class_names(texts: set[str], source: str) -> list[str]:
             f"{source}: {len(texts):,} different labels ({shown}{', …' if len(texts) > 3 else ''}) cannot be classes; "
             f"a classifier needs 2 to 1,000. Name another labels_column or problem_type, or read with labels='none'"
         )
-    return sorted(texts, key=lambda text: (not math.isfinite(_as_float(text)), _finite(text), text))
+    return sorted(texts, key=lambda text: (not math.isfinite(number_of(text)), _finite(text), text))
 
 
 def _output_names(problem_type: str, count: int) -> list[str]:
@@ -255,7 +266,7 @@ def _bins_of(label: object) -> list[object]:
 
 def _is_ignored(label: object) -> bool:
     """Whether a bin has no label: -100, alone or throughout."""
-    return all(_as_float(_text(value)) == IGNORED_BASE for value in split_label(label))
+    return all(number_of(text_of(value)) == IGNORED_BASE for value in split_label(label))
 
 
 def _one(label: object) -> object:
@@ -263,26 +274,12 @@ def _one(label: object) -> object:
     return label[0] if isinstance(label, (list, tuple)) and len(label) == 1 else label
 
 
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return str(int(value)) if isinstance(value, (bool, np.bool_)) else str(value).strip()
-
-
 def _whole(text: str) -> str:
     """A whole number without its decimals, "1.0" as "1"; any other text as it is."""
-    number = _as_float(text)
+    number = number_of(text)
     return str(int(number)) if number.is_integer() else text
 
 
-def _as_float(text: str) -> float:
-    """The number, or NaN where the text is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
 def _finite(text: str) -> float:
-    number = _as_float(text)
+    number = number_of(text)
     return number if math.isfinite(number) else 0.0

@@ -13,10 +13,12 @@ from typing import BinaryIO, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hf_dnalm.data.compression import open_bytes
+from hf_dnalm.compression import open_bytes
 from hf_dnalm.data.records import Record
 
 EXTENSIONS = (".csv", ".tsv", ".tab", ".parquet", ".jsonl", ".ndjson")
+_SEPARATORS = (".csv", ".tsv", ".tab")
+_OTHER_SEPARATORS = (";", "\t", ",", "|")
 _LABEL_NAMES = ("labels", "label")  # a file may use either; people and the Hub write both
 
 
@@ -88,6 +90,12 @@ def find_columns(
         raise ValueError(f"{path}: the file holds no records")
 
     def missing(what: str, column: str) -> ValueError:
+        if len(there) == 1 and kind in _SEPARATORS and any(each in there[0] for each in _OTHER_SEPARATORS):
+            found = next(each for each in _OTHER_SEPARATORS if each in there[0])
+            return ValueError(
+                f"{path}: the first line is one column, {there[0]!r}: the columns seem to be separated by {found!r}. "
+                "Save the table with commas as .csv or with tabs as .tsv"
+            )
         return ValueError(
             f"{path}: no column {column!r} for the {what}; the columns are {', '.join(map(repr, there))}. "
             f"Name the right one with {what}_column"
@@ -186,6 +194,8 @@ def separated_rows(path: str | Path, *, separator: str = ",") -> Iterator[Iterat
 def _json_lines(handle: BinaryIO, path: str | Path) -> Iterator[tuple[int, dict]]:
     number = 0
     for line_number, line in enumerate(handle, start=1):
+        if line_number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
         if not line.strip():
             continue
         number += 1
@@ -205,23 +215,25 @@ def _csv_lines(handle: BinaryIO, path: str | Path, kind: str) -> Iterator[list[s
     lines = csv.reader(text, delimiter="," if kind == ".csv" else "\t", strict=True)
     number = -1  # the header is record 0
     try:
-        with _long_cells():
-            for cells in lines:
-                if cells:
-                    number += 1
-                    yield cells
+        while (cells := _next_row(lines)) is not None:
+            if cells:
+                number += 1
+                yield cells
     except csv.Error as error:
         raise ValueError(f"{path}: record {number + 1} (line {lines.line_num}) is not CSV: {error}") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: record {number + 1} is not UTF-8 text ({error.reason}); save it as UTF-8") from None
 
 
-@contextmanager
-def _long_cells() -> Iterator[None]:
-    """Let a cell hold a chromosome; Python's csv stops at 131,072 letters unless this process-wide limit is moved."""
+def _next_row(lines: Iterator[list[str]]) -> list[str] | None:
+    """The next row, None at the end; a cell may hold a chromosome.
+
+    Python's csv stops at 131,072 letters unless a limit of the whole process is moved. It is moved for this row alone,
+    so that other readers of the process, also those that are read in step with this one, find their own.
+    """
     before = csv.field_size_limit(2**31 - 1)
     try:
-        yield
+        return next(lines, None)
     finally:
         csv.field_size_limit(before)
 

@@ -91,7 +91,7 @@ def log_likelihood(
 
     def questions() -> Iterator[Question]:
         for owner, (name, ids) in enumerate(zip(names, token_ids, strict=True)):
-            for question in asked.likelihood_questions(ids, masked_at_once, f"sequence {name!r}"):
+            for question in asked.likelihood_questions(ids, masked_at_once, name=f"sequence {name!r}"):
                 owners.append(owner)
                 yield question
 

@@ -34,6 +34,7 @@ class Question(NamedTuple):
         positions: (m,) of the tokens that are asked for.
         targets: (m,) the ids whose log-probabilities are read there; None reads the letters of one token instead.
         length_bp: of that token.
+        above_chance: read the targets' log-probabilities above chance (`LanguageModel.above_chance`).
         name: of the record that it is about, for errors.
     """
 
@@ -41,13 +42,14 @@ class Question(NamedTuple):
     positions: np.ndarray
     targets: np.ndarray | None
     length_bp: int = 0
+    above_chance: bool = False
     name: str = "the sequence"
 
     @property
     def key(self) -> tuple[Any, ...]:
         """The same for the same question."""
         targets = None if self.targets is None else self.targets.tobytes()
-        return self.ids.tobytes(), self.positions.tobytes(), targets, self.length_bp
+        return self.ids.tobytes(), self.positions.tobytes(), targets, self.length_bp, self.above_chance
 
 
 class LanguageModel:
@@ -88,7 +90,12 @@ class LanguageModel:
         return asked
 
     def likelihood_questions(
-        self, ids: np.ndarray, masked_at_once: float | None, name: str = "the sequence"
+        self,
+        ids: np.ndarray,
+        masked_at_once: float | None,
+        *,
+        above_chance: bool = False,
+        name: str = "the sequence",
     ) -> Iterator[Question]:
         """What to ask for the log-likelihood of a sequence: the answers, all added, are that.
 
@@ -96,21 +103,22 @@ class LanguageModel:
 
         Args:
             masked_at_once: share of the tokens that are masked together, spread evenly; None masks one at a time.
+            above_chance: ask for log-probabilities above chance, which sequences of other lengths compare by.
             name: of the sequence, for errors.
         """
         positions = self.positions(ids)
         if self.kind == "causal":
-            yield Question(ids, positions, ids[positions], name=name)
+            yield Question(ids, positions, ids[positions], above_chance=above_chance, name=name)
             return
         passes = len(positions) if masked_at_once is None else min(round(1 / masked_at_once), len(positions))
         for start in range(passes):
             group = positions[start::passes]
-            yield Question(self.masked(ids, group), group, ids[group], name=name)
+            yield Question(self.masked(ids, group), group, ids[group], above_chance=above_chance, name=name)
 
     def letter_question(self, ids: np.ndarray, position: int, length_bp: int, name: str = "the sequence") -> Question:
         """What to ask for the letters of one token: that token is masked."""
         where = np.array([position])
-        return Question(self.masked(ids, where), where, None, length_bp, name)
+        return Question(self.masked(ids, where), where, None, length_bp, name=name)
 
     def reads_letters(self, length_bp: int) -> bool:
         """Whether a masked token of this length says how likely each letter at each of its places is.
@@ -165,12 +173,48 @@ class LanguageModel:
                 there = logits[row, torch.from_numpy(question.positions - shift).to(logits.device)].float()
                 if question.targets is None:
                     answers.append(_letters(there[0], self._words[question.length_bp].to(logits.device)))
+                elif question.above_chance:
+                    answers.append(self.above_chance(there, question.targets))
                 else:
                     targets = torch.from_numpy(question.targets).to(logits.device)[:, None]
                     answers.append(there.log_softmax(-1).gather(-1, targets)[:, 0])
             return answers
 
         return read
+
+    def above_chance(self, logits: torch.Tensor, targets: np.ndarray) -> torch.Tensor:
+        """(m,) log of how much likelier each target is than the average word with as many letters.
+
+        A model that prefers no word gives exactly 0 for each token, whatever the lengths of the tokens are, so that
+        sums over different numbers of tokens can be compared. Tokens with other letters than A C G T, such as N, are
+        not scored and give 0.
+
+        Args:
+            logits: (m, vocabulary) at the places of the targets.
+            targets: (m,) token ids.
+        """
+        scores = torch.zeros(len(targets), device=logits.device)
+        lengths = self._token_lengths[targets]
+        for length in set(lengths.tolist()) - {0}:
+            rows = torch.from_numpy(np.flatnonzero(lengths == length)).to(logits.device)
+            words = torch.from_numpy(np.flatnonzero(self._token_lengths == length)).to(logits.device)
+            there = logits[rows]
+            of_words = there[:, words]
+            largest = of_words.amax(-1)  # the mean of exp(0) is exactly 1, and its logarithm 0
+            average = (of_words - largest[:, None]).exp().mean(-1).log()
+            asked = torch.from_numpy(targets[lengths == length]).to(logits.device)[:, None]
+            scores[rows] = there.gather(-1, asked)[:, 0] - largest - average
+        return scores
+
+    @functools.cached_property
+    def _token_lengths(self) -> np.ndarray:
+        """(vocabulary,) letters of each token; 0 for special tokens and those with other letters than A C G T."""
+        vocabulary = self.tokenizer.get_vocab()
+        lengths = np.zeros(max(vocabulary.values()) + 1, dtype=np.int64)
+        for word, token in vocabulary.items():
+            if set(word.upper()) <= set(BASES):
+                lengths[token] = len(word)
+        return lengths
 
     @functools.cached_property
     def _words(self) -> dict[int, torch.Tensor]:

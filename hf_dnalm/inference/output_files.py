@@ -21,7 +21,8 @@ class Table(NamedTuple):
 
     Attributes:
         columns: name → type, in order.
-        parts: the rows, some thousand at a time, each part one (rows,) array for each column.
+        parts: the rows, some thousand at a time, each part one (rows,) array for each column. What a numpy.ma array
+            masks is an empty cell, or null in Parquet.
     """
 
     columns: dict[str, pa.DataType]
@@ -76,7 +77,13 @@ def write_text(table: Table, file: TextIO, *, delimiter: str = "\t") -> None:
     writer.writerow(table.columns)
     for part in table.parts:
         # numpy prints the shortest digits that read back to the same number
-        writer.writerows(zip(*(column.astype(str).tolist() for column in part), strict=True))
+        writer.writerows(zip(*(map(_texts, part)), strict=True))
+
+
+def _texts(column: np.ndarray) -> list[str]:
+    texts = np.ma.getdata(column).astype(str).astype(object)
+    texts[np.ma.getmaskarray(column)] = ""
+    return texts.tolist()
 
 
 def _write_tsv(table: Table, file: BinaryIO | gzip.GzipFile) -> None:
@@ -99,7 +106,11 @@ def _write_parquet(table: Table, file: BinaryIO) -> None:
     schema = pa.schema(list(table.columns.items()))
     with pyarrow.parquet.ParquetWriter(file, schema) as writer:
         for part in table.parts:
-            writer.write_table(pa.table(list(part), schema=schema))
+            columns = [
+                pa.array(np.ma.getdata(column), mask=np.ma.getmaskarray(column), type=field.type)
+                for column, field in zip(part, schema, strict=True)
+            ]
+            writer.write_table(pa.table(columns, schema=schema))
 
 
 TABLE_WRITERS: dict[str, Callable[[Table, BinaryIO], None]] = {

@@ -18,7 +18,8 @@ from hf_dnalm.inference.batches import default_dtype, prepared
 from hf_dnalm.inference.output_files import output_extension
 from hf_dnalm.inference.score_writers import INFO_FIELD, VARIANT_FILES, check_info_field, write_variant_scores
 from hf_dnalm.inference.shards import Shard, ShardContent, ShardFolder, model_fingerprint, plan_shards, shared_work
-from hf_dnalm.inference.variants import Method, Strands, VariantScores, check_variants, score_variants
+from hf_dnalm.inference.unscored import log_unscored, reasons_unscored
+from hf_dnalm.inference.variants import Method, Strands, VariantScores, score_variants
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -36,6 +37,7 @@ def score_file(
     method: Method = "llr",
     window_bp: int = 512,
     strands: Strands = "both",
+    strict: bool = False,
     name: str = "",
     info_field: str = INFO_FIELD,
     shard_variants: int = SHARD_VARIANTS,
@@ -55,7 +57,7 @@ def score_file(
         vcf: plain or compressed.
         out: a table or VCF, as `write_variant_scores` writes them.
         genome: FASTA of the reference, plain or bgzip.
-        method, window_bp, strands: see `score_variants`.
+        method, window_bp, strands, strict: see `score_variants`. How many alleles have no score is logged, by reason.
         name: what the header of a VCF calls the model.
         info_field: see `write_variant_scores`.
         shard_variants: variants of a shard. It decides which windows share a batch, and so the order of sums: scores
@@ -75,17 +77,18 @@ def score_file(
     dtype = default_dtype(model, device) if dtype is None else dtype
     variants = list(read_variants(vcf))
     with Genome(genome) as reference:
-        check_variants(variants, reference, window_bp=window_bp)
-        input_digest = hashlib.sha256(json.dumps([variants, sorted(reference.lengths.items())]).encode())
+        reasons = reasons_unscored(variants, reference, window_bp=window_bp, strict=strict)
+        scorable = [variant for variant, reason in zip(variants, reasons, strict=True) if not reason]
+        input_digest = hashlib.sha256(json.dumps([variants, reasons, sorted(reference.lengths.items())]).encode())
         words = {"method": method, "window_bp": window_bp, "strands": strands, "dtype": dtype, "shard": shard_variants}
         settings = {key: str(value) for key, value in words.items()}
         made_by = {**model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
         folder = ShardFolder(out, {"input": input_digest.hexdigest(), **settings, **made_by})
-        shards = plan_shards([1] * len(variants), shard_bp=shard_variants, divisible=False)
+        shards = plan_shards([1] * len(scorable), shard_bp=shard_variants, divisible=False)
         options: dict[str, Any] = {"token_budget": token_budget, "device": device, "dtype": dtype}
 
         def scored(shard: Shard) -> ShardContent:
-            some = variants[shard.first : shard.end]
+            some = scorable[shard.first : shard.end]
             found = score_variants(
                 model, tokenizer, some, reference, method=method, window_bp=window_bp, strands=strands, **options
             )
@@ -105,6 +108,9 @@ def score_file(
     parts = [folder.read(shard) for shard in shards]
     scores = np.concatenate([np.empty(0), *(part.vectors[:, 0] for part in parts)])
     estimators = [estimator for part in parts for estimator in part.names]
-    whole = VariantScores(variants, scores, estimators, method, strands, window_bp)
+    whole = VariantScores.of_scored(
+        variants, reasons, scores, estimators, method=method, strands=strands, window_bp=window_bp
+    )
     write_variant_scores(whole, out, vcf=vcf, model=name, info_field=info_field)
     folder.remove()
+    log_unscored(reasons)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -11,14 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from hf_dnalm.genome import open_variants, variants_of
+from hf_dnalm.genome import VcfFile
+from hf_dnalm.genome.index import import_pysam
 from hf_dnalm.inference.log_probabilities import BASES
 from hf_dnalm.inference.output_files import TABLE_WRITERS, Table, output_extension, whole_file, write_table_file
+from hf_dnalm.inference.unscored import REASONS
 from hf_dnalm.inference.variants import VECTORS, VariantScores
 
 if TYPE_CHECKING:
+    from hf_dnalm.genome.vcf import VcfRecord
     from hf_dnalm.inference.likelihood import Likelihoods
     from hf_dnalm.inference.mutagenesis import Mutagenesis
+
+logger = logging.getLogger(__name__)
 
 VARIANT_FILES = (*TABLE_WRITERS, ".vcf", ".vcf.gz")
 INFO_FIELD = "DNALM"
@@ -53,7 +59,10 @@ def _likelihood_rows(likelihoods: Likelihoods) -> list[np.ndarray]:
 
 
 def variant_table(scores: VariantScores) -> Table:
-    """One row per variant, in input order: contig, position (1-based, as in VCF), ref, alt, name, score, estimator."""
+    """One row per variant, in input order: contig, position (1-based, as in VCF), ref, alt, name, score, estimator.
+
+    A last column `reason` says why a variant has no score; score and estimator are empty then.
+    """
     columns = {
         "contig": pa.string(),
         "position": pa.int64(),
@@ -62,6 +71,7 @@ def variant_table(scores: VariantScores) -> Table:
         "name": pa.string(),
         "score": pa.float32(),
         "estimator": pa.string(),
+        "reason": pa.string(),
     }
     variants = scores.variants
     texts = [[variant[field] for variant in variants] for field in (0, 2, 3, 4)]
@@ -72,8 +82,9 @@ def variant_table(scores: VariantScores) -> Table:
         refs,
         alts,
         names,
-        scores.scores.astype(np.float32),
+        np.ma.masked_invalid(scores.scores.astype(np.float32)),
         np.array(scores.estimators, dtype=object),
+        np.array(scores.reasons, dtype=object),
     ]
     return Table(columns, [part])
 
@@ -121,8 +132,9 @@ def write_variant_scores(
     """Write the file that the extension of `path` names, one of `VARIANT_FILES`, whole or not at all.
 
     A table has the rows of `variant_table`. VCF holds the records of `vcf`, all of them and in its order, with the
-    scores of a record's alternatives in a field of INFO, whose header line says how they were computed. VCF's numbers
-    have six digits.
+    scores of a record's alternatives in a field of INFO, whose header line says how they were computed. An alternative
+    without a score has "." there, and a field of the same name with _REASON says why. VCF's numbers have six digits.
+    Next to .vcf.gz its index .tbi is written, where the records are sorted.
 
     Args:
         scores: of all variants of the file, as `read_variants` gives them.
@@ -144,25 +156,54 @@ def write_variant_scores(
     if vcf is None:
         raise ValueError(f"cannot write {path}: VCF needs the file that the variants are from; pass vcf=…")
     check_info_field(vcf, info_field)
-    with whole_file(path) as partial, open_variants(vcf) as records:
-        records.header.add_line(_header_line(scores, model, info_field))
-        # As text, and not by pysam's writer, which refuses records of contigs and fields that their header lacks.
-        with _text_file(partial, packed=extension == ".vcf.gz") as file:
-            file.write(str(records.header).encode())
-            done = 0
-            for number, record in enumerate(records, start=1):
-                where = f"{os.fspath(vcf)}: record {number}"
-                variants = variants_of(record, source=where)
-                if variants != scores.variants[done : done + len(variants)]:
-                    raise ValueError(f"{where} is not among the scored variants at its place; score this file anew")
-                if variants:
-                    record.info[info_field] = tuple(scores.scores[done : done + len(variants)].tolist())
-                done += len(variants)
-                file.write(str(record).encode())
-            if done < len(scores.variants):
+    is_sorted = True
+    packed = extension == ".vcf.gz"
+    with whole_file(path) as partial, VcfFile.open(vcf) as source, _text_file(partial, packed=packed) as file:
+        lines = [*source.header[:-1], *_header_lines(scores, model, info_field), source.header[-1]]
+        file.write("".join(f"{line}\n" for line in lines).encode())
+        done, seen, last = 0, set[str](), ("", 0)
+        for record in source.records:
+            end = done + len(record.variants)
+            if record.variants != scores.variants[done:end]:
                 raise ValueError(
-                    f"{os.fspath(vcf)} has {done:,} variants, but {len(scores.variants):,} were scored; score it anew"
+                    f"{os.fspath(vcf)}: line {record.number} is not among the scored variants at its place; the "
+                    "file was changed: score it again."
                 )
+            file.write(_scored_line(record, scores, done, info_field).encode())
+            contig, position = record.cells[0], int(record.cells[1])
+            is_sorted &= position >= last[1] if contig == last[0] else contig not in seen
+            seen.add(contig)
+            done, last = end, (contig, position)
+        if done < len(scores.variants):
+            raise ValueError(
+                f"{os.fspath(vcf)} has {done:,} variants, but {len(scores.variants):,} were scored; score it again."
+            )
+    if packed:
+        _index(path, is_sorted=is_sorted)
+
+
+def _scored_line(record: VcfRecord, scores: VariantScores, first: int, info_field: str) -> str:
+    """A record's text with its scores at the end of INFO."""
+    rows = range(first, first + len(record.variants))
+    if not rows:
+        return "\t".join(record.cells) + "\n"
+    numbers = ["." if scores.reasons[row] else f"{np.float32(scores.scores[row]):.6g}" for row in rows]
+    added = f"{info_field}={','.join(numbers)}"
+    if any(scores.reasons[row] for row in rows):
+        added += f";{info_field}_REASON={','.join(scores.reasons[row] or '.' for row in rows)}"
+    info = record.cells[7]
+    cells = [*record.cells[:7], added if info in (".", "") else f"{info};{added}", *record.cells[8:]]
+    return "\t".join(cells) + "\n"
+
+
+def _index(path: Path, *, is_sorted: bool) -> None:
+    """Write the index next to a bgzip VCF; one that is not sorted can have none, which is logged."""
+    index = path.with_name(f"{path.name}.tbi")
+    if not is_sorted:
+        index.unlink(missing_ok=True)  # of an earlier file of this name
+        logger.warning("%s: the records are not sorted, so no index was written; sort them with `bcftools sort`", path)
+        return
+    import_pysam().tabix_index(os.fspath(path), preset="vcf", force=True)
 
 
 def check_info_field(vcf: str | os.PathLike[str], info_field: str) -> None:
@@ -175,30 +216,37 @@ def check_info_field(vcf: str | os.PathLike[str], info_field: str) -> None:
         raise ValueError(
             f"{info_field!r} is no name of an INFO field; use letters, digits, '_' and '.', a letter first"
         )
-    with open_variants(vcf) as records:
-        if info_field in records.header.info:
-            raise ValueError(
-                f"{os.fspath(vcf)} has an INFO field {info_field} already, which would be overwritten; name another"
-            )
+    with VcfFile.open(vcf) as source:
+        fields = {match[1] for line in source.header if (match := re.match(r"##INFO=<ID=([^,>]*)", line))}
+    if fields & {info_field, f"{info_field}_REASON"}:
+        raise ValueError(
+            f"{os.fspath(vcf)} has an INFO field {info_field} already, which would be overwritten; name another"
+        )
 
 
-def _header_line(scores: VariantScores, model: str, info_field: str) -> str:
-    """What the header of a VCF says of the field."""
+def _header_lines(scores: VariantScores, model: str, info_field: str) -> list[str]:
+    """How the header of a VCF describes the fields."""
     what = VECTORS.get(scores.method, "log p(alt) - log p(ref) in nats")
-    estimators = "; ".join(dict.fromkeys(scores.estimators)) or "none"
+    estimators = "; ".join(dict.fromkeys(filter(None, scores.estimators))) or "none"
     strands = "both strands" if scores.strands == "both" else "forward strand"
     text = (
         f"{what}; method {scores.method}; window {scores.window_bp} bp; {strands}; model {model or 'not named'}; "
         f"estimated by: {estimators}"
     )
-    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'##INFO=<ID={info_field},Number=A,Type=Float,Description="{quoted}",Source="hf_dnalm">'
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    lines = [f'##INFO=<ID={info_field},Number=A,Type=Float,Description="{quoted}",Source="hf_dnalm">']
+    reasons = [reason for reason in REASONS if reason in set(scores.reasons)]
+    if reasons:
+        listed = "; ".join(f"{reason}: {REASONS[reason]}" for reason in reasons)
+        lines.append(
+            f"##INFO=<ID={info_field}_REASON,Number=A,Type=String,"
+            f'Description="Why an allele has no {info_field}. {listed}",Source="hf_dnalm">'
+        )
+    return lines
 
 
 def _text_file(path: Path, *, packed: bool) -> Any:
     """A file to write bytes to, as it is or in blocks of bgzip, which tabix can index."""
     if not packed:
         return open(path, "wb")
-    from pysam import BGZFile  # `open_variants` has found pysam by now
-
-    return BGZFile(os.fspath(path), "w", index=None)
+    return import_pysam().BGZFile(os.fspath(path), "w", index=None)

@@ -15,6 +15,7 @@ from hf_dnalm.genome import Genome, Variant
 from hf_dnalm.inference.batches import Batch, run_batches
 from hf_dnalm.inference.log_probabilities import BASES, LanguageModel, Question, held_together
 from hf_dnalm.inference.predict import bare_model
+from hf_dnalm.inference.unscored import reasons_unscored
 from hf_dnalm.sequence import reverse_complement
 
 if TYPE_CHECKING:
@@ -44,22 +45,41 @@ class VariantScores:
     Attributes:
         variants: as they were given.
         scores: (n,) float64. "llr": log p(alt) - log p(ref) in nats, below 0 where the model finds alt less likely.
-            "cosine" and "l2": distances, larger for a larger effect. "dot": larger for a smaller one.
-        estimators: how each score was computed, in words; they need not be comparable with one another.
+            "cosine" and "l2": distances, larger for a larger effect. "dot": larger for a smaller one. NaN for a
+            variant that cannot be scored.
+        estimators: how each score was computed, in words; they need not be comparable with one another. "" without.
+        reasons: why a variant has no score, a key of `hf_dnalm.inference.unscored.REASONS`; "" where it has one.
         method, strands, window_bp: as asked for.
     """
 
     variants: list[Variant]
     scores: np.ndarray
     estimators: list[str]
+    reasons: list[str]
     method: Method
     strands: Strands
     window_bp: int
 
+    @classmethod
+    def of_scored(
+        cls,
+        variants: Sequence[Variant],
+        reasons: Sequence[str],
+        scores: np.ndarray,
+        estimators: Sequence[str],
+        **settings: Any,
+    ) -> VariantScores:
+        """With the scores and estimators of those variants alone that have no reason against it, in order."""
+        scored = np.array([not reason for reason in reasons], dtype=bool)
+        whole, named = np.full(len(variants), np.nan), iter(estimators)
+        whole[scored] = scores
+        return cls(list(variants), whole, [next(named) if each else "" for each in scored], list(reasons), **settings)
+
 
 class Pair(NamedTuple):
-    """Both alleles in their window, on one strand; `start` and ends are 0-based places in the window.
+    """Both alleles in their windows, on one strand; `start` and ends are 0-based places in the windows.
 
+    The windows have equally many letters: the one of the shorter allele reads further into the genome behind it.
     `name` is the variant, for errors.
     """
 
@@ -80,6 +100,7 @@ def score_variants(
     method: Method = "llr",
     window_bp: int = 512,
     strands: Strands = "both",
+    strict: bool = False,
     token_budget: int | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
@@ -87,15 +108,21 @@ def score_variants(
 ) -> VariantScores:
     """Score each variant in a window of the genome around it; the model is left as it was found.
 
-    Changes of length are moved as far left as they go first, so that the same change has the same score. The log-
-    likelihood ratio is defined for every variant under every tokenizer; how it is estimated stands beside the score:
+    Insertions and deletions are first moved as far left as they go, so that the same change has the same score. The
+    log-likelihood ratio is defined for every variant under every tokenizer, and each score says how it was estimated:
 
     - a single nucleotide, tokens that do not overlap (nucleotides, k-mers): the token is masked, and the probabilities
-      of all words with alt at that place are set against those with ref there;
-    - a single nucleotide, other tokens (byte pairs, overlapping k-mers): both windows are tokenised, the tokens that
-      differ are masked together, and the sums of their log-probabilities are compared;
-    - other changes: pseudo-log-likelihoods of both windows, an eighth of the tokens masked at once;
-    - a causal model: log-likelihoods of both windows.
+      of all words with alt at that place are compared with those of all words with ref there;
+    - a single nucleotide, other tokens (byte pairs, overlapping k-mers): both windows are tokenized, and the tokens
+      that differ are masked together;
+    - other changes: all tokens of both windows, an eighth of them masked at once;
+    - a causal model: all tokens of both windows but the first.
+
+    In the last three, the score is the sum of s(t) over the tokens t of the alternative's window, less that sum over
+    the reference's, where s(t) = log p(t) - log(mean of p over all words with as many letters as t). Both windows hold
+    equally many letters: the shorter allele gets more of the genome behind it. So the length of an indel alone gives
+    no score: a model that prefers no word over another of its length scores every variant exactly 0. Tokens with
+    other letters than A C G T are not scored. With overlapping k-mers each letter is in k tokens and counts k times.
 
     Args:
         model: a language model for "llr"; any model for distances, which compare mean vectors of the last hidden state
@@ -105,82 +132,71 @@ def score_variants(
         method: "llr", "cosine", "l2" or "dot".
         window_bp: letters of the genome in a window, the variant in its middle; N past an end of the contig.
         strands: "both" scores the reverse complement too and takes the mean.
+        strict: refuse variants that cannot be scored, instead of giving them NaN and a reason.
         token_budget, device, dtype, progress: see `run_batches`.
 
     Raises:
-        ValueError: REF is not what stands in the genome (position and both alleles are named), an allele does not fit
-            into the window, a window is longer than the model reads, the model is no language model, or an output of
-            the model is NaN or infinite.
+        ValueError: more than half of the first hundred REF are not what the genome has (position and both alleles are
+            named), or, with `strict`, any variant cannot be scored; a window is longer than the model reads; the model
+            is no language model; an output of the model is NaN or infinite.
     """
     if method not in get_args(Method):
         raise ValueError(f"method is {method!r}; choose from {', '.join(get_args(Method))}")
     if strands not in get_args(Strands):
         raise ValueError(f"strands is {strands!r}; choose from {', '.join(get_args(Strands))}")
-    check_variants(variants, genome, window_bp=window_bp)  # all of them, before the first one is scored
-    if not variants:
-        return VariantScores([], np.empty(0), [], method, strands, window_bp)
-    pairs = _pairs(genome, variants, window_bp, strands)
-    options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
-    if method == "llr":
-        scores, estimators = log_ratios(LanguageModel(model, tokenizer), pairs, options)
-    else:
-        scores = _distances(model, tokenizer, pairs, method, options)
-        estimators = [VECTORS[method]] * len(scores)
+    reasons = reasons_unscored(variants, genome, window_bp=window_bp, strict=strict)
+    scorable = [variant for variant, reason in zip(variants, reasons, strict=True) if not reason]
+    scores, estimators = np.empty(0), list[str]()
+    if scorable:
+        pairs = _pairs(genome, scorable, window_bp, strands)
+        options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
+        if method == "llr":
+            scores, estimators = log_ratios(LanguageModel(model, tokenizer), pairs, options)
+        else:
+            scores = _distances(model, tokenizer, pairs, method, options)
+            estimators = [VECTORS[method]] * len(scores)
     each = 1 if strands == "forward" else 2
-    return VariantScores(
-        variants=list(variants),
-        scores=scores.reshape(-1, each).mean(1),
-        estimators=estimators[::each],
+    return VariantScores.of_scored(
+        variants,
+        reasons,
+        scores.reshape(-1, each).mean(1),
+        estimators[::each],
         method=method,
         strands=strands,
         window_bp=window_bp,
     )
 
 
-def check_variants(variants: Iterable[Variant], genome: Genome, *, window_bp: int) -> None:
-    """Refuse variants that cannot be scored, whatever the model.
-
-    Raises:
-        ValueError: REF is not what stands in the genome, or an allele does not fit into the window.
-    """
-    for variant in variants:
-        genome.check(variant)
-        _windows(genome, variant, window_bp)
-
-
 def _pairs(genome: Genome, variants: Sequence[Variant], window_bp: int, strands: Strands) -> Iterator[Pair]:
     """The windows of each variant, those of the reverse complement after them where both strands are asked for."""
     for variant in variants:
-        pair = _windows(genome, variant, window_bp)
-        yield pair
+        yield _windows(genome, variant, window_bp)
         if strands == "both":
-            yield _reversed(pair)
+            yield _windows(genome, variant, window_bp, backwards=True)
 
 
-def _windows(genome: Genome, variant: Variant, window_bp: int) -> Pair:
+def _windows(genome: Genome, variant: Variant, window_bp: int, *, backwards: bool = False) -> Pair:
+    """Both alleles in windows of equally many letters, which begin with the same letters of the genome.
+
+    Args:
+        backwards: read the reverse complement, so that it is the right end of the windows that is the same.
+    """
     moved = variant if variant.is_snv else genome.left_normalised(variant)
-    room = window_bp - len(moved.ref)
-    if room < 0:
-        raise ValueError(
-            f"{variant} has {len(moved.ref):,} letters in REF, more than a window of {window_bp:,} bp; pass a larger "
-            "window_bp or leave it out"
+    longer = max(len(moved.ref), len(moved.alt))
+    before, after = (window_bp - longer) // 2, window_bp - longer - (window_bp - longer) // 2
+    alleles = []
+    for allele in (moved.ref.upper(), moved.alt.upper()):
+        more = longer - len(allele)
+        left, right = (before + more, after) if backwards else (before, after + more)
+        letters = (
+            genome.window(moved.contig, moved.start - left, moved.start)
+            + allele
+            + genome.window(moved.contig, moved.end, moved.end + right)
         )
-    start = room // 2
-    reference = genome.window(moved.contig, moved.start - start, moved.start - start + window_bp)
-    alternative = reference[:start] + moved.alt + reference[start + len(moved.ref) :]
-    return Pair(reference, alternative, start, start + len(moved.ref), start + len(moved.alt), f"variant {variant}")
-
-
-def _reversed(pair: Pair) -> Pair:
-    start = len(pair.reference) - pair.reference_end
-    return Pair(
-        reverse_complement(pair.reference),
-        reverse_complement(pair.alternative),
-        start,
-        start + pair.reference_end - pair.start,
-        start + pair.alternative_end - pair.start,
-        pair.name,
-    )
+        alleles.append(reverse_complement(letters) if backwards else letters)
+    start = after if backwards else before
+    ends = (start + len(moved.ref), start + len(moved.alt))
+    return Pair(alleles[0], alleles[1], start, *ends, name=f"variant {variant}")
 
 
 def _encoded(
@@ -264,7 +280,10 @@ def _estimate(
         new = [_differing(asked, ids, other, pair.name) for ids, other in both]
         return new, _difference(1), TOKENS
     share = None if asked.kind == "causal" else MASKED_AT_ONCE
-    of_alt, of_ref = (list(asked.likelihood_questions(ids, share, pair.name)) for ids in (alternative, reference))
+    of_alt, of_ref = (
+        list(asked.likelihood_questions(ids, share, above_chance=True, name=pair.name))
+        for ids in (alternative, reference)
+    )
     return of_alt + of_ref, _difference(len(of_alt)), CAUSAL if asked.kind == "causal" else WINDOW
 
 
@@ -286,7 +305,7 @@ def _differing(asked: LanguageModel, ids: np.ndarray, other: np.ndarray, name: s
     equal = ids[::-1][: shorter - left] == other[::-1][: shorter - left]
     right = shorter - left if equal.all() else int(equal.argmin())
     positions = np.arange(left, len(ids) - right)
-    return Question(asked.masked(ids, positions), positions, ids[positions], name=name)
+    return Question(asked.masked(ids, positions), positions, ids[positions], above_chance=True, name=name)
 
 
 def _distances(

@@ -94,6 +94,13 @@ class DataArguments:
     problem_type: Literal["single_label_classification", "multi_label_classification", "regression"] | None = field(
         default=None, metadata={"help": "What the labels are; by default as they look."}
     )
+    missing_labels: Literal["error", "drop"] = field(
+        default="error",
+        metadata={
+            "help": "What happens to a record without a label (empty, NaN; next to numbers also NA, None, '-', '.' "
+            "and '?'): error refuses the file, drop leaves the record out and counts it in the report."
+        },
+    )
     level: Literal["sequence", "nucleotide", "bin"] = field(
         default="sequence",
         metadata={"help": "What the labels are of: sequences, each base, or each --bin_bp bases; lists of --train."},
@@ -116,6 +123,7 @@ class DataArguments:
             only_files = ("validation", "test", "problem_type", "metric", "sequence2_column")
             own = [f"--{name}" for name in only_files if getattr(self, name)]
             own += ["--level"] if self.level != "sequence" else []
+            own += ["--missing_labels"] if self.missing_labels != "error" else []
             if own:
                 raise ValueError(f"{', '.join(own)} are for --train FILE; a benchmark task brings its own")
         elif self.data_dir is not None or self.allow_subset or self.reference is not None or self.sequence_length:

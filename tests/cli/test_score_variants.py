@@ -133,7 +133,7 @@ def test_distances_take_a_fine_tuned_model(tmp_path, vcf, genome):
         ("1\t4\trs1\tC\tA", [], "1:4 is T in "),
         ("1\t4\trs1\tC\tA", [], "but REF is C; the variants are of another reference genome"),
         ("7\t4\trs1\tC\tA", [], "has no contig '7'"),
-        ("1\t4\trs1\tT\t<DEL>", [], "record 1 (1:4): allele '<DEL>' is not of the letters"),
+        ("1\t4\trs1\tT\t<DEL>", ["--strict"], "1:4 T><DEL> cannot be scored: ALT is a name, such as <DEL>, and not"),
         ("1\t4\trs1\tT\tA", ["--out", "x.bed"], "the extension must be one of .tsv, .tsv.gz, .csv, .parquet, .vcf"),
         ("1\t4\trs1\tT\tA", ["--window", "0"], "--window is 0; it must be 1 or more"),
         ("1\t4\trs1\tT\tA", ["--shard-variants", "0"], "--shard-variants is 0; it must be 1 or more"),
@@ -148,6 +148,32 @@ def test_what_cannot_be_scored_is_one_line(model, genome, tmp_path, monkeypatch,
     out = tmp_path / "x.tsv"
     assert message in refused(capsys, "score-variants", model, vcf, "--genome", genome, "--out", out, *flags)
     assert not {path.name for path in tmp_path.iterdir()} & {"x.tsv", "x.bed", "x.vcf"}
+
+
+def test_alleles_that_cannot_be_scored_stay_in_every_output_with_counts_at_the_end(model, genome, tmp_path, caplog):
+    rows = [*ROWS, "1\t36\t.\tA\t<DEL>,*", "9\t3\t.\tA\tC", "1\t30\t.\tN\t<NON_REF>", "1\t0\t.\tN\tG"]
+    vcf = write_vcf(tmp_path / "in.vcf", *rows)
+    for extension in ("tsv", "parquet", "vcf"):
+        run(model, vcf, genome, tmp_path / f"x.{extension}")
+    with open(tmp_path / "x.tsv", newline="") as file:
+        table = list(csv.DictReader(file, delimiter="\t"))
+    reasons = [
+        "",
+        "",
+        "",
+        "symbolic_allele",
+        "spanning_deletion",
+        "contig_not_in_genome",
+        "any_alternative",
+        "position_0",
+    ]
+    assert [row["reason"] for row in table] == reasons
+    assert [bool(row["score"]) for row in table] == [not reason for reason in reasons]
+    assert pyarrow.parquet.read_table(tmp_path / "x.parquet")["reason"].to_pylist() == reasons
+    body = [line for line in (tmp_path / "x.vcf").read_text().splitlines() if not line.startswith("#")]
+    assert ["\t".join(line.split("\t")[:5]) for line in body] == rows
+    assert body[3].endswith("DNALM=.,.;DNALM_REASON=symbolic_allele,spanning_deletion")
+    assert "5 of 8 alternative alleles have no score: 1 symbolic_allele (ALT is a name, such as <DEL>" in caplog.text
 
 
 def test_real_variants_agree_in_every_format(model, shared, tmp_path):

@@ -85,7 +85,7 @@ def test_nucleotide_level_labels_give_one_class_for_each_base(tmp_path: Path) ->
             r"1,001 different labels \('gene0', 'gene1', 'gene10', …\) cannot be classes",
         ),
         (["0;1", "0;1;1"], r"records have different numbers of labels: \[2, 3\]"),
-        (["0", ""], "record 2: the label is missing; fill it in or remove the record"),
+        (["0", ""], r"record 2: the label is missing\. Fill in the labels, or leave"),
         (["0.5", "nan"], "record 2: the label is missing"),
     ],
 )

@@ -24,6 +24,30 @@ def pseudo_log_likelihood(model, tokenizer, sequence: str) -> float:
     )
 
 
+def above_chance(tokenizer, log_probabilities: torch.Tensor, token: int) -> float:
+    """log p(token) less the log of the mean p of all DNA words with as many letters; 0 for other tokens."""
+    vocabulary = {
+        index: word.upper() for word, index in tokenizer.get_vocab().items() if set(word.upper()) <= set("ACGT")
+    }
+    if token not in vocabulary:
+        return 0.0
+    alike = [index for index, word in vocabulary.items() if len(word) == len(vocabulary[token])]
+    return log_probabilities[token].item() - log_probabilities[alike].double().exp().mean().log().item()
+
+
+def window_above_chance(model, tokenizer, sequence: str, passes: int) -> float:
+    """The sum of `above_chance` over all tokens of a sequence, every `passes`-th of them masked together."""
+    ids = tokenizer(sequence)["input_ids"]
+    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    scored = [place for place, token in enumerate(ids) if token not in special]
+    total = 0.0
+    for start in range(min(passes, len(scored))):
+        group = scored[start::passes] if len(scored) >= passes else scored[start :: len(scored)]
+        answers = masked_log_probabilities(model, tokenizer, sequence, group)
+        total += sum(above_chance(tokenizer, answers[place], ids[place]) for place in group)
+    return total
+
+
 def letter_log_odds(model, tokenizer, sequence: str, place: int, alt: str, ref: str) -> float:
     """log p(alt) - log p(ref) at a place, summed over all words of the token that covers it; tokens do not overlap."""
     ids = tokenizer(sequence)["input_ids"]

@@ -38,7 +38,7 @@ def vcf(tmp_path):
 @pytest.fixture
 def scores(vcf):
     numbers = np.array([-1.25, 2.00000001, 1 / 3])
-    return VariantScores(list(read_variants(vcf)), numbers, [LETTERS, LETTERS, WINDOW], "llr", "both", 512)
+    return VariantScores(list(read_variants(vcf)), numbers, [LETTERS, LETTERS, WINDOW], [""] * 3, "llr", "both", 512)
 
 
 def _rows(path):
@@ -50,9 +50,9 @@ def test_a_table_has_a_row_for_each_alternative(tmp_path, scores):
     write_variant_scores(scores, tmp_path / "x.tsv")
     rows = _rows(tmp_path / "x.tsv")
     assert [tuple(row.values()) for row in rows] == [
-        ("1", "5", "A", "C", "rs1", "-1.25", LETTERS),
-        ("1", "5", "A", "G", "rs1", "2.0", LETTERS),
-        ("chr2", "9", "A", "AT", "x;y", "0.33333334", WINDOW),
+        ("1", "5", "A", "C", "rs1", "-1.25", LETTERS, ""),
+        ("1", "5", "A", "G", "rs1", "2.0", LETTERS, ""),
+        ("chr2", "9", "A", "AT", "x;y", "0.33333334", WINDOW, ""),
     ]
     write_variant_scores(scores, tmp_path / "x.parquet")
     written = pyarrow.parquet.read_table(tmp_path / "x.parquet").to_pylist()
@@ -79,17 +79,57 @@ def test_vcf_holds_every_record_with_its_scores_and_nothing_is_lost(tmp_path, vc
     )
 
 
-def test_bgzip_holds_the_same_vcf_and_can_be_indexed(tmp_path, scores):
+def test_bgzip_holds_the_same_vcf_with_its_index(tmp_path, scores):
     whole = VCF.replace("##INFO", "##contig=<ID=1>\n##contig=<ID=chr2>\n##INFO", 1)
     (tmp_path / "in.vcf").write_text(whole)
     write_variant_scores(scores, tmp_path / "x.vcf", vcf=tmp_path / "in.vcf")
     write_variant_scores(scores, tmp_path / "x.vcf.gz", vcf=tmp_path / "in.vcf")
     with pysam.BGZFile(str(tmp_path / "x.vcf.gz")) as file:
         assert file.read() == (tmp_path / "x.vcf").read_bytes()
-    pysam.tabix_index(str(tmp_path / "x.vcf.gz"), preset="vcf")
     with pysam.VariantFile(str(tmp_path / "x.vcf.gz")) as file:
         (record,) = file.fetch("chr2", 0, 20)
         assert record.info["DNALM"] == (pytest.approx(1 / 3, rel=1e-5),)
+
+
+def test_an_allele_without_a_score_keeps_its_place_with_the_reason(tmp_path, vcf):
+    vcf.write_text(VCF.replace("\tC,G\t", "\tC,<DEL>\t").replace("\tAT\t", "\t*\t"))
+    numbers, reasons = np.array([-1.25, np.nan, np.nan]), ["", "symbolic_allele", "spanning_deletion"]
+    scores = VariantScores(list(read_variants(vcf)), numbers, [LETTERS, "", ""], reasons, "llr", "both", 512)
+    write_variant_scores(scores, tmp_path / "x.tsv")
+    cells = [(row["alt"], row["score"], row["estimator"], row["reason"]) for row in _rows(tmp_path / "x.tsv")]
+    expected = [("C", "-1.25", LETTERS, ""), ("<DEL>", "", "", "symbolic_allele"), ("*", "", "", "spanning_deletion")]
+    assert cells == expected
+    write_variant_scores(scores, tmp_path / "x.parquet")
+    assert pyarrow.parquet.read_table(tmp_path / "x.parquet")["score"].to_pylist() == [-1.25, None, None]
+    write_variant_scores(scores, tmp_path / "x.vcf", vcf=vcf)
+    lines = (tmp_path / "x.vcf").read_text().splitlines()
+    infos = [line.split("\t")[7] for line in lines if not line.startswith("#")]
+    assert infos[0].endswith(";FLAG;DNALM=-1.25,.;DNALM_REASON=.,symbolic_allele")
+    assert infos[1] == "."
+    assert infos[2].endswith(";DNALM=.;DNALM_REASON=spanning_deletion")
+    (header,) = [line for line in lines if "ID=DNALM_REASON" in line]
+    assert header == (
+        '##INFO=<ID=DNALM_REASON,Number=A,Type=String,Description="Why an allele has no DNALM. spanning_deletion: ALT '
+        "is *, a deletion that another record describes; symbolic_allele: ALT is a name, such as <DEL>, and not "
+        'letters",Source="hf_dnalm">'
+    )
+    with pysam.VariantFile(str(tmp_path / "x.vcf")) as file:  # others can read it
+        assert [record.info.get("DNALM") for record in file] == [(-1.25, None), None, (None,)]
+
+
+@pytest.mark.parametrize("order", [[3, 2], [1, 3, 2], [1, 3, 1]])
+def test_records_that_are_not_sorted_get_no_index_and_a_line_in_the_log(tmp_path, vcf, order, caplog):
+    rows = {1: "1\t5\t.\tA\tC\t.\t.\t.\n", 2: "2\t3\t.\tA\tC\t.\t.\t.\n", 3: "2\t9\t.\tA\tC\t.\t.\t.\n"}
+    vcf.write_text("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n" + "".join(rows[number] for number in order))
+    variants = list(read_variants(vcf))
+    n = len(variants)
+    scores = VariantScores(variants, np.zeros(n), [LETTERS] * n, [""] * n, "llr", "both", 512)
+    (tmp_path / "x.vcf.gz.tbi").write_text("of an earlier file")
+    write_variant_scores(scores, tmp_path / "x.vcf.gz", vcf=vcf)
+    assert not (tmp_path / "x.vcf.gz.tbi").exists()
+    assert (
+        "x.vcf.gz: the records are not sorted, so no index was written; sort them with `bcftools sort`" in caplog.text
+    )
 
 
 def test_a_field_that_is_there_is_not_overwritten(tmp_path, vcf, scores):
@@ -110,19 +150,19 @@ def test_vcf_needs_the_file_that_was_scored(tmp_path, vcf, scores):
     with pytest.raises(ValueError, match=r"x\.vcf: VCF needs the file that the variants are from; pass vcf=…"):
         write_variant_scores(scores, tmp_path / "x.vcf")
     vcf.write_text(VCF.replace("\tC,G\t", "\tG,C\t"))
-    with pytest.raises(ValueError, match=r"in\.vcf: record 1 is not among the scored variants at its place"):
+    with pytest.raises(ValueError, match=r"in\.vcf: line 4 is not among the scored variants at its place; the file"):
         write_variant_scores(scores, tmp_path / "x.vcf", vcf=vcf)
     vcf.write_text("".join(VCF.splitlines(keepends=True)[:-1]))
-    with pytest.raises(ValueError, match=r"in\.vcf has 2 variants, but 3 were scored; score it anew"):
+    with pytest.raises(ValueError, match=r"in\.vcf has 2 variants, but 3 were scored; score it again\."):
         write_variant_scores(scores, tmp_path / "x.vcf", vcf=vcf)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.vcf"]
 
 
 def test_no_variants_make_a_file_without_rows(tmp_path, vcf):
     vcf.write_text("".join(VCF.splitlines(keepends=True)[:3]))
-    none = VariantScores([], np.empty(0), [], "cosine", "forward", 64)
+    none = VariantScores([], np.empty(0), [], [], "cosine", "forward", 64)
     write_variant_scores(none, tmp_path / "x.tsv")
-    assert (tmp_path / "x.tsv").read_text() == "contig\tposition\tref\talt\tname\tscore\testimator\n"
+    assert (tmp_path / "x.tsv").read_text() == "contig\tposition\tref\talt\tname\tscore\testimator\treason\n"
     write_variant_scores(none, tmp_path / "x.vcf", vcf=vcf)
     header = (tmp_path / "x.vcf").read_text()
     assert "cosine distance of the vectors at the alleles; method cosine; window 64 bp; forward strand" in header

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from hf_dnalm.compression import open_bytes
 from hf_dnalm.data import tables
 from hf_dnalm.data.benchmarks.definition import PublishedTask
-from hf_dnalm.data.compression import open_bytes
 from hf_dnalm.data.fasta import fasta_records
 from hf_dnalm.data.files import file_records
 from hf_dnalm.data.labels import IGNORED_BASE

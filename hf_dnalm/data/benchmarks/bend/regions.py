@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hf_dnalm.data.compression import open_bytes
+from hf_dnalm.compression import open_bytes
 from hf_dnalm.genome import Genome, Interval
 
 ALL = "all"  # the split of every row of a file without splits

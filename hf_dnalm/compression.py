@@ -25,12 +25,14 @@ def open_bytes(path: str | Path) -> Iterator[BinaryIO]:
 
     Raises:
         FileNotFoundError, IsADirectoryError: there is no such file.
-        ValueError: the file is empty, ends in .gz but is not gzip, is cut off, or is damaged.
+        ValueError: the file is empty, a pipe, ends in .gz but is not gzip, is cut off, or is damaged.
     """
     if os.path.isdir(path):
         raise IsADirectoryError(f"{path} is a folder; give a file")
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path}: no such file")
+    if not os.path.isfile(path):
+        raise ValueError(f"{path}: not a regular file but a pipe or device, which can be read only once; save it first")
     with open(path, "rb") as plain:
         head = plain.read(18)
         if not head:

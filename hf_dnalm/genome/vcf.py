@@ -1,0 +1,140 @@
+"""VCF files, read as text: their header, and the alternative alleles of their records, each with its line number.
+
+Records are kept as the text that the file has, so that what is not understood is not lost when they are written again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from hf_dnalm.compression import open_bytes
+from hf_dnalm.genome.places import Variant
+
+COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
+_NAMES = f"{' '.join(COLUMNS)}, separated by tabs"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BCF = b"BCF"
+
+
+class VcfRecord(NamedTuple):
+    """A line of a VCF file.
+
+    Attributes:
+        number: of the line in the file, 1-based.
+        cells: all its columns as text.
+        variants: one for each alternative allele, in order; none where ALT is ".". Alleles of letters are in upper
+            case, others (`<DEL>`, `*`, breakends) as they are. `start` is -1 where POS is 0.
+    """
+
+    number: int
+    cells: list[str]
+    variants: list[Variant]
+
+
+class VcfFile(NamedTuple):
+    """An open VCF file.
+
+    Attributes:
+        header: its lines up to the line of column names, without line ends.
+        records: the rest, to be read once.
+    """
+
+    header: list[str]
+    records: Iterator[VcfRecord]
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: str | os.PathLike[str]) -> Iterator[VcfFile]:
+        """Read a VCF file, plain, gzip or bgzip.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: the file is no VCF, or a line is not; the message has the number of the line.
+        """
+        with open_bytes(os.fspath(path)) as handle:
+            lines = _text_lines(handle, path)
+            header: list[str] = []
+            for number, line in lines:
+                if not line.startswith("#"):
+                    raise ValueError(
+                        f"{os.fspath(path)}: line {number}: a record without a header before it. A VCF file begins "
+                        f"with ##fileformat=VCFv4.2 and has a line of column names: {_NAMES}."
+                    )
+                header.append(line)
+                if line.startswith("#CHROM"):
+                    _check_columns(line, path, number)
+                    yield cls(header, _records(lines, path))
+                    return
+            raise ValueError(f"{os.fspath(path)}: no line of column names ({_NAMES}); this is no VCF file.")
+
+
+def read_variants(path: str | os.PathLike[str]) -> Iterator[Variant]:
+    """The variants of a VCF file, plain or compressed, in order, one for each alternative allele.
+
+    Symbolic alleles (`<DEL>`, `*`, breakends) are given too, as the file has them: `score_variants` says of each
+    variant why it was not scored.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is no VCF, or a line of it is not.
+    """
+    with VcfFile.open(path) as vcf:
+        for record in vcf.records:
+            yield from record.variants
+
+
+def _records(lines: Iterator[tuple[int, str]], path: str | os.PathLike[str]) -> Iterator[VcfRecord]:
+    for number, line in lines:
+        if line:
+            yield _record(line, number, path)
+
+
+def _record(line: str, number: int, path: str | os.PathLike[str]) -> VcfRecord:
+    where = f"{os.fspath(path)}: line {number}"
+    cells = line.split("\t")
+    if len(cells) < len(COLUMNS):
+        found = f"has {len(cells)} columns separated by tabs"
+        if len(line.split()) >= len(COLUMNS):
+            found = "is separated by spaces"
+        raise ValueError(f"{where} {found}; VCF has at least {len(COLUMNS)}: {_NAMES}.")
+    contig, position, name, ref, alts = cells[:5]
+    if not re.fullmatch(r"\d{1,18}", position, re.ASCII):
+        raise ValueError(f"{where}: POS is {position!r}, but must be a whole number, counted from 1.")
+    if not contig or not ref:
+        raise ValueError(f"{where}: {'CHROM' if not contig else 'REF'} is empty.")
+    name = "" if name == "." else name
+    alternatives = [] if alts == "." else alts.split(",")
+    start = int(position) - 1
+    return VcfRecord(number, cells, [Variant(contig, start, _upper(ref), _upper(alt), name) for alt in alternatives])
+
+
+def _upper(allele: str) -> str:
+    return allele.upper() if allele.isalpha() else allele
+
+
+def _check_columns(line: str, path: str | os.PathLike[str], number: int) -> None:
+    if tuple(line.split("\t")[: len(COLUMNS)]) == COLUMNS:
+        return
+    reason = "is separated by spaces" if tuple(line.split()[: len(COLUMNS)]) == COLUMNS else "has other columns"
+    raise ValueError(f"{os.fspath(path)}: line {number} {reason}; VCF has, in this order, {_NAMES}.")
+
+
+def _text_lines(handle: Iterator[bytes], path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(handle, start=1):
+        if number == 1:
+            line = line.removeprefix(_BYTE_ORDER_MARK)
+        try:
+            text = line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            if number == 1 and line.startswith(_BCF):
+                raise ValueError(f"{os.fspath(path)}: the file is BCF; convert it with `bcftools view -O z`.") from None
+            raise ValueError(
+                f"{os.fspath(path)}: line {number} is not UTF-8 text ({error.reason}); save the file as UTF-8."
+            ) from None
+        if "\0" in text:
+            raise ValueError(f"{os.fspath(path)}: line {number} holds a NUL byte; the file is damaged.")
+        yield number, text
