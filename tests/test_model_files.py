@@ -255,6 +255,18 @@ def test_values_that_no_model_has_are_refused_by_their_field(change, message, up
         AutoModelForMaskedLM.from_pretrained(folder)
 
 
+@pytest.mark.parametrize("layout", ["hf", "first"])
+def test_layers_inside_of_layers_are_limited_too(layout, tmp_path):
+    folder = write_hyenadna(tmp_path / "model", layout)
+    text = (folder / "config.json").read_text()
+    contents = json.loads(text)
+    place = contents.get("layer", contents)
+    place["num_inner_mlps"] = 10**7
+    (folder / "config.json").write_text(json.dumps(contents))
+    with pytest.raises(ValueError, match=r"num_inner_mlps is 10,000,000; at most 64"):
+        describe(str(folder))
+
+
 def test_a_kernel_that_the_caller_names_is_left_to_transformers(upstream_v2):
     with pytest.raises(ImportError, match="kernels"):
         AutoModel.from_pretrained(upstream_v2, attn_implementation="owner/kernel")

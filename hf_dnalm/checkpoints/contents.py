@@ -14,11 +14,12 @@ MOST_LABELS = 2**18
 LARGEST_SIZE = 2**24  # of a width, a vocabulary, a kernel
 LARGEST_NUMBER = 2**31  # of every other whole number that our families have
 
-_LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers", "num_attention_heads", "filter_inner_layers")
+_LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers", "num_attention_heads")
 _SIZES = ("vocab_size", "hidden_size", "d_model", "intermediate_size", "d_inner", "input_size", "type_vocab_size")
 _LIMITS = (
     dict.fromkeys(_LAYERS, MOST_LAYERS)
     | dict.fromkeys(_SIZES, LARGEST_SIZE)
+    | dict.fromkeys(("filter_inner_layers", "num_inner_mlps"), 64)  # HyenaDNA's, in each of its layers
     | {"num_labels": MOST_LABELS, "max_position_embeddings": 2**28}
 )
 
