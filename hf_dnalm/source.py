@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import zipfile
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +17,10 @@ from hf_dnalm.checkpoints import (
     find_passport,
     passport_of_family,
 )
-from hf_dnalm.registry import auto_map, config_class
+from hf_dnalm.checkpoints.contents import check_contents
+from hf_dnalm.damage import decoding, read_json, read_text
+from hf_dnalm.registry import auto_map, config_class, model_class
+from hf_dnalm.weight_files import Stored, check_files, load_tensors, shard_names
 
 REMOTE_CODE = ("trust_remote_code", "code_revision")
 HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
@@ -57,9 +58,18 @@ class Recognised(NamedTuple):
             ValueError: the config asks for something the family does not have.
         """
         own = self.contents.get("model_type") == self.passport.model_type
-        with naming(name):
+        with _building(name), naming(name):
+            check_contents(self.contents, [checkpoint.config for checkpoint in self.passport.checkpoints])
             fields = dict(self.contents) if own else self.passport.translate(self.contents)
-            return config_class(self.passport).from_dict(fields, name_or_path=name, **arguments)
+            fields.pop("transformers_weights", None)  # the file of the weights is the one that was checked
+            result = config_class(self.passport).from_dict(fields, name_or_path=name, **arguments)
+            config = result[0] if isinstance(result, tuple) else result
+            for check in (
+                "_check_choices",
+                "_check_shape",
+            ):  # transformers sets the arguments after the config's own checks
+                getattr(config, check, bool)()
+            return result
 
     @property
     def renamed_keys(self) -> dict[str, str]:
@@ -105,7 +115,32 @@ def naming(source: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, StrictDataclassError) as error:
+        if str(error).startswith(source):
+            raise
         raise ValueError(f"{source}: {' '.join(str(error).split())}") from error
+
+
+def _building(source: str) -> AbstractContextManager[None]:
+    """What else Python raises for values that no check foresaw becomes a ValueError too."""
+    return decoding(
+        source, "config.json", remedy="A field has a value that it cannot have; correct it, or copy config.json again."
+    )
+
+
+def outline(passport: Passport, auto_class: str, config: Any, source: str) -> Any:
+    """The model that a config describes, without memory for its weights.
+
+    Args:
+        source: what the config is of, for errors.
+
+    Raises:
+        ValueError: no model can be built from this config.
+    """
+    import torch
+
+    build = model_class(passport, auto_class)
+    with _building(source), torch.device("meta"):
+        return build(config)
 
 
 class Source(NamedTuple):
@@ -155,62 +190,80 @@ class Source(NamedTuple):
     def text(self, file: str) -> str | None:
         """The text of a file of this source, or None where there is none."""
         path = self.path(file)
-        return None if path is None else Path(path).read_text(encoding="utf-8")
+        return None if path is None else read_text(path)
 
     def json(self, file: str) -> dict[str, Any] | None:
         """The contents of a JSON file of this source, or None where there is none.
 
         Raises:
-            ValueError: the file is not JSON.
+            ValueError: the file is not JSON, or not an object; or it is a config.json with values of the wrong kind.
         """
-        text = self.text(file)
-        try:
-            return None if text is None else json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{self.name}: {file} is not JSON ({error}).") from error
+        path = self.path(file)
+        if path is None:
+            return None
+        contents = read_json(path)
+        if file == "config.json":
+            with naming(path):
+                check_contents(contents)
+        return contents
+
+    def weight_files(self, *, safetensors: bool | None = None, variant: str | None = None) -> list[str]:
+        """Where the files of the weights lie, those that transformers would read, fetched if need be; or none.
+
+        Args:
+            safetensors: False reads pickled weights even where there are others, True only the others.
+            variant: part of the files' names, as transformers' `from_pretrained` takes it.
+
+        Raises:
+            ValueError: an index is damaged, or names a file outside of this source.
+            FileNotFoundError: a file that an index names is not there.
+        """
+        kinds = {None: ("model.safetensors", "pytorch_model.bin"), True: ("model.safetensors",)}
+        for kind in kinds.get(safetensors, ("pytorch_model.bin",)):
+            stem, _, extension = kind.rpartition(".")
+            infix = f".{variant}" if variant else ""
+            whole = self.path(f"{stem}{infix}.{extension}")
+            if whole is not None:
+                return [whole]
+            index_name = f"{kind}.index{infix}.json"
+            index = self.path(index_name)
+            if index is not None:
+                names = shard_names(read_json(index), index)
+                paths = [(name, self.path(name)) for name in names]
+                for name, path in paths:
+                    if path is None:
+                        raise FileNotFoundError(f"{self.name}: {index_name} names {name}, which is not there.")
+                return [path for _, path in paths if path is not None]
+        return []
+
+    def stored(self, *, safetensors: bool | None = None, variant: str | None = None) -> dict[str, Stored]:
+        """The stored tensors by name, without their numbers; every file is looked into. Empty without weights.
+
+        Raises:
+            ValueError, FileNotFoundError: as `weight_files`; or a file is damaged.
+        """
+        return check_files(self.weight_files(safetensors=safetensors, variant=variant))
 
     def weight_names(self, *, fetch: bool = False) -> list[str] | None:
         """The names of the stored tensors; None without weights.
 
         Args:
-            fetch: fetch one large file that only the Hub has; otherwise the names are None for it.
+            fetch: fetch large files that only the Hub has; otherwise the names are None for them, or an index says.
         """
-        for file in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
-            index = self.json(file)
-            if index is not None:
-                return list(index["weight_map"])
-        if not os.path.exists(self.name) and not fetch:
+        if not fetch and not os.path.exists(self.name):
+            for file in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
+                index = self.path(file)
+                if index is not None:
+                    contents = read_json(index)
+                    shard_names(contents, index)
+                    return list(contents["weight_map"])
             return None
-        path = self.path("model.safetensors")
-        if path is not None:
-            from safetensors import safe_open
-
-            with safe_open(path, framework="pt") as weights:
-                return list(weights.keys())
-        path = self.path("pytorch_model.bin")
-        if path is None:
-            return None
-        import torch
-
-        return list(torch.load(path, map_location="meta", weights_only=True))
+        return list(self.stored()) or None
 
     def weights(self) -> Iterator[dict[str, Any]]:
         """The stored tensors by name, a file at a time; nothing where there are none under the usual names."""
-        for kind in ("model.safetensors", "pytorch_model.bin"):
-            index = self.json(f"{kind}.index.json")
-            files = [kind] if index is None else sorted(set(index["weight_map"].values()))
-            paths = [path for path in map(self.path, files) if path is not None]
-            for path in paths:
-                if kind == "model.safetensors":
-                    from safetensors.torch import load_file
-
-                    yield load_file(path)
-                else:
-                    import torch
-
-                    yield torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-            if paths:
-                return
+        for path in self.weight_files():
+            yield load_tensors(path)
 
     def recognise(self, family: str | None = None, *, trust_remote_code: bool = False) -> Recognised | None:
         """What family this source's config.json is of, or None where it is left to transformers.
@@ -223,7 +276,8 @@ class Source(NamedTuple):
         from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
         contents = self._config()
-        passport = recognise(contents, self.text, family=family)
+        with decoding(self.name, "the files that tell its family"):
+            passport = recognise(contents, self.text, family=family)
         if passport is not None:
             return Recognised(passport, contents)
         by_its_own_code = trust_remote_code and "AutoConfig" in contents.get("auto_map", {})
@@ -241,6 +295,12 @@ class Source(NamedTuple):
         from transformers.configuration_utils import PreTrainedConfig
 
         try:
+            # Before transformers reads it, whose errors name no field.
+            if os.path.isfile(self.name):
+                with naming(self.name):
+                    check_contents(read_json(self.name))
+            else:
+                self.json("config.json")
             return PreTrainedConfig.get_config_dict(self.name, **self.hub)[0]
         except OSError as error:
             pinned = None if os.path.exists(self.name) else pinned_revision(self.name)

@@ -186,7 +186,7 @@ def test_a_damaged_lightning_checkpoint_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"weights\.ckpt: no checkpoint of PyTorch 1\.6 or later, or cut short"):
         AutoModel.from_pretrained(folder)
     (folder / "weights.ckpt").write_bytes(whole.replace(b"state_dict", b"\xff" * 10))
-    with pytest.raises(ValueError, match=r"weights\.ckpt: the weights cannot be read, cut short or damaged"):
+    with pytest.raises(ValueError, match=r"weights\.ckpt: cannot be read \(.*damaged, cut short"):
         AutoModel.from_pretrained(folder)
     (folder / "weights.ckpt").write_bytes(pickle.dumps({}))
     with pytest.raises(ValueError, match=r"weights\.ckpt: no checkpoint of PyTorch"):

@@ -47,13 +47,13 @@ def test_weights_that_are_cut_short_are_refused(upstream_v2, tmp_path):
     folder = changed(upstream_v2, tmp_path / "cut")
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match="the weights cannot be read, cut short or damaged"):
+    with pytest.raises(ValueError, match=r"model\.safetensors: cannot be read \(.*incomplete.*damaged, cut short"):
         AutoModel.from_pretrained(folder)
 
 
 def test_a_damaged_json_is_refused(tmp_path):
     (tmp_path / "adapter_config.json").write_text("{")
-    with pytest.raises(ValueError, match=r"adapter_config\.json is not JSON"):
+    with pytest.raises(ValueError, match=r"adapter_config\.json: cannot be read \(Expecting"):
         AutoModel.from_pretrained(tmp_path)
 
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from safetensors import safe_open
-
 from hf_dnalm.auto.strict import listed, no_load_report
 from hf_dnalm.checkpoints import Passport
-from hf_dnalm.source import Source, without
+from hf_dnalm.checkpoints.contents import check_contents
+from hf_dnalm.damage import decoding
+from hf_dnalm.source import Source, naming, without
+from hf_dnalm.weight_files import WEIGHT_FILES, Stored, stored_tensors
 
-WEIGHT_FILES = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-)
+# Fields of PEFT's settings that are the side of a tensor.
+_RANKS = ("r", "init_r", "target_r", "num_virtual_tokens", "oft_block_size", "boft_block_size", "rank")
+_REMEDY = "Correct adapter_config.json, or make the adapter again."
 
 
 def adapter_config(source: Source) -> dict[str, Any] | None:
@@ -32,6 +30,11 @@ def base_of(source: Source, adapter: Mapping[str, Any]) -> Source:
         ValueError: the adapter does not say, or nothing is there.
     """
     name = adapter.get("base_model_name_or_path")
+    for field in ("base_model_name_or_path", "revision"):
+        if not isinstance(adapter.get(field), str | None):
+            raise ValueError(
+                f"{source.name}: adapter_config.json has {field} = {adapter[field]!r}; it must be a text in quotes."
+            )
     if not name:
         raise ValueError(f"{source.name}: adapter_config.json names no base model; fill in base_model_name_or_path.")
     try:
@@ -51,20 +54,58 @@ def outputs_of(source: Source, passport: Passport, given: Mapping[str, Any]) -> 
     """The fields of the head in an adapter's config.json; where there is none, the number of labels."""
     config = source.json("config.json")
     if config is not None:
+        with naming(f"{source.name}: config.json"):
+            check_contents(config, [checkpoint.config for checkpoint in passport.checkpoints])
         fields = {key: config[key] for key in passport.head_fields if config.get(key) is not None}
         if "id2label" in fields:
-            fields["id2label"] = {int(number): label for number, label in fields["id2label"].items()}
+            with decoding(f"{source.name}: config.json", "id2label"):
+                fields["id2label"] = {int(number): label for number, label in fields["id2label"].items()}
     else:
         fields = {}
-        path = source.path("adapter_model.safetensors")
-        if path is not None:
-            with safe_open(path, framework="pt") as weights:
-                for key in weights.keys():  # noqa: SIM118 (not a dict)
-                    if key.endswith(tuple(passport.label_weights.values())):
-                        fields = {"num_labels": weights.get_slice(key).get_shape()[0]}
+        for key, each in stored_in(source).items():
+            if key.endswith(tuple(passport.label_weights.values())) and each.shape:
+                fields = {"num_labels": each.shape[0]}
     if {"num_labels", "id2label"} & given.keys():
         return without(fields, "num_labels", "id2label", "label2id")
     return fields
+
+
+def stored_in(source: Source) -> dict[str, Stored]:
+    """The tensors of an adapter, without their numbers.
+
+    Raises:
+        FileNotFoundError: the adapter has no weights.
+        ValueError: they are damaged.
+    """
+    for name in ("adapter_model.safetensors", "adapter_model.bin"):
+        path = source.path(name)
+        if path is not None:
+            return stored_tensors(path)
+    raise FileNotFoundError(
+        f"{source.name}: has adapter_config.json and neither adapter_model.safetensors nor adapter_model.bin. Copy the "
+        "adapter's weights into that folder."
+    )
+
+
+def _check_settings(source: Source, stored: Mapping[str, Stored]) -> None:
+    """Refuse an adapter_config.json that names code or cannot be of these weights, before memory is taken for it."""
+    settings = source.json("adapter_config.json") or {}
+    for field in ("megatron_config", "layer_replication"):
+        if settings.get(field) is not None:
+            raise ValueError(
+                f"{source.name}: adapter_config.json has {field} = {settings[field]!r}, which no adapter of this "
+                "package has. Set it to null."
+            )
+    longest = max((length for each in stored.values() for length in each.shape), default=0)
+    patterns = settings.get("rank_pattern")
+    ranks = {field: settings[field] for field in _RANKS if isinstance(settings.get(field), int)}
+    ranks |= {f"rank_pattern.{name}": rank for name, rank in patterns.items()} if isinstance(patterns, dict) else {}
+    for field, rank in ranks.items():
+        if isinstance(rank, int) and rank > longest:
+            raise ValueError(
+                f"{source.name}: adapter_config.json has {field} = {rank:,}, and no tensor of its weights is as long "
+                f"as that (the longest side is {longest:,}). Correct it, or copy the adapter again."
+            )
 
 
 def attach(source: Source, base: Source, model: Any, new: set[str]) -> set[str]:
@@ -75,10 +116,14 @@ def attach(source: Source, base: Source, model: Any, new: set[str]) -> set[str]:
     """
     from peft import get_peft_model_state_dict, load_peft_weights, set_peft_model_state_dict
 
-    with no_load_report():
-        model.load_adapter(source.name, adapter_kwargs=source.hub, ignore_mismatched_sizes=True)
+    _check_settings(source, stored_in(source))
+    with decoding(source.name, "adapter_config.json", remedy=_REMEDY), no_load_report():
+        # transformers looks for safetensors alone unless it is told not to
+        pickled = {} if source.path("adapter_model.safetensors") else {"use_safetensors": False}
+        model.load_adapter(source.name, adapter_kwargs=source.hub, ignore_mismatched_sizes=True, **pickled)
     # transformers 5.5 neither says what did not fit nor fills in the head: PEFT's own functions do both.
-    weights = load_peft_weights(source.name, device="cpu", **source.hub)
+    with decoding(source.name, "the adapter's weights"):
+        weights = load_peft_weights(source.name, device="cpu", **source.hub)
     stored = {name.removeprefix("base_model.model."): each for name, each in weights.items()}
     places = get_peft_model_state_dict(model, adapter_name="default")
     unfit = {

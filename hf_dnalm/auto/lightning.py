@@ -17,12 +17,11 @@ import torch
 from safetensors.torch import save_file
 
 from hf_dnalm.checkpoints import Passport
+from hf_dnalm.damage import decoding, refuse_absent
 from hf_dnalm.source import Source
+from hf_dnalm.weight_files import WEIGHT_FILES, check_extents
 
 _MODEL = "model."  # what Lightning's module calls the model that it trains
-# What unpickling raises on damaged bytes, by Python's documentation of it and by trial.
-_DAMAGE = (pickle.UnpicklingError, AttributeError, EOFError, IndexError, KeyError, TypeError, ValueError)
-_STANDARD = ("model.safetensors", "pytorch_model.bin", "model.safetensors.index.json", "pytorch_model.bin.index.json")
 
 
 @contextmanager
@@ -36,7 +35,7 @@ def readable_weights(source: Source, passport: Passport, config: Any) -> Iterato
         ValueError: the checkpoint is damaged, or holds no model.
     """
     path = None if passport.lightning_file is None else source.path(passport.lightning_file)
-    if path is None or any(source.path(name) for name in _STANDARD):
+    if path is None or any(source.path(name) for name in WEIGHT_FILES):
         yield source.name
         return
     weights = {}
@@ -59,22 +58,24 @@ def lightning_weights(path: str) -> dict[str, torch.Tensor]:
     Raises:
         ValueError: the file is damaged, or holds no model.
     """
-    if not zipfile.is_zipfile(path):
+    refuse_absent(path)
+    with decoding(path):
+        is_new = zipfile.is_zipfile(path)
+    if not is_new:
         raise ValueError(f"{path}: no checkpoint of PyTorch 1.6 or later, or cut short.")
-    try:
+    with decoding(path):
         # weights_only=True would refuse the whole file for such objects; the unpickler below lets no other name in.
         contents = torch.load(path, map_location="cpu", weights_only=False, pickle_module=_TENSORS_ALONE)
-    except (*_DAMAGE, RuntimeError) as error:
-        raise ValueError(f"{path}: the weights cannot be read, cut short or damaged ({error}).") from error
     state = contents.get("state_dict") if isinstance(contents, dict) else None
     state = state if isinstance(state, dict) else {}
     tensors = {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
-    weights = {key.removeprefix(_MODEL): value for key, value in tensors.items() if key.startswith(_MODEL)}
+    weights = {key.removeprefix(_MODEL): value for key, value in tensors.items() if str(key).startswith(_MODEL)}
     if not weights:
         raise ValueError(
             f"{path}: a checkpoint of PyTorch Lightning has tensors named '{_MODEL}…' in its state_dict, and this file "
             "has none."
         )
+    check_extents(weights, path)
     return weights
 
 

@@ -79,6 +79,10 @@ class _ModelDoor:
         else:
             found = _recognise_base(source, base, family, kwargs["trust_remote_code"])
             passport = None if found is None else found.passport
+        stored = {}
+        if kwargs.get("weights_only", True):  # what the user has asked to run is not looked into before
+            how = {"safetensors": kwargs.get("use_safetensors"), "variant": kwargs.get("variant")}
+            stored = base.stored(**how)
         if passport is None:
             return load(source.name, *args, **kwargs)
         kwargs = without(kwargs, *HUB_ARGUMENTS, *REMOTE_CODE) | base.hub
@@ -90,7 +94,9 @@ class _ModelDoor:
                 kwargs["key_mapping"] = found.renamed_keys | (kwargs.get("key_mapping") or {})
         with_info = kwargs.pop("output_loading_info", False)
         renamed = {} if found is None else found.renamed_keys
-        model, info, new = load_strictly(cls.__name__, load, passport, base, *args, renamed=renamed, **kwargs)
+        model, info, new = load_strictly(
+            cls.__name__, load, passport, base, *args, renamed=renamed, stored=stored, **kwargs
+        )
         if adapter is not None:
             new = attach(source, base, model, new)
             info["missing_keys"] = set(info["missing_keys"]) & new

@@ -13,21 +13,34 @@ from safetensors import SafetensorError
 
 from hf_dnalm.auto.lightning import readable_weights
 from hf_dnalm.checkpoints import Passport
-from hf_dnalm.source import HUB_ARGUMENTS, Source, without
+from hf_dnalm.source import HUB_ARGUMENTS, Source, auto_map, outline, without
+from hf_dnalm.weight_files import Stored
+
+_SMALL = 2**24  # weights that make no difference to the memory: pooler, position tables
 
 
 def load_strictly(
-    door: str, load: Any, passport: Passport, source: Source, *args: Any, renamed: Mapping[str, str], **kwargs: Any
+    door: str,
+    load: Any,
+    passport: Passport,
+    source: Source,
+    *args: Any,
+    renamed: Mapping[str, str],
+    stored: Mapping[str, Stored],
+    **kwargs: Any,
 ) -> tuple[Any, dict[str, Any], set[str]]:
     """The model, transformers' loading info less what the passport declares, and the weights that start untrained.
 
     Args:
         renamed: patterns of stored names that have other names here, because one of ours is that of another head.
+        stored: what the files of the weights hold.
 
     Raises:
         ValueError: weights are missing, left over, of another shape, of another head or unreadable.
     """
     ignore_mismatched = kwargs.pop("ignore_mismatched_sizes", False)
+    if stored:
+        _check_stored(door, passport, source, kwargs["config"], stored, renamed)
     try:
         with no_load_report(), readable_weights(source, passport, kwargs["config"]) as weights:
             if weights != source.name:
@@ -65,6 +78,34 @@ def load_strictly(
         info["unexpected_keys"] -= copies
     _refuse(type(model).__name__, source, set(info["missing_keys"]) - new, info, head, ignore_mismatched)
     return model, info, new | {key for key, *_ in info["mismatched_keys"]}
+
+
+def _check_stored(
+    door: str, passport: Passport, source: Source, config: Any, stored: Mapping[str, Stored], renamed: Mapping[str, str]
+) -> None:
+    """Raise where the files cannot be of the model that the config describes, before memory is taken for it."""
+    if door not in auto_map(passport):
+        return  # transformers names the classes that there are
+    parameters = dict(outline(passport, door, config, source.name).named_parameters())
+    heads = tuple(passport.heads.values())
+    wanted = sum(each.numel() for name, each in parameters.items() if not name.startswith(heads))
+    held = sum(each.size for each in stored.values())
+    if wanted > 2 * held + _SMALL:
+        raise ValueError(
+            f"{source.name}: config.json describes a model of {wanted:,} weights, and the files hold {held:,}. Correct "
+            "the sizes in config.json, or copy it again."
+        )
+    if getattr(config, "quantization_config", None) is not None:
+        return
+    for key in (key for key, each in stored.items() if each.is_integer):
+        name = key
+        for pattern, new in renamed.items():
+            name = re.sub(pattern, new, name)
+        if any(f".{name}".endswith(f".{each}") or f".{each}".endswith(f".{name}") for each in parameters):
+            raise ValueError(
+                f"{source.name}: {key} is stored as whole numbers, and is no such tensor in {passport.title}. The file "
+                "is damaged; copy or download it again."
+            )
 
 
 def _check_copies(passport: Passport, source: Source) -> None:

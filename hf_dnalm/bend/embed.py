@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from hf_dnalm.bend.embedders import BatchEmbedder, Embedder
+from hf_dnalm.bend.embedders import BatchEmbedder, Embedder, embeddings_of
 from hf_dnalm.bend.shards import Sample, Shard, shard_path, write_shard
 from hf_dnalm.bend.tasks import BendTask, find_task
 from hf_dnalm.data.benchmarks.bend.reading import BendData
@@ -143,17 +141,8 @@ def _samples(
     """The samples of (number in the split, row of the file), group by group."""
     for group in _groups(data, rows):
         sequences = [sequence for _, _, sequence in group]
-        if isinstance(embedder, BatchEmbedder):
-            vectors = embedder.embed_many(sequences)
-        else:
-            vectors = [embedder(sequence) for sequence in sequences]
-        for (number, row, sequence), embedding in zip(group, vectors, strict=True):
-            array = np.asarray(embedding)
-            if array.ndim not in (1, 2) or not np.issubdtype(array.dtype, np.number):
-                raise ValueError(
-                    f"{data.regions.where(row)}: the embedder gave an array of shape {array.shape} and type "
-                    f"{array.dtype}; it must be numbers of shape (L, D)"
-                )
+        vectors = embeddings_of(embedder, sequences, [data.regions.where(row) for _, row, _ in group])
+        for (number, row, sequence), array in zip(group, vectors, strict=True):
             if len(array) != len(sequence):
                 message = (
                     f"{data.regions.where(row)}: the embedding has {len(array):,} vectors for {len(sequence):,} bp"

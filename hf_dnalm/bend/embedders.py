@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from hf_dnalm.inference.finite import check_finite
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -88,18 +90,57 @@ class ModelEmbedder:
         """(L, hidden) float32."""
         return self.embed_many([sequence])[0]
 
-    def embed_many(self, sequences: Sequence[str]) -> list[np.ndarray]:
+    def embed_many(self, sequences: Sequence[str], *, names: Sequence[str] | None = None) -> list[np.ndarray]:
         """(L, hidden) float32 of each sequence, in order.
 
+        Args:
+            names: of the sequences, for errors; None = "1", "2", ….
+
         Raises:
-            ValueError: a sequence is too short for a token.
+            ValueError: a sequence is too short for a token, or a vector is NaN or infinite.
         """
         from hf_dnalm.inference.embed_tokens import embed_tokens
 
         embeddings = embed_tokens(
-            self._model, self._tokenizer, list(sequences), per="nucleotide", overflow="windows", **self._options
+            self._model,
+            self._tokenizer,
+            list(sequences),
+            names=names,
+            per="nucleotide",
+            overflow="windows",
+            **self._options,
         )
         return embeddings.vectors
+
+
+def embeddings_of(
+    embedder: Embedder | BatchEmbedder, sequences: Sequence[str], names: Sequence[str]
+) -> list[np.ndarray]:
+    """What an embedder gives for each sequence, in order.
+
+    Args:
+        names: of the sequences, for errors.
+
+    Raises:
+        ValueError: an embedding is no array of numbers, or has NaN or infinite values.
+    """
+    if isinstance(embedder, ModelEmbedder):
+        embeddings = embedder.embed_many(sequences, names=names)
+    elif isinstance(embedder, BatchEmbedder):
+        embeddings = embedder.embed_many(sequences)
+    else:
+        embeddings = [embedder(sequence) for sequence in sequences]
+    arrays = []
+    for name, embedding in zip(names, embeddings, strict=True):
+        array = np.asarray(embedding)
+        if array.ndim not in (1, 2) or not np.issubdtype(array.dtype, np.number):
+            raise ValueError(
+                f"{name}: the embedder gave an array of shape {array.shape} and type {array.dtype}; it must be numbers "
+                "of shape (L, D)"
+            )
+        check_finite(array, name)
+        arrays.append(array)
+    return arrays
 
 
 def file_fingerprint(place: str) -> dict[str, str]:

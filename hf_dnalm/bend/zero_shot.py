@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pyarrow as pa
 
-from hf_dnalm.bend.embedders import BatchEmbedder, Embedder
+from hf_dnalm.bend.embedders import BatchEmbedder, Embedder, embeddings_of
 from hf_dnalm.bend.published import PublishedEmbedder
 from hf_dnalm.bend.tasks import BendTask, find_task
 from hf_dnalm.data.benchmarks.bend.reading import BendData
@@ -196,7 +196,9 @@ def _scored(
     """The distances of some rows as (rows, 1) float64, and how many windows they took."""
     both = [pairs[row] for row in rows]
     distinct = list(dict.fromkeys(window for pair in both for window in pair))
-    vectors = dict(zip(distinct, _vectors(embedder, distinct, index), strict=True))
+    owners = {window: row for row, pair in zip(reversed(rows), reversed(both), strict=True) for window in pair}
+    names = [data.regions.where(owners[window]) for window in distinct]
+    vectors = dict(zip(distinct, _vectors(embedder, distinct, names, index), strict=True))
     distances = [
         cosine_distance(vectors[ref], vectors[alt], where=data.regions.where(row))
         for row, (ref, alt) in zip(rows, both, strict=True)
@@ -281,15 +283,12 @@ class _Pairs:
         return before + reference[context_bp:end], before + alternative[context_bp:end]
 
 
-def _vectors(embedder: Embedder | BatchEmbedder, windows: Sequence[str], index: int) -> list[np.ndarray]:
-    """The vector at the place of each window."""
-    if isinstance(embedder, BatchEmbedder):
-        embeddings = embedder.embed_many(windows)
-    else:
-        embeddings = [embedder(window) for window in windows]
+def _vectors(
+    embedder: Embedder | BatchEmbedder, windows: Sequence[str], names: Sequence[str], index: int
+) -> list[np.ndarray]:
+    """The vector at the place of each window; `names` say which variant each is of."""
     vectors = []
-    for window, embedding in zip(windows, embeddings, strict=True):
-        embedding = np.asarray(embedding)
+    for window, embedding in zip(windows, embeddings_of(embedder, windows, names), strict=True):
         if embedding.ndim != 2 or not -len(embedding) <= index < len(embedding):
             raise ValueError(
                 f"the embedding of a window of {len(window)} bp has shape {embedding.shape}; it must be (L, D), with a "

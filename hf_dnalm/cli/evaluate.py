@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from hf_dnalm.cli.inference_options import (
 )
 from hf_dnalm.cli.load import find_model_class
 from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.damage import decoding, read_json
 from hf_dnalm.outputs import claimed_outputs
 from hf_dnalm.tasks import Task
 
@@ -120,7 +120,8 @@ def task_of_model(source: str, model: PreTrainedModel, *, name: str) -> Task:
 
     written = Path(source) / "task.json"
     if written.is_file():
-        return Task.from_dict(json.loads(written.read_text(encoding="utf-8")))
+        with decoding(written, remedy="Correct it, or delete it: then the model's config.json says what the task is."):
+            return Task.from_dict(read_json(written))
     return Task.from_config(bare_model(model).config, level=head_level(model), name=name)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import logging
 import sys
 from collections.abc import Mapping
@@ -20,6 +19,8 @@ from transformers import HfArgumentParser
 
 from hf_dnalm.auto import AutoConfig, AutoTokenizer
 from hf_dnalm.checkpoints import PASSPORTS, find_passport
+from hf_dnalm.checkpoints.contents import check_contents
+from hf_dnalm.damage import decoding, read_json
 from hf_dnalm.data import infer_task, load_benchmark, read_file
 from hf_dnalm.data.leakage import leaks_noted
 from hf_dnalm.evaluation import metrics_table, verdict
@@ -143,10 +144,9 @@ def start_model(about: ModelArguments, task: Task, *, seed: int) -> tuple[PreTra
         model = load_for_task(about.model, task, seed=seed, revision=about.revision, pooling=about.pooling)
         return model, AutoTokenizer.from_pretrained(about.model, **where)
     path = Path(about.config or "")
-    try:
-        fields: dict[str, Any] = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from None
+    fields = read_json(path)
+    with naming(str(path)):
+        check_contents(fields, ())
     if about.pooling is not None:
         fields["classifier_pooling"] = about.pooling
     passport = find_passport(fields)
@@ -157,7 +157,7 @@ def start_model(about: ModelArguments, task: Task, *, seed: int) -> tuple[PreTra
             f"{path}: a config says nothing of the words that a {passport.title} reads; name a folder that holds its "
             "tokenizer with --model"
         )
-    with naming(str(path)):
+    with decoding(path, remedy="A field has a value that it cannot have; correct it."), naming(str(path)):
         config = AutoConfig.for_model(**fields | head_settings(task))
     limit: Any = passport.context_tokens(config)  # known for every family of k-mers
     tokenizer = _tokenizer_for(config.vocab_size, limit, path)

@@ -11,6 +11,7 @@ from inspect import get_annotations
 from typing import TYPE_CHECKING, Any
 
 from hf_dnalm.checkpoints import Checkpoint, Passport, find_checkpoint
+from hf_dnalm.damage import decoding
 
 if TYPE_CHECKING:
     from hf_dnalm.source import Recognised, Source
@@ -131,7 +132,7 @@ def _local(source: Source, found: Recognised) -> dict[str, Any]:
         "context_tokens": tokens,
         "context_bp": found.passport.bp_of(tokens, k),
         "limited": found.passport.limited,
-        **_cost(_count(found.passport, auto_class, config)),
+        **_cost(_count(found.passport, auto_class, config, source.name)),
         "heads": None if names is None else _heads(found.passport, found.renamed(names)),
         "licence_of_published": found.passport.licence,
         "revision": source.hub.get("revision"),
@@ -153,14 +154,11 @@ def _any(names: Iterable[str], prefix: str) -> bool:
     return any(name.startswith(prefix) for name in names)
 
 
-def _count(passport: Passport, auto_class: str, config: Any) -> int:
+def _count(passport: Passport, auto_class: str, config: Any, name: str) -> int:
     """Parameters of the model, which is built without memory for them."""
-    import torch
+    from hf_dnalm.source import outline
 
-    from hf_dnalm.registry import model_class
-
-    with torch.device("meta"):
-        model = model_class(passport, auto_class)(config)
+    model = outline(passport, auto_class, config, name)
     return sum(each.numel() for each in model.parameters())
 
 
@@ -182,8 +180,9 @@ def _left_to_transformers(source: Source) -> dict[str, Any]:
     import torch
     from transformers import AutoConfig, AutoModel
 
-    config = AutoConfig.from_pretrained(source.name, trust_remote_code=False, **source.hub)
-    with torch.device("meta"):
+    with decoding(source.name, "config.json"):
+        config = AutoConfig.from_pretrained(source.name, trust_remote_code=False, **source.hub)
+    with decoding(source.name, "config.json"), torch.device("meta"):
         model = AutoModel.from_config(config, trust_remote_code=False)
     return {
         "source": source.name,

@@ -38,7 +38,12 @@ def load_language_model(source: str) -> tuple[Any, Any]:
     from hf_dnalm.source import Source
 
     settings = Source.of(source, {}).json("adapter_config.json") or {}
-    config = AutoConfig.from_pretrained(settings.get("base_model_name_or_path") or source)
+    base = settings.get("base_model_name_or_path") or source
+    if not isinstance(base, str):
+        raise ValueError(
+            f"{source}: adapter_config.json: base_model_name_or_path is {base!r}; it must be a text in quotes."
+        )
+    config = AutoConfig.from_pretrained(base)
     what = f"{settings['task_type']} adapter" if settings.get("task_type") else (config.architectures or [""])[0]
     if what.endswith(("ForSequenceClassification", "ForTokenClassification", "_CLS adapter")):
         raise ValueError(

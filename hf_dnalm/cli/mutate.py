@@ -53,8 +53,15 @@ def _run(options: argparse.Namespace) -> None:
     def scored() -> Iterator[tuple[str, Mutagenesis]]:
         records = stream_file(options.file, **columns)
         for record in tqdm(records, unit=" sequences", file=sys.stderr, disable=None):
-            both = options.strands == "both"
-            yield record.name, mutagenesis(model, tokenizer, record.sequence, both_strands=both, **inference)
+            result = mutagenesis(
+                model,
+                tokenizer,
+                record.sequence,
+                name=record.name,
+                both_strands=options.strands == "both",
+                **inference,
+            )
+            yield record.name, result
 
     results: Iterable[tuple[str, Mutagenesis]] = scored()
     if options.logo is not None:

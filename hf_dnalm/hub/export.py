@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -12,6 +11,7 @@ from typing import Any
 
 from hf_dnalm import auto
 from hf_dnalm.checkpoints import find_checkpoint
+from hf_dnalm.damage import read_json
 from hf_dnalm.hub.card import render_card
 from hf_dnalm.outputs import claimed
 from hf_dnalm.source import Source
@@ -131,10 +131,7 @@ def _report(place: Source, report: str | os.PathLike[str] | None) -> dict[str, A
     path = Path(report) if report is not None else Path(place.name) / "report" / "report.json"
     if report is None and not path.is_file():
         return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON ({error}).") from error
+    return read_json(path)
 
 
 def _base_model(place: Source, model: Any, report: dict[str, Any] | None) -> str | None:

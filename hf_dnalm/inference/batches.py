@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from hf_dnalm.inference.finite import check_finite
+
 # What `--dtype` may say; None = bfloat16 where the hardware computes in it, the model's own dtype elsewhere.
 DTYPES: dict[str, torch.dtype | None] = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -133,6 +135,8 @@ def run_batches(
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
     progress: Callable[[int], object] | None = None,
+    name_of: Callable[[int], str] = lambda index: f"sequence {index + 1}",
+    zero_probability: bool = False,
 ) -> list[np.ndarray]:
     """Apply `forward` to all sequences, a batch at a time, without gradients.
 
@@ -145,9 +149,14 @@ def run_batches(
         device: None = where the model's parameters are.
         dtype: None = bfloat16 where the hardware has it, else the model's own (`default_dtype`).
         progress: called after each batch with the number of sequences it held.
+        name_of: the name of the sequence at a 0-based index, for the error about its output.
+        zero_probability: the outputs are log-probabilities, of which minus infinity is accepted.
 
     Returns:
         One float32 array per sequence, in input order, on the CPU.
+
+    Raises:
+        ValueError: an output is NaN or infinite; the first such sequence that was computed is named.
     """
     if device is None:
         device = next((parameter.device for parameter in model.parameters()), "cpu")
@@ -165,6 +174,8 @@ def run_batches(
                 output = output.float().cpu()  # one transfer for the batch
             for index, row in zip(indices, output, strict=True):
                 results[index] = row.float().cpu().numpy()
+            for index in sorted(indices.tolist()):
+                check_finite(results[index], name_of(index), dtype=dtype, zero_probability=zero_probability)
             if progress is not None:
                 progress(len(indices))
     return results

@@ -58,7 +58,8 @@ def embed(
             the mean of the windows' first tokens.
 
     Raises:
-        ValueError: no such pooling or layer; a sequence is empty, has a letter that is not DNA, or is too long.
+        ValueError: no such pooling or layer; a sequence is empty, has a letter that is not DNA, or is too long; or
+            its vector is NaN or infinite.
     """
     if pooling not in get_args(Pooling):
         raise ValueError(f"pooling is {pooling!r}; there are: {', '.join(get_args(Pooling))}")
@@ -81,6 +82,7 @@ def embed(
         device=device,
         dtype=dtype,
         progress=progress,
+        name_of=lambda window: f"sequence {names[cut.owners[window]]!r}",
     )
     if not pooled:
         return Embeddings(names, np.zeros((0, model.config.hidden_size), dtype=np.float32))

@@ -199,7 +199,7 @@ def _parts(
     for shard in shards:
         first, end = (len(cut.token_ids) * part // shard.parts for part in (shard.part, shard.part + 1))
         own = Windows(cut.token_ids[first:end], cut.owners[first:end], cut.kept[first:end])
-        parts = window_vectors(model, tokenizer, own, layer=asked.layer, **options)
+        parts = window_vectors(model, tokenizer, own, [name], layer=asked.layer, **options)
         parts = parts or [np.zeros((0, model.config.hidden_size), dtype=np.float32)]
         vectors = np.concatenate(parts).repeat(times[tokens[first] : tokens[end]], axis=0)
         yield shard, ShardContent([name], np.array([len(vectors)]), vectors)

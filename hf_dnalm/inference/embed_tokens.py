@@ -64,7 +64,7 @@ def embed_tokens(
     Raises:
         ValueError: no such unit or layer; the tokenizer cannot say which bases a token covers; a sequence is empty,
             has a letter that is not DNA, is too long, or too short to be a token (of fewer than k bases where k-mers
-            overlap).
+            overlap); or one of its vectors is NaN or infinite.
     """
     if per not in get_args(Unit):
         raise ValueError(f"per is {per!r}; there are: {', '.join(get_args(Unit))}")
@@ -78,6 +78,7 @@ def embed_tokens(
         model,
         tokenizer,
         cut,
+        names,
         layer=layer,
         token_budget=token_budget,
         device=device,
@@ -94,11 +95,18 @@ def embed_tokens(
 
 
 def window_vectors(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, cut: Windows, *, layer: int, **options: Any
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    cut: Windows,
+    names: Sequence[str],
+    *,
+    layer: int,
+    **options: Any,
 ) -> list[np.ndarray]:
     """(tokens that count, hidden) float32 of each window.
 
     Args:
+        names: of the sequences that the windows are of.
         options: as `run_batches` takes them: token_budget, device, dtype, progress.
     """
     body = body_of(model)
@@ -109,7 +117,14 @@ def window_vectors(
         return [row[first:last] for row, (first, last) in zip(states, ranges, strict=True)]
 
     pad = tokenizer.pad_token_id or 0  # under a mask of 0 any id will do
-    return run_batches(body, cut.token_ids, forward, pad_token_id=pad, **options)
+    return run_batches(
+        body,
+        cut.token_ids,
+        forward,
+        pad_token_id=pad,
+        name_of=lambda window: f"sequence {names[cut.owners[window]]!r}",
+        **options,
+    )
 
 
 def times_kept(

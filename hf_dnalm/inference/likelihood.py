@@ -71,7 +71,8 @@ def log_likelihood(
 
     Raises:
         ValueError: the model is no language model; a sequence is empty, too long or not DNA; a causal model and a
-            sequence of one token; a share that is not above 0 and at most 1.
+            sequence of one token; a share that is not above 0 and at most 1; an output of the model is NaN or plus
+            infinity. A likelihood of minus infinity is an answer: the model gives a token a probability of exactly 0.
 
     Example:
         A model that finds every token as likely as any other of a vocabulary of v costs log2(v) bits a token.
@@ -89,8 +90,8 @@ def log_likelihood(
     owners: list[int] = []
 
     def questions() -> Iterator[Question]:
-        for owner, ids in enumerate(token_ids):
-            for question in asked.likelihood_questions(ids, masked_at_once):
+        for owner, (name, ids) in enumerate(zip(names, token_ids, strict=True)):
+            for question in asked.likelihood_questions(ids, masked_at_once, name=f"sequence {name!r}"):
                 owners.append(owner)
                 yield question
 

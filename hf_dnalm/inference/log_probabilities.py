@@ -35,6 +35,7 @@ class Question(NamedTuple):
         targets: (m,) the ids whose log-probabilities are read there; None reads the letters of one token instead.
         length_bp: of that token.
         above_chance: read the targets' log-probabilities above chance (`LanguageModel.above_chance`).
+        name: of the record that it is about, for errors.
     """
 
     ids: np.ndarray
@@ -42,6 +43,7 @@ class Question(NamedTuple):
     targets: np.ndarray | None
     length_bp: int = 0
     above_chance: bool = False
+    name: str = "the sequence"
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -88,7 +90,12 @@ class LanguageModel:
         return asked
 
     def likelihood_questions(
-        self, ids: np.ndarray, masked_at_once: float | None, *, above_chance: bool = False
+        self,
+        ids: np.ndarray,
+        masked_at_once: float | None,
+        *,
+        above_chance: bool = False,
+        name: str = "the sequence",
     ) -> Iterator[Question]:
         """What to ask for the log-likelihood of a sequence: the answers, all added, are that.
 
@@ -97,20 +104,21 @@ class LanguageModel:
         Args:
             masked_at_once: share of the tokens that are masked together, spread evenly; None masks one at a time.
             above_chance: ask for log-probabilities above chance, which sequences of other lengths compare by.
+            name: of the sequence, for errors.
         """
         positions = self.positions(ids)
         if self.kind == "causal":
-            yield Question(ids, positions, ids[positions], above_chance=above_chance)
+            yield Question(ids, positions, ids[positions], above_chance=above_chance, name=name)
             return
         passes = len(positions) if masked_at_once is None else min(round(1 / masked_at_once), len(positions))
         for start in range(passes):
             group = positions[start::passes]
-            yield Question(self.masked(ids, group), group, ids[group], above_chance=above_chance)
+            yield Question(self.masked(ids, group), group, ids[group], above_chance=above_chance, name=name)
 
-    def letter_question(self, ids: np.ndarray, position: int, length_bp: int) -> Question:
+    def letter_question(self, ids: np.ndarray, position: int, length_bp: int, name: str = "the sequence") -> Question:
         """What to ask for the letters of one token: that token is masked."""
         where = np.array([position])
-        return Question(self.masked(ids, where), where, None, length_bp)
+        return Question(self.masked(ids, where), where, None, length_bp, name=name)
 
     def reads_letters(self, length_bp: int) -> bool:
         """Whether a masked token of this length says how likely each letter at each of its places is.
@@ -127,6 +135,10 @@ class LanguageModel:
         Args:
             questions: may be made while they are asked.
             options: as `run_batches` takes them: token_budget, device, dtype, progress.
+
+        Raises:
+            ValueError: an answer is NaN or plus infinity, for the question of the record that is named. Minus infinity
+                is an answer: the model gives that token a probability of exactly 0.
         """
         sized = held_together(questions, lambda question: len(question.ids))
         return [answer for some in sized for answer in self._answer_together(some, **options)]
@@ -140,7 +152,13 @@ class LanguageModel:
             distinct[place] = question
         pad = self.tokenizer.pad_token_id or 0  # under a mask of 0 any id will do
         answers = run_batches(
-            self.model, [question.ids for question in distinct], self._reader(distinct), pad_token_id=pad, **options
+            self.model,
+            [question.ids for question in distinct],
+            self._reader(distinct),
+            pad_token_id=pad,
+            name_of=lambda index: distinct[index].name,
+            zero_probability=True,
+            **options,
         )
         return [answers[place] for place in places]
 

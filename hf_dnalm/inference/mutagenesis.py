@@ -54,6 +54,7 @@ def mutagenesis(
     tokenizer: PreTrainedTokenizerBase,
     sequence: str,
     *,
+    name: str | None = None,
     both_strands: bool = False,
     token_budget: int | None = None,
     device: torch.device | str | None = None,
@@ -69,25 +70,36 @@ def mutagenesis(
     Args:
         model: with a masked or a causal language model's head.
         sequence: DNA, of a length that the model reads.
+        name: of the sequence, for errors.
         both_strands: score the reverse complement too, and take the mean.
         token_budget, device, dtype, progress: see `run_batches`.
 
     Raises:
-        ValueError: the model is no language model; the sequence is empty, too long or not DNA.
+        ValueError: the model is no language model; the sequence is empty, too long or not DNA; an output of the model
+            is NaN or infinite, or it gives a reference letter a probability of exactly 0.
     """
     if not sequence:
         raise ValueError("the sequence is empty; there is nothing to change")
     normal = normalize(sequence)
     asked = LanguageModel(model, tokenizer)
     options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
-    scores, estimator = _strand(asked, normal, options)
+    label = "the sequence" if name is None else f"sequence {name!r}"
+    scores, estimator = _strand(asked, normal, label, options)
     if both_strands:
-        other, _ = _strand(asked, reverse_complement(normal), options)
-        scores = (scores + other[::-1, ::-1]) / 2  # A C G T read backwards is the complement
+        other, _ = _strand(asked, reverse_complement(normal), label, options)
+        with np.errstate(invalid="ignore"):
+            scores = (scores + other[::-1, ::-1]) / 2  # A C G T read backwards is the complement
+    undefined = np.flatnonzero(~(scores < np.inf).all(1) & np.array([letter in BASES for letter in normal]))
+    if len(undefined):
+        place = int(undefined[0])
+        raise ValueError(
+            f"{label}: the model gives the reference letter {normal[place]} at position {place} (0-based) a "
+            "probability of exactly 0, so no substitution can be compared with it. Use a model that excludes no token."
+        )
     return Mutagenesis(normal, scores, estimator)
 
 
-def _strand(asked: LanguageModel, sequence: str, options: dict) -> tuple[np.ndarray, str]:
+def _strand(asked: LanguageModel, sequence: str, name: str, options: dict) -> tuple[np.ndarray, str]:
     """(bp, 4) scores of one strand, and how they were computed."""
     limit = asked.tokenizer.model_max_length if asked.tokenizer.model_max_length < 1_000_000_000 else None
     (ids,) = encode_sequences(asked.tokenizer, [sequence], max_tokens=limit, vocab_size=asked.model.config.vocab_size)
@@ -103,12 +115,13 @@ def _strand(asked: LanguageModel, sequence: str, options: dict) -> tuple[np.ndar
     covered = sum(length for _, _, length in tokens) == is_base.sum()
     scores = np.full((len(sequence), len(BASES)), np.nan)
     if covered and all(asked.reads_letters(length) for _, _, length in tokens):
-        questions = (asked.letter_question(ids, token, length) for token, _, length in tokens)
+        questions = (asked.letter_question(ids, token, length, name) for token, _, length in tokens)
         answers = asked.answer(questions, **options)
         for (_, start, length), answer in zip(tokens, answers, strict=True):
             scores[start : start + length] = answer
         rows = np.flatnonzero(is_base)
-        scores[rows] -= scores[rows, reference[rows]][:, None]
+        with np.errstate(invalid="ignore"):  # both of probability 0: refused by `mutagenesis`
+            scores[rows] -= scores[rows, reference[rows]][:, None]
         return scores, LETTERS
     places = [
         (place, letter)
@@ -117,7 +130,7 @@ def _strand(asked: LanguageModel, sequence: str, options: dict) -> tuple[np.ndar
         if letter != reference[place]
     ]
     pairs = (
-        Pair(sequence, sequence[:place] + BASES[letter] + sequence[place + 1 :], place, place + 1, place + 1)
+        Pair(sequence, sequence[:place] + BASES[letter] + sequence[place + 1 :], place, place + 1, place + 1, name)
         for place, letter in places
     )
     ratios, estimators = log_ratios(asked, pairs, options)

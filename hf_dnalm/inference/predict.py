@@ -112,7 +112,7 @@ def predict(
 
     Raises:
         ValueError: the model has no task head, or one that does not fit the task; a sequence is empty, has a letter
-            that is not DNA, or is too long.
+            that is not DNA, or is too long; or a logit of it is NaN or infinite.
     """
     level = head_level(model)
     if task is None:
@@ -158,6 +158,7 @@ def predict(
         device=device,
         dtype=dtype,
         progress=progress,
+        name_of=lambda index: f"sequence {names[index]!r}",
     )
     if level == "nucleotide":
         return Predictions(names, results, task)

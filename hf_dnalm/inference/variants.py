@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
@@ -79,6 +80,7 @@ class Pair(NamedTuple):
     """Both alleles in their windows, on one strand; `start` and ends are 0-based places in the windows.
 
     The windows have equally many letters: the one of the shorter allele reads further into the genome behind it.
+    `name` is the variant, for errors.
     """
 
     reference: str
@@ -86,6 +88,7 @@ class Pair(NamedTuple):
     start: int
     reference_end: int
     alternative_end: int
+    name: str = "the variant"
 
 
 def score_variants(
@@ -135,7 +138,7 @@ def score_variants(
     Raises:
         ValueError: more than half of the first hundred REF are not what the genome has (position and both alleles are
             named), or, with `strict`, any variant cannot be scored; a window is longer than the model reads; the model
-            is no language model.
+            is no language model; an output of the model is NaN or infinite.
     """
     if method not in get_args(Method):
         raise ValueError(f"method is {method!r}; choose from {', '.join(get_args(Method))}")
@@ -192,7 +195,8 @@ def _windows(genome: Genome, variant: Variant, window_bp: int, *, backwards: boo
         )
         alleles.append(reverse_complement(letters) if backwards else letters)
     start = after if backwards else before
-    return Pair(alleles[0], alleles[1], start, start + len(moved.ref), start + len(moved.alt))
+    ends = (start + len(moved.ref), start + len(moved.alt))
+    return Pair(alleles[0], alleles[1], start, *ends, name=f"variant {variant}")
 
 
 def _encoded(
@@ -245,6 +249,12 @@ def _log_ratios_together(
     answers = asked.answer(questions, **options)
     starts = np.cumsum([0, *counts])
     scores = [reader(answers[start:end]) for reader, start, end in zip(readers, starts[:-1], starts[1:], strict=True)]
+    for pair, score in zip(pairs, scores, strict=True):
+        if math.isnan(score):
+            raise ValueError(
+                f"{pair.name}: the model gives both alleles a probability of exactly 0, so their ratio is not defined. "
+                "Leave the variant out, or score with a model that excludes no token."
+            )
     return np.array(scores, dtype=np.float64), estimators
 
 
@@ -265,12 +275,14 @@ def _estimate(
             def ratio(answers: Sequence[np.ndarray]) -> float:
                 return float(answers[0][place, alt]) - float(answers[0][place, ref])
 
-            return [asked.letter_question(reference, token, length_bp)], ratio, LETTERS
-        new = [_differing(asked, ids, other) for ids, other in ((alternative, reference), (reference, alternative))]
+            return [asked.letter_question(reference, token, length_bp, pair.name)], ratio, LETTERS
+        both = ((alternative, reference), (reference, alternative))
+        new = [_differing(asked, ids, other, pair.name) for ids, other in both]
         return new, _difference(1), TOKENS
     share = None if asked.kind == "causal" else MASKED_AT_ONCE
     of_alt, of_ref = (
-        list(asked.likelihood_questions(ids, share, above_chance=True)) for ids in (alternative, reference)
+        list(asked.likelihood_questions(ids, share, above_chance=True, name=pair.name))
+        for ids in (alternative, reference)
     )
     return of_alt + of_ref, _difference(len(of_alt)), CAUSAL if asked.kind == "causal" else WINDOW
 
@@ -285,7 +297,7 @@ def _difference(n_first: int) -> Callable[[Sequence[np.ndarray]], float]:
     return difference
 
 
-def _differing(asked: LanguageModel, ids: np.ndarray, other: np.ndarray) -> Question:
+def _differing(asked: LanguageModel, ids: np.ndarray, other: np.ndarray, name: str) -> Question:
     """All tokens between what both windows share on the left and on the right, masked together; at least one."""
     shorter = min(len(ids), len(other))
     equal = ids[:shorter] == other[:shorter]
@@ -293,7 +305,7 @@ def _differing(asked: LanguageModel, ids: np.ndarray, other: np.ndarray) -> Ques
     equal = ids[::-1][: shorter - left] == other[::-1][: shorter - left]
     right = shorter - left if equal.all() else int(equal.argmin())
     positions = np.arange(left, len(ids) - right)
-    return Question(asked.masked(ids, positions), positions, ids[positions], above_chance=True)
+    return Question(asked.masked(ids, positions), positions, ids[positions], above_chance=True, name=name)
 
 
 def _distances(
@@ -335,7 +347,17 @@ def _distances_together(
         return [hidden[row, slice(*asked[index][1])].mean(0) for row, index in enumerate(batch.indices)]
 
     pad = tokenizer.pad_token_id or 0
-    vectors = np.array(run_batches(body, [each for each, _ in asked], forward, pad_token_id=pad, **options))
+    owners = {place: pairs[index // 2].name for index, place in reversed(list(enumerate(places)))}
+    answers = run_batches(
+        body, [each for each, _ in asked], forward, pad_token_id=pad, name_of=owners.__getitem__, **options
+    )
+    vectors = np.array(answers)
+    zeros = np.flatnonzero(np.linalg.norm(vectors, axis=1) == 0) if method == "cosine" else ()
+    for zero in zeros:
+        raise ValueError(
+            f"{owners[int(zero)]}: the vector of an allele is zero, so it has no angle to the other. Use method 'l2', "
+            "and check the weights with `dnalm verify MODEL`."
+        )
     ref, alt = (vectors[places[offset::2]].astype(np.float64) for offset in (0, 1))
     dot = (ref * alt).sum(1)
     match method:

@@ -13,6 +13,7 @@ from hf_dnalm.bend.embedders import ModelEmbedder, embedder_from_file, letter_co
 from hf_dnalm.bend.shards import find_shards, read_shards
 from hf_dnalm.bend.tasks import TASKS, BendTask
 from tests.bend.layout import letters_of, write_bed, write_gene_finding, write_genome, write_histone
+from tests.toys import nucleotide_transformer
 
 
 class Counting:
@@ -217,3 +218,27 @@ def test_every_supervised_task_has_a_folder_of_its_own(place, tmp_path):
     folders = {embed_task(name, one_hot, tmp_path, **place).folder for name in ("histone_modification", "gene_finding")}
     assert len(folders) == 2
     assert {folder.parent.name for folder in folders} <= set(TASKS)
+
+
+def test_vectors_that_are_not_finite_are_refused_by_their_region(place, tmp_path):
+    calls = []
+
+    def broken(sequence: str) -> np.ndarray:
+        calls.append(sequence)
+        return one_hot(sequence) * (np.nan if len(calls) == 2 else 1)
+
+    message = (
+        r"^\S+histone_modification\.bed: row 2 \(line 3, .*\): [\d,]+ of [\d,]+ output values are not finite \(nan\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        embed_task("histone_modification", broken, tmp_path / "out", **place)
+    assert not list((tmp_path / "out").rglob("*.tar.gz"))
+
+
+def test_a_model_whose_vectors_are_not_finite_is_refused_by_the_region(place, tmp_path):
+    model = nucleotide_transformer.toy_model("base")
+    model.get_input_embeddings().weight.data[:] = np.nan
+    embedder = ModelEmbedder(model, nucleotide_transformer.toy_tokenizer())
+    with pytest.raises(ValueError, match=r"^sequence '\S+histone_modification\.bed.*': .* not finite .*dnalm verify"):
+        embed_task("histone_modification", embedder, tmp_path / "out", **place)
+    assert not list((tmp_path / "out").rglob("*.tar.gz"))

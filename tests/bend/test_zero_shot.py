@@ -249,6 +249,12 @@ def test_what_cannot_be_scored_is_refused(folder):
         scored(folder, one_hot, index=17)
     with pytest.raises(ValueError, match=r"row 1 .*an allele's vector is zero or not finite"):
         scored(folder, lambda window: np.zeros((len(window), 3)))
+    with pytest.raises(
+        ValueError, match=r"row \d+ \(line \d+, chr1:101-101\): 1 of \d+ output values is not finite \(nan\)"
+    ):
+        scored(
+            folder, lambda window: np.pad(np.full((1, 1), np.nan), ((0, len(window) - 1), (0, 0)), constant_values=1)
+        )
 
 
 def test_the_wrong_reference_is_refused_with_position_and_alleles(folder):

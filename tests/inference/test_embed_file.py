@@ -206,7 +206,7 @@ def test_what_cannot_be_embedded_is_refused_before_any_work(fasta, tmp_path, bad
 
 def test_a_record_without_a_token_is_refused_before_any_work(tmp_path):
     (tmp_path / "x.fa").write_text(">a\nACGTTGCA\n>b\nAC\n")
-    with pytest.raises(ValueError, match="'b' is 2 bp, too short for a token of this tokenizer"):
+    with pytest.raises(ValueError, match="'b' is 2 bp, which is too short for one token of the model's tokenizer"):
         embed_file(
             dnabert.toy_model("base"),
             dnabert.toy_tokenizer(),

@@ -88,8 +88,8 @@ def test_names_stay_with_their_vectors():
     [
         (["ACGT"], {"per": "codon"}, "per is 'codon'; there are: nucleotide, token"),
         (["ACGT"], {"layer": 9}, r"there is no layer 9; the model has hidden states 0 to 2 \(or -1\)"),
-        (["ACGT", "AC"], {}, "'2' is 2 bp, too short for a token of this tokenizer, so its bases have no vectors"),
-        (["ACGT", "AC"], {"per": "token"}, "'2' is 2 bp, too short for a token of this tokenizer"),
+        (["ACGT", "AC"], {}, "'2' is 2 bp, which is too short for one token of the model's tokenizer"),
+        (["ACGT", "AC"], {"per": "token"}, "'2' is 2 bp, which is too short for one token"),
     ],
 )
 def test_what_cannot_be_is_refused(sequences, options, message):
