@@ -141,6 +141,7 @@ def test_a_resumed_run_ends_where_an_undisturbed_one_does(workers, tmp_path):
     for step in (4, 6):  # in the first epoch and in the second one, each of 5 steps
         folder = tmp_path / f"resumed-{step}"
         shutil.copytree(tmp_path / "whole" / f"checkpoint-{step}", folder / f"checkpoint-{step}")
+        shutil.copy(tmp_path / "whole" / "run.json", folder)
         resumed, second = trained_weights(task, splits, folder, resume=True, **settings)
         assert_close(resumed, undisturbed, rtol=0, atol=0)
         assert second.evaluation.metrics == first.evaluation.metrics
@@ -152,6 +153,7 @@ def test_a_resumed_adapter_or_probe_ends_where_an_undisturbed_one_does(method, b
     settings = QUICK | {"method": method, "eval_strategy": "steps", "eval_steps": 1, "save_total_limit": None}
     finetune(base_folder, splits_of(task), task, output_dir=tmp_path / "whole", **settings)
     shutil.copytree(tmp_path / "whole" / "checkpoint-2", tmp_path / "resumed" / "checkpoint-2")
+    shutil.copy(tmp_path / "whole" / "run.json", tmp_path / "resumed")
     finetune(base_folder, splits_of(task), task, output_dir=tmp_path / "resumed", resume=True, **settings)
     ends = [load_file(tmp_path / name / "model.safetensors") for name in ("whole", "resumed")]
     assert_close(*ends, rtol=0, atol=0)
