@@ -303,6 +303,11 @@ class Source(NamedTuple):
                 self.json("config.json")
             return PreTrainedConfig.get_config_dict(self.name, **self.hub)[0]
         except OSError as error:
+            if os.path.isfile(os.path.join(self.name, "adapter", "adapter_config.json")):
+                raise FileNotFoundError(
+                    f"{self.name} holds no model, but an adapter that was not merged: name the folder "
+                    f"{os.path.join(self.name, 'adapter')}."
+                ) from error
             pinned = None if os.path.exists(self.name) else pinned_revision(self.name)
             if pinned is None or not self.hub.get("revision", "").startswith(pinned):
                 raise

@@ -189,4 +189,6 @@ def summary(result: FineTuneResult) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     where = f"Model and report are in {result.output_dir}"
+    if not (result.output_dir / "config.json").exists():  # an adapter that was not merged
+        where = f"The adapter is in {result.output_dir / 'adapter'}, the report in {result.output_dir / 'report'}"
     return "\n".join([f"{result.task.name}: {verdict(result.evaluation, result.baselines)}", "", *lines, "", where])

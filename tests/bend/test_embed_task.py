@@ -187,7 +187,7 @@ def test_a_folder_holds_shards_of_one_setting(place, tmp_path):
     with pytest.raises(ValueError, match="is of another run: chunk_size was 50000 and is 1"):
         embed_task("gene_finding", one_hot, tmp_path, settings={"model": "a"}, chunk_size=1, **place)
     write_bed(tmp_path, "gene_finding", "chromosome start end split", ["chr1 0 30 a", "chr2 5 25 a", "chr1 0 40 a"])
-    with pytest.raises(ValueError, match="holds shards with data"):
+    with pytest.raises(ValueError, match="is of another run: data was"):
         embed_task("gene_finding", one_hot, tmp_path, settings={"model": "a"}, **place)
 
 

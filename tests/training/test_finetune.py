@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from hf_dnalm.auto import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
+from hf_dnalm.cli.finetune import summary
 from hf_dnalm.inference import predict
 from hf_dnalm.training import finetune, load_for_task
 from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
@@ -84,7 +85,10 @@ def test_the_reloaded_adapter_predicts_what_the_merged_model_does(method, name, 
 
 def test_an_adapter_names_the_weights_under_it(base_folder, tmp_path):
     task = TASKS["value"]
-    finetune(base_folder, splits_of(task), task, output_dir=tmp_path, method="lora", merge=False, **QUICK)
+    result = finetune(base_folder, splits_of(task), task, output_dir=tmp_path, method="lora", merge=False, **QUICK)
+    assert summary(result).endswith(f"The adapter is in {tmp_path / 'adapter'}, the report in {tmp_path / 'report'}")
+    with pytest.raises(FileNotFoundError, match=r"an adapter that was not merged: name the folder .*adapter\."):
+        AutoModelForSequenceClassification.from_pretrained(tmp_path)
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == str(base_folder.resolve())
     assert "classifier" in config["modules_to_save"]
