@@ -294,6 +294,12 @@ class Source(NamedTuple):
     def _config(self) -> dict[str, Any]:
         from transformers.configuration_utils import PreTrainedConfig
 
+        adapter = os.path.join(self.name, "adapter")
+        unmerged = os.path.isfile(os.path.join(adapter, "adapter_config.json"))
+        if unmerged and not os.path.exists(os.path.join(self.name, "config.json")):
+            raise FileNotFoundError(
+                f"{self.name} holds no model, but an adapter that was not merged: name the folder {adapter}."
+            )
         try:
             # Before transformers reads it, whose errors name no field.
             if os.path.isfile(self.name):
@@ -303,11 +309,6 @@ class Source(NamedTuple):
                 self.json("config.json")
             return PreTrainedConfig.get_config_dict(self.name, **self.hub)[0]
         except OSError as error:
-            if os.path.isfile(os.path.join(self.name, "adapter", "adapter_config.json")):
-                raise FileNotFoundError(
-                    f"{self.name} holds no model, but an adapter that was not merged: name the folder "
-                    f"{os.path.join(self.name, 'adapter')}."
-                ) from error
             pinned = None if os.path.exists(self.name) else pinned_revision(self.name)
             if pinned is None or not self.hub.get("revision", "").startswith(pinned):
                 raise
