@@ -16,7 +16,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     found = []
     for name in sorted({*before, *now}):
         old, new = before.get(name), now.get(name)
-        if isinstance(old, dict) or isinstance(new, dict):
+        if isinstance(old, dict | None) and isinstance(new, dict | None) and not old is new is None:
             found += differences(old or {}, new or {})
         elif old != new:
             found.append(f"{name} was {old} and is {new}")

@@ -13,12 +13,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hf_dnalm.damage import decoding
 from hf_dnalm.data import benchmark_tasks
 from hf_dnalm.evaluation.evaluate import Evaluation
 from hf_dnalm.evaluation.outputs import Outputs
 from hf_dnalm.inference.output_files import whole_file
 from hf_dnalm.outputs import claimed
 from hf_dnalm.tasks import Task
+
+_AGAIN = "Delete the result's .json file to have the cell run again."
 
 FORMAT = 1  # of a result file; another number is refused
 BASELINES = ("majority", "kmer", "cnn")  # what every table has beside the models
@@ -177,10 +180,8 @@ def read_facts(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: it is no result file of this format.
     """
-    try:
+    with decoding(path, remedy=_AGAIN):
         facts = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not a result file: {error}; delete it to have the cell run again") from None
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         raise ValueError(f"{path} is not a result file of format {FORMAT}; delete it to have the cell run again")
     return facts
@@ -197,9 +198,14 @@ def read_result(path: Path) -> Result:
     arrays = path.with_suffix(".npz")
     if not arrays.is_file():
         raise FileNotFoundError(f"{arrays} is gone; delete {path.name} beside it to have the cell run again")
-    with np.load(arrays) as stored:
+    with (
+        decoding(arrays, remedy=_AGAIN),
+        open(arrays, "rb") as content,  # NumPy leaves a damaged file open that it was given by path
+        np.load(content, allow_pickle=False) as stored,
+    ):
         outputs = Outputs(stored["scores"], stored["references"], stored["example"], int(stored["n"]))
-    return Result(Cell(**facts["cell"]), facts, Task.from_dict(facts["evaluation"]["task"]), outputs)
+    with decoding(path, remedy=_AGAIN):
+        return Result(Cell(**facts["cell"]), facts, Task.from_dict(facts["evaluation"]["task"]), outputs)
 
 
 def read_results(folder: str | Path) -> list[Result]:

@@ -11,13 +11,13 @@ import io
 import os
 import re
 import tarfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from hf_dnalm.damage import decoding
 from hf_dnalm.inference.archives import add_array, new_archive
 from hf_dnalm.inference.output_files import whole_file
 
@@ -116,24 +116,25 @@ def _read_shard(path: Path) -> Iterator[Sample]:
         raise FileNotFoundError(f"{path}: no such file")
     waiting: dict[str, np.ndarray] = {}
     name = None
-    try:
-        # gzip by itself: tarfile takes a stream that is cut between two members for a shorter archive.
-        with gzip.open(path) as compressed, tarfile.open(fileobj=compressed, mode="r|") as archive:
-            for member in archive:
-                match = _MEMBER.fullmatch(member.name)
-                if match is None or not re.fullmatch(r"sample_\d+", match["name"]):
-                    raise ValueError(f"{path}: member {member.name!r} is no sample_<n>.input.npy or .output.npy")
-                if waiting and match["name"] != name:
-                    raise ValueError(f"{path}: {name} has its {next(iter(waiting))} alone")
-                name = match["name"]
-                waiting[match["part"]] = _array(archive, member, path)
-                if len(waiting) == 2:
-                    yield _sample(path, name, waiting)
-                    waiting = {}
-            while compressed.read(2**20):  # the end of the archive is empty blocks, which may be missing too
-                pass
-    except (tarfile.ReadError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path}: damaged or cut short ({error}); delete it and embed its chunk again") from None
+    # gzip by itself: tarfile takes a stream that is cut between two members for a shorter archive.
+    with (
+        decoding(path, remedy="Delete it and embed its chunk again."),
+        gzip.open(path) as compressed,
+        tarfile.open(fileobj=compressed, mode="r|") as archive,
+    ):
+        for member in archive:
+            match = _MEMBER.fullmatch(member.name)
+            if match is None or not re.fullmatch(r"sample_\d+", match["name"]):
+                raise ValueError(f"{path}: member {member.name!r} is no sample_<n>.input.npy or .output.npy")
+            if waiting and match["name"] != name:
+                raise ValueError(f"{path}: {name} has its {next(iter(waiting))} alone")
+            name = match["name"]
+            waiting[match["part"]] = _array(archive, member, path)
+            if len(waiting) == 2:
+                yield _sample(path, name, waiting)
+                waiting = {}
+        while compressed.read(2**20):  # the end of the archive is empty blocks, which may be missing too
+            pass
     if waiting:
         raise ValueError(f"{path}: {name} has its {next(iter(waiting))} alone")
 
@@ -142,10 +143,10 @@ def _array(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> np.
     content = archive.extractfile(member)
     if content is None:
         raise ValueError(f"{path}: member {member.name!r} is no file")
-    try:
+    with decoding(path, f"member {member.name!r}", remedy="Delete the file and embed its chunk again."):
         array: np.ndarray = np.load(io.BytesIO(content.read()), allow_pickle=False)
-    except ValueError as error:
-        raise ValueError(f"{path}: member {member.name!r} is no array of numbers ({error})") from None
+        if array.dtype.kind not in "iufb":
+            raise ValueError(f"{path}: member {member.name!r} is no array of numbers, but of {array.dtype}")
     return array
 
 

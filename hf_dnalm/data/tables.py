@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hf_dnalm.compression import open_bytes
+from hf_dnalm.damage import decoding
 from hf_dnalm.data.records import Record
 
 EXTENSIONS = (".csv", ".tsv", ".tab", ".parquet", ".jsonl", ".ndjson")
@@ -242,8 +242,5 @@ def _next_row(lines: Iterator[list[str]]) -> list[str] | None:
 def _parquet(path: str | Path) -> Iterator[pq.ParquetFile]:
     with open_bytes(path):
         pass  # the same words as elsewhere for a missing or an empty file
-    try:
-        with pq.ParquetFile(path) as file:
-            yield file
-    except pa.ArrowException as error:
-        raise ValueError(f"{path}: not a readable Parquet file: {str(error).splitlines()[0]}") from None
+    with decoding(path, remedy="It is not a readable Parquet file."), pq.ParquetFile(path) as file:
+        yield file

@@ -87,10 +87,12 @@ def check_record(folder: Path, record: Mapping[str, Any]) -> None:
             )
         return
     before = read_json(path)
+    if not isinstance(before, dict) or not all(isinstance(each, dict) for each in before.values()):
+        raise ValueError(f"{path}: not the record of a run. Start again with --overwrite (overwrite=True).")
     # Settings that one version of transformers knows and the other does not are no difference.
     known = before.get("training", {}).keys() & record["training"].keys()
     both = [
-        {**each, "training": {name: value for name, value in each["training"].items() if name in known}}
+        {**each, "training": {name: each["training"][name] for name in known}}
         for each in ({"training": {}, **before}, record)
     ]
     advice = "Give the settings and files of that run, choose another output folder, or start again with --overwrite"

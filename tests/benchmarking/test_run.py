@@ -203,13 +203,17 @@ def test_results_that_cannot_be_read_are_named(done, tmp_path):
     path = next(folder.glob("cells/gue/*/kmer*.json"))
     whole = path.read_text()
     path.write_text(whole[:50])
-    with pytest.raises(ValueError, match=r"is not a result file: .* delete it to have the cell run again"):
+    with pytest.raises(ValueError, match=r"json: cannot be read \(.*Delete the result's .json file to have"):
         collect(folder)
     path.write_text('{"format": 0}')
     with pytest.raises(ValueError, match="is not a result file of format 1"):
         collect(folder)
     path.write_text(whole)
-    path.with_suffix(".npz").unlink()
+    predictions = path.with_suffix(".npz")
+    predictions.write_bytes(predictions.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"npz: cannot be read .*Delete the result's .json file to have"):
+        collect(folder)
+    predictions.unlink()
     with pytest.raises(FileNotFoundError, match=r"npz is gone; delete .*\.json beside it"):
         collect(folder)
 

@@ -90,6 +90,19 @@ def test_a_file_of_empty_lines_has_no_rows(tmp_path):
         read_regions(tmp_path / "a.bed")
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
+    path = tmp_path / "a.bed"
+    path.write_bytes("chromosome\tstart\tend\tsplit\nchr1\t0\t5\ttest\n".encode("utf-8-sig"))
+    assert read_regions(path).intervals == [Interval("chr1", 0, 5, ".")]
+
+
+def test_a_file_that_is_not_text_is_refused_with_its_place(tmp_path):
+    path = tmp_path / "a.bed"
+    path.write_bytes(b"chromosome\tstart\tend\tsplit\nchr1\t0\t5\tcaf\xe9\n")
+    with pytest.raises(ValueError, match=r"a.bed: line 2 is not UTF-8 text"):
+        read_regions(path)
+
+
 def test_regions_outside_of_the_genome_are_refused(tmp_path):
     genome = Genome(write_genome(tmp_path))
     path = write_bed(tmp_path, "a", "chromosome start end split", ["chr1 0 5 a", "chr2 690 701 a"])

@@ -81,7 +81,7 @@ def test_a_shard_that_is_cut_short_is_refused(tmp_path):
     whole = path.read_bytes()
     for length in (len(whole) // 2, len(whole) - 20, 5):
         path.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match=r"train_0.tar.gz: damaged or cut short"):
+        with pytest.raises(ValueError, match=r"train_0.tar.gz: cannot be read \(.*\)\. Delete it and embed"):
             list(read_shards(tmp_path))
 
 
@@ -107,7 +107,7 @@ VECTORS = npy(np.zeros((1, 4, 2)))
         ([("other_1.input.npy", VECTORS)], "member 'other_1.input.npy' is no sample_<n>"),
         ([("sample_1.input.npy", VECTORS)], "sample_1 has its input alone"),
         ([("sample_1.output.npy", VECTORS), ("sample_2.input.npy", VECTORS)], "sample_1 has its output alone"),
-        ([("sample_1.input.npy", b"text")], "member 'sample_1.input.npy' is no array of numbers"),
+        ([("sample_1.input.npy", b"text")], "member 'sample_1.input.npy': cannot be read"),
         (
             [("sample_1.input.npy", npy(np.zeros((2, 4, 2)))), ("sample_1.output.npy", VECTORS)],
             r"sample_1.input.npy has shape \(2, 4, 2\); it must be \(1, L, D\)",

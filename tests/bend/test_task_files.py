@@ -90,6 +90,10 @@ def test_a_yaml_file_finds_its_data_beside_it(tmp_path):
         ("name: a\nlabel_names: 2\ndownsample: 5\ncross_validation: 2\n", "folds are 0 .none., or 3 and more"),
         ("name: a\nlabel_names: [x, x]\ndownsample: 5\n", "label_names is .*; at least 1, all different"),
         (
+            "name: ../../x\nlabel_names: 2\ndownsample: 5\n",
+            "name is '../../x'; it names a folder and files, and must be",
+        ),
+        (
             "name: a\nlabel_names: 2\nlevel: variant\nloss: null\ncross_validation: 5\n",
             "cross_validation is 5; a task of level 'variant' trains nothing",
         ),
@@ -101,6 +105,15 @@ def test_a_wrong_yaml_file_is_refused_with_file_and_key(tmp_path, text, message)
     with pytest.raises(ValueError, match=message) as refusal:
         from_yaml(path)
     assert str(path) in str(refusal.value)
+
+
+def test_a_yaml_file_that_is_not_utf8_is_refused_and_a_byte_order_mark_is_read(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes("name: a\nlabel_names: 2\ndownsample: 5\n".encode("utf-8-sig"))
+    assert from_yaml(path).name == "a"
+    path.write_bytes(b"name: caf\xe9\nlabel_names: 2\n")
+    with pytest.raises(ValueError, match=r"mine.yaml: not YAML .*0xe9"):
+        from_yaml(path)
 
 
 def test_a_missing_yaml_file_is_named(tmp_path):

@@ -236,14 +236,12 @@ def test_bins_and_nucleotides_without_a_label_are_not_scored(tmp_path):
 def test_another_run_in_the_folder_is_refused(splits, tmp_path):
     one = dataclasses.replace(TRACKS, epochs=1)
     train_bend(one, splits, tmp_path / "out", settings=QUICK)
-    with pytest.raises(
-        ValueError, match=r"result.json is of a run with settings.seed 0, and this one has 1; choose an"
-    ):
+    with pytest.raises(ValueError, match=r"result.json is of another run: seed was 0 and is 1\. Choose another"):
         train_bend(one, splits, tmp_path / "out", settings=dataclasses.replace(QUICK, seed=1))
-    with pytest.raises(ValueError, match=r"of a run with task.epochs 1, and this one has 2"):
+    with pytest.raises(ValueError, match=r"is of another run: epochs was 1 and is 2"):
         train_bend(dataclasses.replace(one, epochs=2), splits, tmp_path / "out", settings=QUICK)
     other = tracks({"train": 90, "valid": 40, "test": 40}, tmp_path / "others")
-    with pytest.raises(ValueError, match=r"of a run with data.embeddings 'shards', and this one has 'others'"):
+    with pytest.raises(ValueError, match=r"is of another run: .*embeddings was shards and is others"):
         train_bend(one, other, tmp_path / "out", settings=QUICK)
 
 
@@ -253,7 +251,7 @@ def test_a_begun_run_with_other_settings_is_refused(splits, tmp_path):
 
     with pytest.raises(Killed):
         train_bend(TRACKS, splits, tmp_path / "out", settings=QUICK, progress=killed)
-    with pytest.raises(ValueError, match=r"state.pt is of a run with settings.compat False, and this one has True"):
+    with pytest.raises(ValueError, match=r"state.pt is of another run: compat was False and is True"):
         train_bend(TRACKS, splits, tmp_path / "out", settings=dataclasses.replace(QUICK, compat=True))
 
 

@@ -128,9 +128,9 @@ def test_scores_of_a_stopped_call_are_kept(folder, small_shards):
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ({"made_by": {"model": "b"}}, "holds shards of another run: model was a, and is b now"),
-        ({"made_by": {"model": "a"}, "context": "left"}, "context was both, and is left now"),
-        ({}, "model was a, and is None now"),
+        ({"made_by": {"model": "b"}}, "is of another run: model was a and is b"),
+        ({"made_by": {"model": "a"}, "context": "left"}, "context was both and is left"),
+        ({}, "model was a and is None"),
     ],
 )
 def test_scores_of_another_run_are_refused(folder, other, message):
@@ -145,7 +145,7 @@ def test_scores_of_other_variants_are_refused(folder):
     scored(folder, one_hot, result=result)
     ref = letters_of("chr1")[7]
     write_bed(folder, "mine", "chromosome start end ref alt label", [f"chr1 7 8 {ref} {OTHER[ref]} 1"])
-    with pytest.raises(ValueError, match=r"variants was \w+, and is \w+ now"):
+    with pytest.raises(ValueError, match=r"variants was \w+ and is \w+"):
         scored(folder, one_hot, result=result)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -53,11 +56,36 @@ def test_what_is_no_bigwig_file_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"absent.bw: no such file"):
         BigWig(tmp_path / "absent.bw")
     (tmp_path / "text.bw").write_text("chr1\t0\t1\t2.0\n")
-    with pytest.raises(ValueError, match=r"text.bw: not a bigWig file, or a damaged one"):
+    with pytest.raises(ValueError, match=r"text.bw: cannot be read \(not a bigWig file, or a damaged one"):
         BigWig(tmp_path / "text.bw")
 
 
 def test_without_pybigwig_the_error_says_how_to_install_it(monkeypatch, path):
-    monkeypatch.setitem(__import__("sys").modules, "pyBigWig", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r'pip install "hf_dnalm\[bigwig\]"'):
         BigWig(path)
+
+
+def test_a_reader_that_crashes_is_an_error_and_not_the_end_of_this_process(path):
+    with BigWig(path) as track:
+        track._process.kill()
+        track._process.wait()
+        with pytest.raises(ValueError, match=r"signal.bigWig: chr1:1-5: cannot be read \(.*reader (ended|crashed)"):
+            track.values(Interval("chr1", 0, 5))
+
+
+def test_a_reader_that_searches_for_ever_is_ended(path, monkeypatch):
+    monkeypatch.setattr("hf_dnalm.data.bigwig._PATIENCE", 0.2)
+    waiting = [sys.executable, "-c", "import time; time.sleep(60)"]
+    start = subprocess.Popen
+    monkeypatch.setattr("hf_dnalm.data.bigwig.subprocess.Popen", lambda _, **pipes: start(waiting, **pipes))
+    with pytest.raises(ValueError, match=r"signal.bigWig: cannot be read \(not a bigWig file, or so damaged that its"):
+        BigWig(path)
+
+
+def test_a_closed_file_leaves_no_process(path):
+    track = BigWig(path)
+    process = track._process
+    track.close()
+    assert process.poll() is not None
+    track.close()

@@ -267,6 +267,19 @@ def test_cage_windows_have_the_bins_of_their_middle(cage, reference, length, bin
     assert (task.level, task.bin_bp) == ("bin", 128)
 
 
+def test_damaged_cage_targets_are_refused_with_their_file(cage, reference):
+    options = {"data_dir": cage, "reference": reference, "splits": ["test"], "sequence_length": 512}
+    targets = next(cage.glob("**/targets-test-0-999.npz"))
+    whole = targets.read_bytes()
+    targets.write_bytes(whole[:200])
+    with pytest.raises(ValueError, match=r"targets-test-0-999.npz: cannot be read"):
+        load_benchmark("long-range", "cage_prediction", **options)
+    last = len(whole) - 1 - whole[::-1].index(b"PK\x01\x02"[::-1])  # where the list of arrays begins
+    targets.write_bytes(whole[: last - 9] + bytes([whole[last - 9] ^ 1]) + whole[last - 8 :])
+    with pytest.raises(ValueError, match=r"targets-test-0-999.npz: array 'target-test-7.npy': cannot be read .*CRC"):
+        load_benchmark("long-range", "cage_prediction", **options)
+
+
 def test_cage_windows_are_whole_bins_and_have_targets(cage, reference):
     options = {"data_dir": cage, "reference": reference, "splits": ["test"]}
     with pytest.raises(

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from hf_dnalm.damage import decoding
 from hf_dnalm.data.benchmarks.coordinates import bins_of, in_the_middle
 from hf_dnalm.data.benchmarks.definition import PublishedTask
 from hf_dnalm.data.benchmarks.readers import Request
-from hf_dnalm.data.hdf5 import open_hdf5
+from hf_dnalm.data.hdf5 import open_hdf5, own_object
 from hf_dnalm.data.records import Record
 
 
@@ -26,9 +27,13 @@ def read_basenji(path: str, published: PublishedTask, request: Request) -> Itera
     task, length = published.task, request.sequence_length or published.sequence_length or 0
     bins = bins_of(task, length)
     with open_hdf5(path) as file:
-        for number, key in enumerate(sorted(file, key=lambda key: (len(key), key)), start=1):
-            window = file[key]
-            letters, target = window["seq"].asstr()[()], window["target"]
+        with decoding(path):
+            keys = sorted(file, key=lambda key: (len(key), key))
+        for number, key in enumerate(keys, start=1):
+            with decoding(path, f"record {number} ({key!r})"):
+                window = own_object(file, key, path)
+                letters = own_object(window, "seq", path).asstr()[()]
+                target, place = own_object(window, "target", path), str(window.attrs["coordinates"])
             if len(letters) < length:
                 raise ValueError(
                     f"{path}: record {number} ({key!r}) has {len(letters):,} bp, fewer than the {length:,} bp of "
@@ -40,5 +45,6 @@ def read_basenji(path: str, published: PublishedTask, request: Request) -> Itera
                     f"{task.num_labels:,} tracks for each bin"
                 )
             cut = (len(letters) - length) // 2
-            labels = in_the_middle(target[()].astype(np.float32), bins)
-            yield Record(number, str(window.attrs["coordinates"]), letters[cut : cut + length], labels)
+            with decoding(path, f"record {number} ({key!r})"):
+                labels = in_the_middle(target[()].astype(np.float32), bins)
+            yield Record(number, place, letters[cut : cut + length], labels)

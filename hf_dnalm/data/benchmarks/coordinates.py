@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import io
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from hf_dnalm.damage import decoding
 from hf_dnalm.data import tables
 from hf_dnalm.data.benchmarks.definition import PublishedTask
 from hf_dnalm.data.benchmarks.readers import FILE_SPLITS, Request, in_step, labels_beside, read_table
@@ -246,7 +248,8 @@ def read_cage(path: str, published: PublishedTask, request: Request) -> Iterator
     """
     cutter = _Cutter(path, published, request)
     bins = bins_of(published.task, cutter.sequence_length)
-    shard, targets = "", {}
+    shard = ""
+    targets: Mapping[str, np.ndarray] = {}
     for row in cutter.rows(("chrom", "start", "stop", "npy_idx")):
         window = cutter.window(row, _whole(row, "start", path) - 1, _whole(row, "stop", path) - 1)
         if window is None:
@@ -254,8 +257,10 @@ def read_cage(path: str, published: PublishedTask, request: Request) -> Iterator
         split, index = FILE_SPLITS.get(request.split, request.split), _whole(row, "npy_idx", path)
         found = _shard_of(Path(path).parent / "targets_subset", split, index)
         if found != shard:
-            shard, targets = found, np.load(found, allow_pickle=False)
-        counts = np.squeeze(targets[f"target-{split}-{index}.npy"], 0)  # (bins, tracks)
+            shard, targets = found, _read_targets(found)
+        target = f"target-{split}-{index}.npy"
+        with decoding(found, f"array {target!r}"):
+            counts = np.squeeze(targets[target], 0)  # (bins, tracks)
         values = in_the_middle(np.log1p(counts.astype(np.float64)), bins)
         yield Record(int(row["#"]), str(window), cutter.genome.sequence(window), values)
     cutter.say()
@@ -309,6 +314,13 @@ def _literal(text: str) -> object:
         return list(ast.literal_eval(text.strip()))
     except (ValueError, SyntaxError):
         return text  # refused with its place by whoever reads the label
+
+
+def _read_targets(path: str) -> Mapping[str, np.ndarray]:
+    """The arrays of a file by name, each decoded when it is asked for."""
+    with decoding(path):
+        targets: Mapping[str, np.ndarray] = np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False)
+    return targets
 
 
 def _shard_of(folder: Path, split: str, index: int) -> str:

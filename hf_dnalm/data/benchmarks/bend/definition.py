@@ -75,6 +75,8 @@ class BendTask:
     citation: str = ""
 
     def __post_init__(self) -> None:
+        if not self.name or self.name in (".", "..") or set(self.name) & set("/\\\0\n"):
+            raise self._refused("name", "it names a folder and files, and must be one name without slashes")
         for field, choices in (
             ("level", get_args(BendLevel)),
             ("label_source", get_args(LabelSource)),

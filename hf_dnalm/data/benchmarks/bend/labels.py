@@ -8,7 +8,7 @@ import numpy as np
 
 from hf_dnalm.data.benchmarks.bend.definition import PADDING, BendTask
 from hf_dnalm.data.benchmarks.bend.regions import Regions
-from hf_dnalm.data.hdf5 import open_hdf5
+from hf_dnalm.data.hdf5 import Rows, open_hdf5
 
 
 class BedLabels:
@@ -78,9 +78,7 @@ class Hdf5Labels:
         self._regions = regions
         self.path = os.fspath(path)
         self._file = open_hdf5(self.path)
-        if "labels" not in self._file:
-            raise ValueError(f"{self.path}: no dataset 'labels'; it has {', '.join(self._file) or 'none'}")
-        self._labels = self._file["labels"]
+        self._labels = Rows(self._file, "labels", self.path)
         if len(self._labels) != len(regions):
             raise ValueError(
                 f"{self.path}: labels has {len(self._labels):,} rows, but {regions.path} has {len(regions):,}; row i "
@@ -100,8 +98,11 @@ class Hdf5Labels:
         Raises:
             ValueError: another shape or another label; names file and row.
         """
-        stored = np.asarray(self._labels[row])
-        labels = stored.astype(np.int64)
+        stored = self._labels[row]
+        if stored.dtype.kind not in "iufb":
+            raise self._refused(row, f"labels are of type {stored.dtype}, not numbers")
+        with np.errstate(invalid="ignore"):  # what is no whole number is refused below
+            labels = stored.astype(np.int64)
         if not np.array_equal(labels, stored):
             raise self._refused(row, "labels are not whole numbers")
         expected = self._shape(row)

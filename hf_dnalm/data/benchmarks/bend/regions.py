@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hf_dnalm.compression import open_bytes
@@ -111,11 +112,7 @@ def read_regions(
     """
     name = os.fspath(path)
     with open_bytes(name) as handle:
-        rows = [
-            (number, fields)
-            for number, line in enumerate(handle, start=1)
-            if (fields := line.decode("utf-8").rstrip("\r\n").split("\t")) != [""]
-        ]
+        rows = [(number, fields) for number, fields in _cells(handle, name) if fields != [""]]
     if not rows:
         raise ValueError(f"{name}: has no rows")
     if columns is None:
@@ -150,6 +147,21 @@ def read_regions(
     )
 
 
+def _cells(lines: Iterable[bytes], name: str) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(lines, start=1):
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{name}: line {number} is not UTF-8 text ({error.reason}); save the file as UTF-8"
+            ) from None
+        if "\0" in text:
+            raise ValueError(f"{name}: line {number} holds a NUL byte; the file is damaged")
+        yield number, text.rstrip("\r\n").split("\t")
+
+
 def _places(header: Sequence[str], name: str, *, has_header: bool) -> dict[str, int]:
     """Which column holds what."""
     given = [title.strip().lower() for title in header]
@@ -168,7 +180,8 @@ def _places(header: Sequence[str], name: str, *, has_header: bool) -> dict[str, 
 
 def _interval(fields: Sequence[str], places: dict[str, int], strands: bool, where: str) -> Interval:
     start, end = (fields[places[key]].strip() for key in ("start", "end"))
-    if not (start.isdecimal() and end.isdecimal()) or int(start) >= int(end):
+    are_numbers = all(each.isdecimal() and len(each) < 19 for each in (start, end))
+    if not are_numbers or int(start) >= int(end):
         raise ValueError(
             f"{where}: start {start!r} and end {end!r} are no region; they count from 0, and the end is not part of it"
         )

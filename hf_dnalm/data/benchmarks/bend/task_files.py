@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import reprlib
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from hf_dnalm.damage import decoding
 from hf_dnalm.data.benchmarks.bend.definition import BendTask
 
 # What a key may hold. Whole numbers stand for decimal ones; a bool never stands for a number.
@@ -31,9 +33,10 @@ def task_from_yaml(path: str | os.PathLike[str]) -> BendTask:
     if not os.path.isfile(path):
         raise FileNotFoundError(f"{os.fspath(path)}: no such file")
     try:
-        fields = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{os.fspath(path)}: not YAML ({' '.join(str(error).split())})") from None
+        with decoding(path):
+            fields = yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)}: not YAML ({' '.join(str(error.__cause__ or error).split())})") from None
     if not isinstance(fields, dict):
         raise ValueError(f"{os.fspath(path)}: must hold keys and values (name: my_task), not {type(fields).__name__}")
     known = [field.name for field in dataclasses.fields(BendTask)]
@@ -100,7 +103,7 @@ def _checked(key: str, value: Any, path: str | os.PathLike[str]) -> Any:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         expected = "" if number or (value is None and key == "positive_weight") else "a number"
     if expected:
-        raise ValueError(f"{os.fspath(path)}: {key} is {value!r}; it must be {expected}")
+        raise ValueError(f"{os.fspath(path)}: {key} is {reprlib.repr(value)}; it must be {expected}")
     return tuple(value) if isinstance(value, list) else value
 
 
