@@ -244,7 +244,7 @@ class CaduceusForSequenceClassification(CaduceusPreTrainedModel):
                 raise ValueError("conjoin reads the reverse complement of input_ids; inputs_embeds have none.")
             opposite = torch.tensor(self.config.complement_ids, device=input_ids.device)[input_ids].flip(1)
             logits = (logits + self._scores(self.caduceus(opposite, other_mask).last_hidden_state, other_mask)) / 2
-        return sequence_output(outputs, logits, labels, self.config.problem_type)
+        return sequence_output(outputs, logits, labels, self.config)
 
     def _scores(self, vectors: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
         """(b, n, d) → (b, num_labels)."""

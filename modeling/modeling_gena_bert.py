@@ -229,7 +229,7 @@ class GenaBertForSequenceClassification(GenaBertPreTrainedModel):
         if pooled is None:
             pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
         logits = self.classifier(self.dropout(pooled))
-        return sequence_output(outputs, logits, labels, self.config.problem_type)
+        return sequence_output(outputs, logits, labels, self.config)
 
 
 class GenaBertForTokenClassification(GenaBertPreTrainedModel):

@@ -205,7 +205,7 @@ class GenaBigBirdForSequenceClassification(GenaBigBirdPreTrainedModel):
         """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
         outputs = self.bert(input_ids, attention_mask, token_type_ids, inputs_embeds, **kwargs)
         pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
-        return sequence_output(outputs, self.classifier(pooled), labels, self.config.problem_type)
+        return sequence_output(outputs, self.classifier(pooled), labels, self.config)
 
 
 class GenaBigBirdForTokenClassification(GenaBigBirdPreTrainedModel):

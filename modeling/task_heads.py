@@ -79,10 +79,18 @@ def causal_lm_output(
 
 
 def sequence_output(
-    outputs: ModelOutput, logits: torch.Tensor, labels: torch.Tensor | None, problem_type: str | None
+    outputs: ModelOutput, logits: torch.Tensor, labels: torch.Tensor | None, config
 ) -> SequenceClassifierOutput:
-    """What a sequence head returns: logits (b, num_labels), and with labels the loss of `sequence_loss`."""
-    loss = None if labels is None else sequence_loss(logits, labels, problem_type)
+    """What a sequence head returns: logits (b, num_labels), and with labels the loss of `sequence_loss`.
+
+    A config without a problem type gets that of the first labels, as in transformers' own heads: who reads the saved
+    model must know what its outputs are.
+    """
+    loss = None
+    if labels is not None:
+        problem_type = config.problem_type or problem_of(labels, logits.shape[-1])
+        loss = sequence_loss(logits, labels, problem_type)
+        config.problem_type = problem_type
     return SequenceClassifierOutput(loss=loss, logits=logits, **_states(outputs))
 
 
@@ -195,16 +203,12 @@ def sequence_loss(logits: torch.Tensor, labels: torch.Tensor, problem_type: str 
         logits: (batch, num_labels).
         labels: class numbers (batch,); 0/1 for each label (batch, num_labels); or values, (batch,) for one output.
         problem_type: "single_label_classification" (cross entropy), "multi_label_classification" (binary cross entropy
-            per label) or "regression" (squared error). None decides as transformers does: one label is a regression,
-            whole numbers are classes, anything else is multi-label.
+            per label) or "regression" (squared error). None decides by `problem_of`.
 
     Raises:
         ValueError: labels whose shape does not fit, or another problem type.
     """
-    if problem_type is None:
-        whole = not labels.is_floating_point()
-        by_dtype = "single_label_classification" if whole else "multi_label_classification"
-        problem_type = "regression" if logits.shape[-1] == 1 else by_dtype
+    problem_type = problem_type or problem_of(labels, logits.shape[-1])
     logits, labels = logits.float(), labels.to(logits.device)
     if problem_type == "single_label_classification":
         _check_shape(labels.view(-1), logits[:, 0], problem_type)
@@ -220,6 +224,17 @@ def sequence_loss(logits: torch.Tensor, labels: torch.Tensor, problem_type: str 
     if problem_type == "regression":
         return functional.mse_loss(logits, labels.float())
     return functional.binary_cross_entropy_with_logits(logits, labels.float())
+
+
+def problem_of(labels: torch.Tensor, num_labels: int) -> str:
+    """The problem that labels pose, by transformers' rule: one output is a regression, whole numbers are classes.
+
+    >>> problem_of(torch.tensor([0, 2]), 3), problem_of(torch.tensor([[0.0, 1.0]]), 2), problem_of(torch.tensor([4]), 1)
+    ('single_label_classification', 'multi_label_classification', 'regression')
+    """
+    if num_labels == 1:
+        return "regression"
+    return "multi_label_classification" if labels.is_floating_point() else "single_label_classification"
 
 
 def _check_shape(labels: torch.Tensor, predictions: torch.Tensor, problem_type: str) -> None:
