@@ -80,6 +80,7 @@ def write_upstream(folder: Path, *, seed: int = 0) -> Path:
         "max_length": 20,
         "model_type": "AWDLSTM",
         "num_hidden_layers": SHAPE["num_hidden_layers"],
+        "pad_token_id": None,
         "reset_token_id": None,
         "tie_word_embeddings": True,
         "torch_dtype": "float32",
