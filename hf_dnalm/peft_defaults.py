@@ -10,7 +10,7 @@ from collections.abc import Collection
 from types import ModuleType
 from typing import Any
 
-from hf_dnalm.checkpoints import PASSPORTS
+from hf_dnalm.checkpoints import PASSPORTS, Passport
 
 # PEFT's own choice for BERT, whose names of layers several of our families have.
 _IA3_TARGETS, _IA3_FEED_FORWARD = ["key", "value", "output.dense"], ["output.dense"]
@@ -48,6 +48,8 @@ def keep_untrained(peft_model: ModuleType) -> None:
     @functools.wraps(build)
     def init(self: Any, model: Any, peft_config: Any, *args: Any, **kwargs: Any) -> None:
         new = modules_to_save(model, getattr(model, UNTRAINED, ()))
+        if peft_config.task_type == "TOKEN_CLS":  # else "all-linear" gives an adapter to the head that is to be saved
+            new += [name for name in _heads(model) if name not in new]
         if new and not peft_config.inference_mode and hasattr(peft_config, "modules_to_save"):
             saved = list(peft_config.modules_to_save or ())
             peft_config.modules_to_save = saved + [name for name in new if name not in saved]
@@ -70,11 +72,21 @@ def keep_untrained(peft_model: ModuleType) -> None:
 
 def modules_to_save(model: Any, keys: Collection[str]) -> list[str]:
     """The modules with these weights, heads and poolers whole, as PEFT's `modules_to_save` takes them."""
-    passport = next((each for each in PASSPORTS if each.model_type == getattr(model.config, "model_type", "")), None)
-    if passport is None or not keys:
-        return []
-    parts = dict.fromkeys([*(prefix.removesuffix(".") for prefix in passport.heads.values()), *passport.poolers])
+    passport = _passport(model)
+    parts = [] if passport is None else [*_heads(model), *passport.poolers]
     return [name for name in parts if any(key.startswith(f"{name}.") for key in keys)]
+
+
+def _heads(model: Any) -> list[str]:
+    """The heads of one of our models."""
+    passport = _passport(model)
+    prefixes = () if passport is None else passport.heads.values()
+    return [name for name in dict.fromkeys(each.removesuffix(".") for each in prefixes) if hasattr(model, name)]
+
+
+def _passport(model: Any) -> Passport | None:
+    model_type = getattr(getattr(model, "config", None), "model_type", None)
+    return next((each for each in PASSPORTS if each.model_type == model_type), None)
 
 
 def not_in_adapter(adapter: str, modules: Collection[str]) -> ValueError:

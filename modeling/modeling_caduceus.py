@@ -76,6 +76,8 @@ class CaduceusPreTrainedModel(PreTrainedModel):
         init.copy_(module.dt_proj.bias, steps + torch.log(-torch.expm1(-steps)))  # softplus of it is the step
         bound = module.dt_proj.in_features**-0.5
         init.uniform_(module.dt_proj.weight, -bound, bound)
+        if module.conv1d.bias is not None:
+            init.zeros_(module.conv1d.bias)
         for name in ("conv1d", "x_proj", "in_proj", "out_proj"):
             if hasattr(module, name):
                 init.kaiming_uniform_(getattr(module, name).weight, a=math.sqrt(5))

@@ -30,7 +30,7 @@ class MaskedLMHead(nn.Module):
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
         hidden_states = self.layer_norm(functional.gelu(self.dense(hidden_states)))
-        return functional.linear(hidden_states, self.decoder.weight, self.bias)
+        return self.decoder(hidden_states) + self.bias
 
 
 class SequenceHead(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import torch
@@ -114,3 +115,41 @@ def test_an_adapter_of_a_language_model_may_get_a_head(family, published, tmp_pa
     _, info = hf_dnalm.AutoModelForSequenceClassification.from_pretrained(tmp_path, output_loading_info=True)
     assert info["missing_keys"]
     assert "newly initialised" in caplog.text
+
+
+@pytest.mark.every_flavour
+def test_no_module_that_peft_can_adapt_is_used_by_its_weight_alone(family, head):
+    model = family.model(head)
+    called = set()
+    for name, module in model.named_modules():
+        module.register_forward_hook(lambda *_, name=name: called.add(name))
+    with torch.no_grad():
+        model(**family.batch())
+    kinds = (torch.nn.Linear, torch.nn.Embedding, torch.nn.Conv1d, torch.nn.Conv2d)
+    adaptable = {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
+    # the layer itself looks whether an adapter stands in place of this one, as the next test shows
+    silent = {name for name in adaptable if name not in called and not name.endswith(".module.i2h")}
+    assert not silent
+
+
+@pytest.mark.every_flavour
+def test_adapters_of_all_linear_layers_learn_and_merging_changes_no_output(family, labelled_head):
+    model = family.model(labelled_head, **family.dropout(0.0))
+    adapted = get_peft_model(
+        model, LoraConfig(task_type=TASK_TYPES.get(labelled_head), target_modules="all-linear", r=2)
+    )
+    adapters = {name: each for name, each in adapted.named_parameters() if "lora_" in name}
+    torch.manual_seed(0)
+    for each in adapters.values():  # as after some steps: at the start one half of each is zero
+        torch.nn.init.normal_(each, std=0.1)
+    batch = family.batch()
+    adapted.train()(**batch, labels=family.labels(labelled_head, batch)).loss.backward()
+    exempt = family.declared("NO_GRADIENT")
+    silent = {name for name, each in adapters.items() if each.grad is None or not each.grad.any()}
+    base = "base_model.model."
+    layers = {name.removeprefix(base).partition(".lora_")[0] for name in silent}
+    assert not {name for name in layers if not any(re.fullmatch(each, f"{name}.weight") for each in exempt)}
+    expected = logits(family, adapted)
+    merged = logits(family, adapted.merge_and_unload())
+    torch.testing.assert_close(merged, expected, atol=1e-4, rtol=1e-3)
+    assert not torch.allclose(merged, logits(family, family.model(labelled_head)), atol=1e-2)
