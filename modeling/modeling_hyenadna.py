@@ -25,6 +25,7 @@ from transformers.utils.output_capturing import capture_outputs
 # Every sibling that ships is imported here, those that only siblings use too (`as` themselves): transformers 5.5 does
 # not copy what only a sibling imports.
 from .configuration_hyenadna import HyenaDnaConfig
+from .exporting import is_exported as is_exported
 from .layers_hyenadna import (
     HyenaDnaBackbone,
     HyenaDnaDecay,

@@ -145,7 +145,7 @@ def logits_per_nucleotide(
     ends = bases_per_token.cumsum(dim=1)
     if length_bp is None:
         length_bp = int(ends[:, -1].max())
-    nucleotides = torch.arange(length_bp, device=logits.device).expand(len(logits), -1).contiguous()
+    nucleotides = torch.arange(length_bp, device=logits.device).expand(logits.shape[0], -1).contiguous()
     token_of_nucleotide = torch.searchsorted(ends, nucleotides, right=True).clamp(max=logits.shape[1] - 1)
     expanded = logits.gather(1, token_of_nucleotide[..., None].expand(-1, -1, logits.shape[-1]))
     return expanded.masked_fill((nucleotides >= ends[:, -1:])[..., None], 0.0)

@@ -117,6 +117,7 @@ def test_the_python_of_the_page_on_the_stack_runs(workplace):
     namespace: dict = {}
     exec("\n".join(_blocks(REPOSITORY / "docs" / "stack.md", "python")).replace(PUBLISHED, str(workplace)), namespace)
     assert namespace["again"].num_labels == 2
+    assert namespace["logits"].shape == (2, 2)
 
 
 def test_every_figure_of_the_readme_stands_in_a_result():
