@@ -294,6 +294,12 @@ class Source(NamedTuple):
     def _config(self) -> dict[str, Any]:
         from transformers.configuration_utils import PreTrainedConfig
 
+        adapter = os.path.join(self.name, "adapter")
+        unmerged = os.path.isfile(os.path.join(adapter, "adapter_config.json"))
+        if unmerged and not os.path.exists(os.path.join(self.name, "config.json")):
+            raise FileNotFoundError(
+                f"{self.name} holds no model, but an adapter that was not merged: name the folder {adapter}."
+            )
         try:
             # Before transformers reads it, whose errors name no field.
             if os.path.isfile(self.name):

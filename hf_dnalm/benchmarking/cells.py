@@ -92,11 +92,11 @@ class Folder:
 
         The system lets go of the claim when the process ends, however it ends.
         """
-        folder = self.unfinished(cell)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        result = self.result(cell)
+        result.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as claim:
             try:
-                claim.enter_context(claimed(folder))
+                claim.enter_context(claimed(result))
             except BlockingIOError:
                 yield False
                 return

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from hf_dnalm.benchmarking.leaderboard import Leaderboard, TaskResult
 from hf_dnalm.benchmarking.plots import plots
+from hf_dnalm.evaluation.markdown import markdown
 from hf_dnalm.evaluation.metrics import METRICS
-from hf_dnalm.evaluation.report import ReportFiles, Section, markdown
+from hf_dnalm.evaluation.report import ReportFiles, Section
 from hf_dnalm.evaluation.report_html import render_html
 from hf_dnalm.inference.output_files import whole_file
 
@@ -22,21 +23,19 @@ def write_leaderboard(leaderboard: Leaderboard, folder: str | Path, *, title: st
     folder = Path(folder)
     sentence = summary(leaderboard)
     parts = sections(leaderboard)
-    texts = {
-        "leaderboard.json": json.dumps(
-            {"title": title, "summary": sentence, **leaderboard.to_dict()},
-            indent=1,
-            ensure_ascii=False,
-            allow_nan=False,
-        )
-        + "\n",
-        "leaderboard.md": markdown(title, sentence, parts),
-        "leaderboard.html": render_html(title, sentence, [*parts, _pairs(leaderboard)], plots(leaderboard)),
-    }
-    for name, text in texts.items():
-        with whole_file(folder / name) as partial:
-            partial.write_text(text, encoding="utf-8")
-    return ReportFiles(*(folder / name for name in texts))
+    numbers = {"title": title, "summary": sentence, **leaderboard.to_dict()}
+    as_json = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    # The numbers first: a drawing that fails must not take them along.
+    _write(folder / "leaderboard.json", as_json)
+    _write(folder / "leaderboard.md", markdown(title, sentence, parts))
+    page = render_html(title, sentence, [*parts, _pairs(leaderboard)], plots(leaderboard))
+    _write(folder / "leaderboard.html", page)
+    return ReportFiles(*(folder / f"leaderboard.{kind}" for kind in ("json", "md", "html")))
+
+
+def _write(path: Path, text: str) -> None:
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def summary(leaderboard: Leaderboard) -> str:

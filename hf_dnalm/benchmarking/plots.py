@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 
 from hf_dnalm.benchmarking.leaderboard import Leaderboard
 from hf_dnalm.evaluation.metrics import METRICS
-from hf_dnalm.evaluation.plots import COLOURS, INK, Plot, name_axes, new_axes
+from hf_dnalm.evaluation.plots import COLOURS, INK, Plot, drawn_or_noted, name_axes, new_axes
 
 
 def plots(leaderboard: Leaderboard) -> list[Plot]:
     """All that fit: ranks only where they are defined."""
-    drawn = [heat_map(leaderboard)]
-    if not math.isnan(leaderboard.ranks.critical_difference):
-        drawn.append(rank_plot(leaderboard))
-    return [*drawn, intervals(leaderboard)]
+    drawings = {"heatmap": heat_map, "ranks": rank_plot, "intervals": intervals}
+    if math.isnan(leaderboard.ranks.critical_difference):
+        del drawings["ranks"]
+    return [drawn_or_noted(name, partial(draw, leaderboard)) for name, draw in drawings.items()]
 
 
 def heat_map(leaderboard: Leaderboard) -> Plot:

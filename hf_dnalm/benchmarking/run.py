@@ -24,17 +24,17 @@ from hf_dnalm.benchmarking.settings import (
     Rows,
     check_training,
     choose_tasks,
-    difference,
     digest_of_folder,
-    digests_of,
     named_models,
     settings_of,
 )
 from hf_dnalm.data import load_benchmark
 from hf_dnalm.data.benchmarks import published_suite
+from hf_dnalm.data.digests import digests_of
 from hf_dnalm.evaluation import Evaluation, kmer_baseline, majority_baseline
 from hf_dnalm.inference.output_files import whole_file
 from hf_dnalm.outputs import claimed
+from hf_dnalm.same_run import refuse_another_run
 from hf_dnalm.tasks import Task
 from hf_dnalm.training.finetune import finetune
 from hf_dnalm.training.splits import complete_splits
@@ -288,12 +288,8 @@ def _check_settings(folder: Folder, cell: Cell, settings: dict[str, Any]) -> Non
         place, before = note.parent, json.loads(note.read_text(encoding="utf-8"))["settings"]
     else:
         return
-    changed = difference(before, settings)
-    if changed:
-        raise ValueError(
-            f"{cell}: {'; '.join(changed)}. Results of different settings are not mixed: choose another output folder, "
-            f"another name for the model (NAME=SOURCE), or delete {place}"
-        )
+    advice = f"Choose another output folder, another name for the model (NAME=SOURCE), or delete {place}"
+    refuse_another_run(before, settings, place, advice)
 
 
 def _folders(data_dir: Any) -> Any:

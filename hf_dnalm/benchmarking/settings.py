@@ -156,22 +156,6 @@ def settings_of(
     return json.loads(json.dumps(settings, default=str))
 
 
-def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The settings that differ, in words.
-
-    >>> difference({"bootstrap": 10, "training": {"max_steps": 5}}, {"bootstrap": 10, "training": {"max_steps": 6}})
-    ['max_steps was 5 and is 6']
-    """
-    found = []
-    for name in sorted({*before, *now}):
-        old, new = before.get(name), now.get(name)
-        if isinstance(old, dict) or isinstance(new, dict):
-            found += difference(old or {}, new or {})
-        elif old != new:
-            found.append(f"{name} was {old} and is {new}")
-    return found
-
-
 def digest_of_folder(source: str) -> str | None:
     """A digest of the files of a local folder; None for a Hub id, whose commit the report says."""
     folder = Path(source)
@@ -182,17 +166,4 @@ def digest_of_folder(source: str) -> str | None:
         digest.update(path.name.encode())
         with open(path, "rb") as file:
             digest.update(hashlib.file_digest(file, "blake2b").digest())
-    return digest.hexdigest()
-
-
-def digests_of(splits: Mapping[str, Dataset]) -> dict[str, str]:
-    """For each split what stands for its rows: sequences and labels in their order."""
-    return {name: _digest_of_rows(split) for name, split in splits.items()}
-
-
-def _digest_of_rows(split: Dataset) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    columns = [name for name in split.column_names if name != "name"]
-    for batch in split.select_columns(columns).iter(batch_size=1_000):
-        digest.update(repr([batch[name] for name in columns]).encode())
     return digest.hexdigest()

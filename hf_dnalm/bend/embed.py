@@ -13,8 +13,10 @@ from typing import NamedTuple
 from hf_dnalm.bend.embedders import BatchEmbedder, Embedder, embeddings_of
 from hf_dnalm.bend.shards import Sample, Shard, shard_path, write_shard
 from hf_dnalm.bend.tasks import BendTask, find_task
+from hf_dnalm.damage import read_json
 from hf_dnalm.data.benchmarks.bend.reading import BendData
 from hf_dnalm.outputs import claimed
+from hf_dnalm.same_run import refuse_another_run
 
 logger = logging.getLogger(__name__)
 
@@ -179,10 +181,4 @@ def _check_settings(folder: Path, settings: dict[str, str]) -> None:
         with tempfile.NamedTemporaryFile("w", dir=folder, prefix=f".{SETTINGS}.", delete=False) as file:
             json.dump(settings, file, indent=2)
         os.replace(file.name, path)
-    there = json.loads(path.read_text(encoding="utf-8"))
-    for key in {**there, **settings}:
-        if there.get(key) != settings.get(key):
-            raise ValueError(
-                f"{folder} holds shards with {key} {there.get(key)!r}, not {settings.get(key)!r}; take another name or "
-                "output folder, or delete this one"
-            )
+    refuse_another_run(read_json(path), settings, folder, "Take another name or output folder, or delete this one")

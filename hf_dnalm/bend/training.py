@@ -28,8 +28,10 @@ from hf_dnalm.bend.losses import bend_loss
 from hf_dnalm.bend.networks import NetworkName, build_network
 from hf_dnalm.bend.scoring import Answers, json_number
 from hf_dnalm.bend.tasks import PADDING, BendTask
+from hf_dnalm.damage import decoding, read_json
 from hf_dnalm.inference.output_files import whole_file
 from hf_dnalm.outputs import claimed
+from hf_dnalm.same_run import refuse_another_run
 
 logger = logging.getLogger(__name__)
 
@@ -171,8 +173,8 @@ class _FoldRun:
         """The result of the fold: as it was written, or trained and tested now."""
         written = self.folder / RESULT
         if written.exists():
-            result: dict[str, Any] = json.loads(written.read_text(encoding="utf-8"))
-            self._check_same({key: result[key] for key in self.identity}, written)
+            result: dict[str, Any] = read_json(written)
+            self._check_same({key: result.get(key) for key in self.identity}, written)
             return result
         self.folder.mkdir(parents=True, exist_ok=True)
         network = self._network()
@@ -236,8 +238,10 @@ class _FoldRun:
         """Where the fold stands: as it was written after the last epoch, or at its start, with a new network."""
         path = self.folder / _STATE
         if path.exists():
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            self._check_same(state["identity"], path)
+            with decoding(path, remedy="Delete it to train this fold from its start."):
+                state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+                identity = state["identity"]
+            self._check_same(identity, path)
             return state
         start: dict[str, Any] = {"identity": self.identity, "network": _weights(network), "history": []}
         return start | {"optimizer": None, "scaler": None, "best": None, "best_epoch": None}
@@ -307,19 +311,7 @@ class _FoldRun:
 
     def _check_same(self, earlier: dict[str, Any], path: Path) -> None:
         """Refuse to mix two runs."""
-        for key, now in self.identity.items():
-            before = earlier[key]
-            if before == now:
-                continue
-            if isinstance(now, dict) and isinstance(before, dict):
-                key, before, now = next(
-                    (f"{key}.{name}", before.get(name), now.get(name))
-                    for name in {**now, **before}
-                    if before.get(name) != now.get(name)
-                )
-            raise ValueError(
-                f"{path} is of a run with {key} {before!r}, and this one has {now!r}; choose another output folder"
-            )
+        refuse_another_run(earlier, self.identity, path, "Choose another output folder")
 
 
 def _weights(network: nn.Module) -> dict[str, torch.Tensor]:

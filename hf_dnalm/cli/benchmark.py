@@ -109,8 +109,7 @@ def _in_processes(arguments: list[str], jobs: int) -> None:
     finally:
         for worker in workers:
             worker.terminate()
-        for worker in workers:
-            worker.wait()
+            worker.communicate()
     if any(codes):
         logging.getLogger("hf_dnalm.benchmarking").warning("a process ended early; what it left is done now")
 

@@ -37,6 +37,7 @@ from hf_dnalm.training import (
     model_class,
 )
 from hf_dnalm.training import run as run_finetuning
+from hf_dnalm.training.output_folder import claimed_folder
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -82,8 +83,15 @@ def run(arguments: list[str]) -> None:
     is_main = PartialState().is_main_process
     logging.basicConfig(stream=sys.stderr, level=logging.INFO if is_main else logging.ERROR, format="%(message)s")
     logging.getLogger("hf_dnalm").setLevel(logging.INFO if is_main else logging.ERROR)
+    inputs = [about_model.model, about_model.config, about_data.train, about_data.validation, about_data.test]
+    held = claimed_folder(
+        Path(training.output_dir),
+        inputs=[each for each in inputs if each is not None],
+        resume=options.resume,
+        overwrite=options.overwrite,
+    )
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # Trainer writes its log to stdout, which is for the result
+        with held, contextlib.redirect_stdout(sys.stderr):  # Trainer writes its log to stdout, which is for the result
             splits, task = read_data(about_data, seed=training.seed)
             model, tokenizer = start_model(about_model, task, seed=training.seed)
             result = run_finetuning(model, tokenizer, splits, task, training, options)
@@ -181,4 +189,6 @@ def summary(result: FineTuneResult) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     where = f"Model and report are in {result.output_dir}"
+    if not (result.output_dir / "config.json").exists():  # an adapter that was not merged
+        where = f"The adapter is in {result.output_dir / 'adapter'}, the report in {result.output_dir / 'report'}"
     return "\n".join([f"{result.task.name}: {verdict(result.evaluation, result.baselines)}", "", *lines, "", where])

@@ -51,8 +51,11 @@ def end_with_parent(environment: MutableMapping[str, str]) -> None:
     if environment.pop(WATCHES_PARENT, None) is None:
         return
 
+    descriptor = sys.stdin.fileno()
+
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(descriptor, 1):  # not by sys.stdin, whose lock Python needs when it ends
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
         threading.Event().wait(10)  # seconds for what is in hand
         os._exit(128 + signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from hf_dnalm.inference.output_files import output_extension, whole_file
+
+# Text is drawn letter for letter: a `$` in the name of a class begins no formula.
+plain_text = functools.partial(matplotlib.rc_context, {"text.parse_math": False})
 
 FIGURE_FILES = (".png", ".svg")
 _DOTS_PER_INCH = 150
@@ -25,7 +29,7 @@ def write_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
     """
     path = Path(path)
     extension = output_extension(path, FIGURE_FILES)
-    with whole_file(path) as partial:
+    with whole_file(path) as partial, plain_text():
         if extension == ".svg":
             with matplotlib.rc_context({"svg.hashsalt": "figure"}):
                 FigureCanvasSVG(figure).print_svg(partial, metadata={"Date": None})

@@ -17,7 +17,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 from matplotlib.textpath import TextPath
 
-from hf_dnalm.evaluation.figures import FIGURE_FILES, write_figure
+from hf_dnalm.evaluation.figures import FIGURE_FILES, plain_text, write_figure
 from hf_dnalm.inference.mutagenesis import Mutagenesis
 from hf_dnalm.inference.output_files import output_extension
 
@@ -56,6 +56,7 @@ def check_logo(lengths_bp: Sequence[int], path: Path) -> None:
         )
 
 
+@plain_text()
 def draw_logo(names: Sequence[str], results: Sequence[Mutagenesis]) -> Figure:
     """The logo of some sequences, up to 100 bp in a line; under each base the letter that the sequence has.
 

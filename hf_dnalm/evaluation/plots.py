@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import matplotlib
@@ -17,7 +19,10 @@ from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
 from hf_dnalm.evaluation.evaluate import Evaluation
+from hf_dnalm.evaluation.figures import plain_text
 from hf_dnalm.evaluation.metrics import METRICS
+
+logger = logging.getLogger(__name__)
 
 # Okabe and Ito's colours, which colour-blind readers tell apart.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#999999")
@@ -29,35 +34,51 @@ CURVE_POINTS = 400  # more cannot be seen at this size
 
 
 class Plot(NamedTuple):
-    """A figure, what it shows in a word or two, and what to read from it."""
+    """A figure (None where it could not be drawn), what it shows in a word or two, and what to read from it."""
 
     name: str
     title: str
     caption: str
-    figure: Figure
+    figure: Figure | None
 
 
 def plots(evaluation: Evaluation, baselines: Sequence[Evaluation] = (), history: Sequence[dict] = ()) -> list[Plot]:
     """Every plot that fits the task: comparison, ROC and PR or scatter, confusion matrix, learning curve."""
-    drawn = []
+    drawings: dict[str, Callable[[], Plot]] = {}
     if baselines:
-        drawn.append(_comparison(evaluation, baselines))
+        drawings["comparison"] = lambda: _comparison(evaluation, baselines)
     if evaluation.task.problem_type == "regression":
-        drawn.append(_scatter(evaluation))
+        drawings["scatter"] = lambda: _scatter(evaluation)
     else:
-        drawn.append(_ranking(evaluation))
+        drawings["ranking"] = lambda: _ranking(evaluation)
     if evaluation.task.problem_type == "single_label_classification":
-        drawn.append(_confusion(evaluation))
+        drawings["confusion"] = lambda: _confusion(evaluation)
     if any("loss" in entry for entry in history):
-        drawn.append(_learning_curve(evaluation, history))
-    return drawn
+        drawings["learning curve"] = lambda: _learning_curve(evaluation, history)
+    return [drawn_or_noted(name, draw) for name, draw in drawings.items()]
+
+
+def drawn_or_noted(name: str, draw: Callable[[], Plot]) -> Plot:
+    """The plot; where drawing it fails, one without a figure, whose caption says so."""
+    try:
+        with plain_text():
+            return draw()
+    except Exception as error:  # whatever a drawing library raises on users' text, the numbers are worth more
+        return Plot(name.replace(" ", "-"), name.capitalize(), not_drawn(name, error), None)
+
+
+def not_drawn(name: str, error: Exception) -> str:
+    """What stands in the place of a plot that cannot be drawn; it is logged too."""
+    logger.warning("the plot %r could not be drawn (%s: %s)", name, type(error).__name__, error)
+    return f"This plot could not be drawn ({type(error).__name__}: {' '.join(str(error).split())[:200]})."
 
 
 def to_svg(plot: Plot) -> str:
     """The figure as an `<svg>` element to stand in a page: ids of its own, letters in the colour of the page's text."""
     buffer = io.StringIO()
     # A fixed salt: the same numbers give the same file, byte for byte.
-    with matplotlib.rc_context({"svg.hashsalt": plot.name}):
+    with plain_text(), matplotlib.rc_context({"svg.hashsalt": plot.name}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the page's own font may have it
         FigureCanvasSVG(plot.figure).print_svg(buffer, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from hf_dnalm.evaluation.evaluate import Evaluation
+from hf_dnalm.evaluation.markdown import markdown
 from hf_dnalm.evaluation.metrics import METRICS
 from hf_dnalm.evaluation.plots import plots
 from hf_dnalm.evaluation.report_html import render_html
+from hf_dnalm.inference.output_files import whole_file
 
 
 class ReportFiles(NamedTuple):
@@ -44,7 +43,8 @@ def write_report(
 ) -> ReportFiles:
     """Write report.json, report.md and report.html into `folder`, which is made when it is not there.
 
-    The page is one file without external parts. All three are finished before the first one appears in the folder.
+    The page is one file without external parts. Each file is written whole or not at all, the numbers before anything
+    is drawn; a plot that cannot be drawn is a note in the page.
 
     Args:
         title: heading of the report.
@@ -74,12 +74,12 @@ def write_report(
         "baselines": [each.to_dict() for each in baselines],
         "history": history,
     }
-    texts = {
-        "report.json": json.dumps(_plain(facts), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-        "report.md": markdown(title, sentence, parts),
-        "report.html": render_html(title, sentence, parts, plots(evaluation, baselines, history)),
-    }
-    return _write(folder, texts)
+    report = json.dumps(_plain(facts), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # The numbers first, each file whole or not at all: a drawing that fails must not take them along.
+    numbers = _write(folder, "report.json", report)
+    text = _write(folder, "report.md", markdown(title, sentence, parts))
+    page = render_html(title, sentence, parts, plots(evaluation, baselines, history))
+    return ReportFiles(numbers, text, _write(folder, "report.html", page))
 
 
 def verdict(evaluation: Evaluation, baselines: Sequence[Evaluation] = ()) -> str:
@@ -180,24 +180,6 @@ def _check_comparable(evaluation: Evaluation, baseline: Evaluation) -> None:
             )
 
 
-def markdown(title: str, sentence: str, parts: Sequence[Section]) -> str:
-    """The tables as a Markdown page."""
-    lines = [f"# {title}", "", sentence, ""]
-    for part in parts:
-        lines += [f"## {part.title}", ""]
-        if part.note:
-            lines += [part.note, ""]
-        header, *rows = ([_cell(text) for text in row] for row in part.rows)
-        lines += [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
-        lines += [f"| {' | '.join(row)} |" for row in rows]
-        lines.append("")
-    return "\n".join(lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
-
-
 def _plain(value: Any) -> Any:
     """The value as JSON can hold it: numbers that are not finite are None, what JSON does not know is its text."""
     match value:
@@ -213,15 +195,8 @@ def _plain(value: Any) -> Any:
             return str(value)
 
 
-def _write(folder: Path, texts: dict[str, str]) -> ReportFiles:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        for name, text in texts.items():
-            (temporary / name).write_text(text, encoding="utf-8")
-        folder.mkdir(exist_ok=True)
-        for name in texts:
-            os.replace(temporary / name, folder / name)
-    finally:
-        shutil.rmtree(temporary)
-    return ReportFiles(*(folder / name for name in texts))
+def _write(folder: Path, name: str, text: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    with whole_file(folder / name) as partial:
+        partial.write_text(text, encoding="utf-8")
+    return folder / name

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from hf_dnalm.evaluation.plots import Plot, to_svg
+from hf_dnalm.evaluation.plots import Plot, not_drawn, to_svg
 
 if TYPE_CHECKING:
     from hf_dnalm.evaluation.report import Section
@@ -73,7 +73,13 @@ def _text(text: str) -> str:
 
 
 def _figure(plot: Plot) -> str:
+    svg, caption = "", plot.caption
+    if plot.figure is not None:
+        try:
+            svg = to_svg(plot)
+        except Exception as error:  # as in `drawn_or_noted`
+            caption = not_drawn(plot.name, error)
     return (
-        f"<section>\n<h2>{escape(plot.title)}</h2>\n<figure>\n{to_svg(plot)}\n"
-        f"<figcaption>{escape(plot.caption)}</figcaption>\n</figure>\n</section>"
+        f"<section>\n<h2>{escape(plot.title)}</h2>\n<figure>\n{svg}\n"
+        f"<figcaption>{escape(caption)}</figcaption>\n</figure>\n</section>"
     )

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 from sklearn.preprocessing import normalize
 
+from hf_dnalm.evaluation.figures import plain_text
 from hf_dnalm.evaluation.plots import COLOURS, INK, add_legend, name_axes, new_axes
 
 MapMethod = Literal["tsne", "umap"]
@@ -50,6 +51,7 @@ def map_vectors(vectors: np.ndarray, *, method: MapMethod = "tsne", seed: int = 
         return UMAP(n_neighbors=min(15, len(vectors) - 1), random_state=seed).fit_transform(directions)
 
 
+@plain_text()
 def draw_maps(
     vectors: Mapping[str, np.ndarray],
     labels: Sequence[int],

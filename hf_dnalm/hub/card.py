@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from importlib.resources import files
@@ -13,6 +14,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from hf_dnalm.checkpoints import PASSPORTS, Checkpoint, Passport, find_checkpoint
 from hf_dnalm.checkpoints.translation import with_article
+from hf_dnalm.evaluation.markdown import escaped
 
 PIPELINES = {
     "AutoModel": "feature-extraction",
@@ -182,11 +184,11 @@ def _fill(
     template = files("hf_dnalm.hub_cards").joinpath("template.md").read_text(encoding="utf-8")
     return Template(template).substitute(
         metadata=metadata.to_yaml(),
-        title=title,
+        title=escaped(title),
         summary=summary,
-        usage=fetch + example.format(auto_class=auto_class, name=source, last=last),
+        usage=fetch + example.format(auto_class=auto_class, name=_in_quotes(source), last=last),
         auto_class=auto_class,
-        repository=repository,
+        repository=_in_quotes(repository),
         facts="\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)]),
         letters=_letters(passport, genome_mode),
         reading=_READING[genome_mode] + passport.reading.format(words="k-mers" if k is None else f"{k}-mers"),
@@ -221,6 +223,11 @@ def _letters(passport: Passport, genome_mode: bool) -> str:
         "unknown to it.** Turn sequences into upper case first, or load the tokenizer with hf_dnalm and "
         "`genome_mode=True`; hf_dnalm's own functions and commands do so themselves."
     )
+
+
+def _in_quotes(name: str) -> str:
+    """A name as it stands between the quotes of an example in Python."""
+    return json.dumps(name, ensure_ascii=False)[1:-1]
 
 
 def _licence(passport: Passport, licence: str) -> str:
@@ -304,7 +311,7 @@ def _branches(checkpoint: Checkpoint) -> str:
 
 def _labels(config: Any) -> str:
     problem = (config.problem_type or "labels").replace("_", " ").capitalize()
-    names = "\n".join(f"{number}. `{label}`" for number, label in sorted(config.id2label.items()))
+    names = "\n".join(f"{number}. {escaped(str(label))}" for number, label in sorted(config.id2label.items()))
     return f"## What it predicts\n\n{problem}, outputs in this order, counted from 0:\n\n{names}\n\n"
 
 
@@ -312,17 +319,17 @@ def _results(report: Mapping[str, Any]) -> str:
     """The metrics with their 95 % intervals, and the baselines beside them."""
     columns = [report, *report.get("baselines", ())]
     rows = [
-        "| metric | " + " | ".join(each["name"] for each in columns) + " |",
+        "| metric | " + " | ".join(escaped(str(each["name"])) for each in columns) + " |",
         "|---|" + "---|" * len(columns),
         *(
-            f"| {metric} | " + " | ".join(_interval(each["metrics"].get(metric)) for each in columns) + " |"
+            f"| {escaped(metric)} | " + " | ".join(_interval(each["metrics"].get(metric)) for each in columns) + " |"
             for metric in report["metrics"]
         ),
     ]
-    task = report["task"]
+    task, split = escaped(report["task"]["name"]), escaped(report["split"])
     return (
-        f"## Results\n\n{task['name']}, {report['n']:,} sequences of the {report['split']} split, values with 95 % "
-        "bootstrap intervals:\n\n" + "\n".join(rows) + "\n\n"
+        f"## Results\n\n{task}, {report['n']:,} sequences of the {split} split, values "
+        "with 95 % bootstrap intervals:\n\n" + "\n".join(rows) + "\n\n"
     )
 
 

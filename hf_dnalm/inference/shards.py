@@ -25,6 +25,7 @@ from safetensors.numpy import save_file
 
 from hf_dnalm.damage import decoding
 from hf_dnalm.inference.output_files import whole_file
+from hf_dnalm.same_run import refuse_another_run
 
 if TYPE_CHECKING:
     from torch import nn
@@ -179,13 +180,8 @@ class ShardFolder:
         remedy = "Delete this file; the same command makes it again."
         with decoding(file, remedy=remedy), safe_open(file, framework="np") as opened:
             theirs = json.loads(opened.metadata()["fingerprint"])
-        for name in {**theirs, **self.fingerprint}:
-            before, now = theirs.get(name), self.fingerprint.get(name)
-            if before != now:
-                raise ValueError(
-                    f"{self.path} holds shards of another run: {name} was {before}, and is {now} now. Give the same "
-                    "command and input to go on with it, or delete the folder to begin anew"
-                )
+        advice = "Give the same command and input to go on with it, or delete the folder to start again"
+        refuse_another_run(theirs, self.fingerprint, self.path, advice)
 
 
 class SharedWork(NamedTuple):

@@ -30,10 +30,12 @@ from hf_dnalm.training.adapters import (
 )
 from hf_dnalm.training.arguments import LEARNING_RATES, TASK_METRIC, FineTuningArguments, MethodArguments
 from hf_dnalm.training.losses import TaskLoss, balanced_class_weights, given_class_weights
-from hf_dnalm.training.output_folder import check_output_folder, clear_earlier_run, last_checkpoint, stopped_early
+from hf_dnalm.training.output_folder import claimed_folder, clear_earlier_run, last_checkpoint, stopped_early
+from hf_dnalm.training.run_record import check_record, run_record, write_record
 from hf_dnalm.training.splits import complete_splits
 from hf_dnalm.training.start import describe_inputs, load_for_task
 from hf_dnalm.training.trainer import FineTuningTrainer
+from hf_dnalm.training.whole_checkpoint import checkpoint_fault
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -114,7 +116,9 @@ def finetune(
         early_stopping_patience: evaluations without a better metric before training stops.
         baseline: also score a linear model on k-mer counts and the majority class (or mean) on the same splits.
         bootstrap: resamplings of the test split behind the 95 % intervals.
-        resume: go on from the last whole checkpoint in `output_dir`; where there is none, start afresh.
+        resume: go on from the last whole checkpoint in `output_dir`; where there is none, start afresh. What differs
+            from the run in there (rows, start weights, method, training arguments) is refused by name; only logging,
+            loading and reporting may change.
         overwrite: remove what an earlier run left there.
         **training_arguments: any of transformers.TrainingArguments; defaults as in `FineTuningArguments`.
 
@@ -139,13 +143,15 @@ def finetune(
         overwrite=overwrite,
     )
     arguments = FineTuningArguments(output_dir=str(output_dir), **training_arguments)
-    if isinstance(model, str | Path):
-        source = str(model)
-        model = load_for_task(source, task, seed=arguments.seed)
-        tokenizer = AutoTokenizer.from_pretrained(source) if tokenizer is None else tokenizer
-    if tokenizer is None:
-        raise ValueError("a model in memory comes without its tokenizer; pass tokenizer=…")
-    return run(model, tokenizer, splits, task, arguments, options)
+    inputs = [model] if isinstance(model, str | Path) else []
+    with claimed_folder(Path(output_dir), inputs=inputs, resume=resume, overwrite=overwrite):
+        if isinstance(model, str | Path):
+            source = str(model)
+            model = load_for_task(source, task, seed=arguments.seed)
+            tokenizer = AutoTokenizer.from_pretrained(source) if tokenizer is None else tokenizer
+        if tokenizer is None:
+            raise ValueError("a model in memory comes without its tokenizer; pass tokenizer=…")
+        return run(model, tokenizer, splits, task, arguments, options)
 
 
 def run(
@@ -156,23 +162,29 @@ def run(
     arguments: FineTuningArguments,
     options: MethodArguments,
 ) -> FineTuneResult:
-    """`finetune` with its settings as the two objects that the command line parses."""
+    """`finetune` with its settings as the two objects that the command line parses, in a folder that is held for it."""
     folder = Path(arguments.output_dir or "")
     tokenizer = as_trained(tokenizer)  # it goes into the folder, and reads letters there as they are read here
     check_metric(task)
-    check_output_folder(folder, resume=options.resume, overwrite=options.overwrite)
     complete = complete_splits(splits, task, seed=arguments.seed)
     encoded = _encode(complete.splits, model, tokenizer, task, options)
     loss = _loss(complete.splits["train"], task, arguments, options)
     arguments = _arguments_for(task, arguments, options)
     describe_inputs(model.config, task)
     source = BaseWeights.of(model)
+    record = run_record(model, tokenizer, complete.splits, task, arguments, options)
+    if options.resume:
+        check_record(folder, record)
+    if arguments.resume_from_checkpoint:
+        check_record(Path(arguments.resume_from_checkpoint).parent, record)
     trained = _prepare(model, source, options)
     trainable = trainable_parameters(trained)
 
     PartialState().wait_for_everyone()  # nobody writes before everybody has looked at the folder
-    if options.overwrite and PartialState().is_main_process:
-        clear_earlier_run(folder)
+    if PartialState().is_main_process:
+        if options.overwrite:
+            clear_earlier_run(folder)
+        write_record(folder, record)
     trainer = FineTuningTrainer(
         trained,
         arguments,
@@ -290,7 +302,10 @@ def _prepare(
 def _train(trainer: FineTuningTrainer, *, resume: bool) -> None:
     """Train to the end, from the last checkpoint where there is one to go on from."""
     given, folder = trainer.args.resume_from_checkpoint, Path(trainer.args.output_dir or "")
-    checkpoint = Path(given) if given else last_checkpoint(folder) if resume else None
+    sharded = bool(trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled)
+    checkpoint = Path(given) if given else last_checkpoint(folder, sharded=sharded) if resume else None
+    if given and (fault := checkpoint_fault(Path(given), sharded=sharded)) is not None:
+        raise ValueError(f"cannot go on from {given}: {fault}. Name another checkpoint, or use --resume.")
     if checkpoint is None:
         if resume:
             logger.info("there is no checkpoint in %s: starting afresh", folder)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+
+from hf_dnalm.outputs import claimed, refuse_input
+from hf_dnalm.training.whole_checkpoint import checkpoint_fault
 
 logger = logging.getLogger(__name__)
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
-_WRITTEN_LAST = "trainer_state.json"  # Trainer writes it when all else of a checkpoint is there
 _FOLDERS = ("adapter", "report")  # beside the checkpoints
-_FILES = re.compile(r"config\.json|task\.json|training_args\.bin|model.*\.safetensors(\.index\.json)?")
+_FILES = re.compile(r"run\.json|config\.json|task\.json|training_args\.bin|model.*\.safetensors(\.index\.json)?")
 
 
 def check_output_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
@@ -44,22 +49,45 @@ def clear_earlier_run(folder: Path) -> None:
             child.unlink()
 
 
-def last_checkpoint(folder: Path) -> Path | None:
-    """The whole checkpoint with the most steps; one that a kill cut short is left out, with a line in the log."""
+@contextmanager
+def claimed_folder(folder: Path, *, inputs: Iterable[str | Path], resume: bool, overwrite: bool) -> Iterator[None]:
+    """Hold the output folder for this run, of several processes by the first one; entered before anything is read.
+
+    Args:
+        inputs: files and folders that are read; names that are no paths are ignored.
+
+    Raises:
+        ValueError: as `check_output_folder`; or the folder is one of the inputs.
+        BlockingIOError: another run is writing there.
+    """
+    refuse_input(folder, inputs)
+    check_output_folder(folder, resume=resume, overwrite=overwrite)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with claimed(folder) if os.environ.get("RANK", "0") == "0" else nullcontext():
+        yield
+
+
+def last_checkpoint(folder: Path, *, sharded: bool = False) -> Path | None:
+    """The whole checkpoint with the most steps; others are passed over, with a line in the log that says why.
+
+    Args:
+        sharded: as in `checkpoint_fault`.
+    """
     if not folder.is_dir():
         return None
     steps = {int(match[1]): child for child in folder.iterdir() if (match := _CHECKPOINT.fullmatch(child.name))}
     for step in sorted(steps, reverse=True):
-        if trainer_state(steps[step]) is not None:
+        fault = checkpoint_fault(steps[step], sharded=sharded)
+        if fault is None:
             return steps[step]
-        logger.warning("%s is not whole and is left out", steps[step])
+        logger.warning("%s is passed over: %s", steps[step], fault)
     return None
 
 
 def trainer_state(checkpoint: Path) -> dict[str, Any] | None:
     """What Trainer noted about the run so far; None where the checkpoint was not finished."""
     try:
-        return json.loads((checkpoint / _WRITTEN_LAST).read_text())
+        return json.loads((checkpoint / "trainer_state.json").read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None
 

@@ -82,7 +82,7 @@ def test_a_grid_that_grows_keeps_what_is_there(done, data_dir, tmp_path):
 
 
 def test_other_settings_are_refused_before_anything_runs(done, data_dir, tiny):
-    with pytest.raises(ValueError, match=r"num_train_epochs was 1 and is 2\. Results of different settings"):
+    with pytest.raises(ValueError, match=r"num_train_epochs was 1 and is 2\. Choose another output folder"):
         benchmark(
             {"tiny": str(tiny)}, output=done.folder, tasks=GUE, data_dir=data_dir, **(QUICK | {"num_train_epochs": 2})
         )

@@ -11,13 +11,13 @@ from hf_dnalm.benchmarking.settings import (
     Rows,
     check_training,
     choose_tasks,
-    difference,
     digest_of_folder,
-    digests_of,
     named_models,
     settings_of,
 )
 from hf_dnalm.data import benchmark_tasks
+from hf_dnalm.data.digests import digests_of
+from hf_dnalm.same_run import differences
 from hf_dnalm.tasks import Task
 
 TASK = Task("two", "single_label_classification", ("a", "b"), metric="mcc")
@@ -80,7 +80,7 @@ def test_training_options_are_no_setting_of_a_baseline():
     ]
     assert "training" not in settings[0]
     assert settings[1]["training"] == {"max_steps": 5}
-    assert difference(*settings) == ["model was None and is a/b", "max_steps was None and is 5"]
+    assert differences(*settings) == ["model was None and is a/b", "max_steps was None and is 5"]
 
 
 def test_rows_beyond_the_most_are_sampled_by_seed_and_that_is_said():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
 
 import numpy as np
 import pytest
@@ -91,7 +93,10 @@ def test_what_a_killed_process_left_is_written_anew(place, tmp_path):
     folder = tmp_path / "killed" / "histone_modification" / "onehot"
     folder.mkdir(parents=True)
     half = whole.written[0].path.read_bytes()[:500]
-    (folder / f".{whole.written[0].path.name}.part").write_bytes(half)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left = f".{whole.written[0].path.name}.{socket.gethostname()}.{ended.pid}.0a1b2c3d.part"
+    (folder / left).write_bytes(half)
     embed_task("histone_modification", one_hot, tmp_path / "killed", **place)
     names = sorted(path.name for path in whole.folder.iterdir())
     assert sorted(path.name for path in folder.iterdir()) == names
@@ -175,12 +180,14 @@ def test_a_zero_shot_task_is_refused(place, tmp_path):
 def test_a_folder_holds_shards_of_one_setting(place, tmp_path):
     folder = embed_task("gene_finding", one_hot, tmp_path, settings={"model": "a"}, **place).folder
     assert json.loads((folder / "embedding.json").read_text())["model"] == "a"
-    with pytest.raises(ValueError, match="holds shards with model 'a', not 'b'; take another name or output folder"):
+    with pytest.raises(
+        ValueError, match=r"is of another run: model was a and is b\. Take another name or output folder"
+    ):
         embed_task("gene_finding", one_hot, tmp_path, settings={"model": "b"}, **place)
-    with pytest.raises(ValueError, match="holds shards with chunk_size '50000', not '1'"):
+    with pytest.raises(ValueError, match="is of another run: chunk_size was 50000 and is 1"):
         embed_task("gene_finding", one_hot, tmp_path, settings={"model": "a"}, chunk_size=1, **place)
     write_bed(tmp_path, "gene_finding", "chromosome start end split", ["chr1 0 30 a", "chr2 5 25 a", "chr1 0 40 a"])
-    with pytest.raises(ValueError, match="holds shards with data"):
+    with pytest.raises(ValueError, match="is of another run: data was"):
         embed_task("gene_finding", one_hot, tmp_path, settings={"model": "a"}, **place)
 
 

@@ -120,8 +120,10 @@ def test_every_command_that_goes_on_is_a_command():
 
 
 WAITING = """
-import sys, time, types
+import signal, sys, time, types
 from hf_dnalm.cli import app
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is begun with it ignored
 
 def run(arguments):
     print("ready", flush=True)

@@ -56,7 +56,9 @@ def test_long_sequences_are_refused_cut_or_read_by_windows(tmp_path, fasta, caps
     )
     assert not out.exists()
     for overflow in ("truncate", "windows"):
-        app.main(["embed", short, fasta, "--out", str(out), "--dtype", "float32", "--overflow", overflow])
+        app.main(
+            ["embed", short, fasta, "--out", str(out), "--dtype", "float32", "--overflow", overflow, "--overwrite"]
+        )
         with np.load(out) as file:
             vectors, said = file["embeddings"], str(file["overflow"])
         assert said == overflow

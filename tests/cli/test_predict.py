@@ -135,4 +135,4 @@ def test_a_killed_run_leaves_no_output(classifier, tmp_path):
     time.sleep(5)  # it is importing, reading or predicting; 20,000 sequences take longer
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["many.fa"]
+    assert {path.name for path in tmp_path.iterdir()} <= {"many.fa", ".out.tsv.lock"}  # a lock that nobody holds

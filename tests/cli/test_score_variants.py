@@ -113,7 +113,7 @@ def test_shards_of_another_run_are_refused(model, vcf, genome, tmp_path, monkeyp
     capsys.readouterr()
     files = [vcf, "--genome", genome, "--out", tmp_path / "x.tsv"]
     message = refused(capsys, "score-variants", model, *files, "--dtype", "float32", *flags)
-    assert f"x.tsv.shards holds shards of another run: {what} was" in message
+    assert f"x.tsv.shards is of another run: {what} was" in message
 
 
 def test_a_file_without_variants_is_written_without_rows(model, genome, tmp_path):

@@ -217,11 +217,47 @@ def test_a_second_report_replaces_the_first_and_other_files_stay(tmp_path):
     assert [path.name for path in folder.parent.iterdir()] == ["report"]
 
 
-def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
+def test_a_page_that_cannot_be_written_leaves_the_numbers_and_nothing_half_written(tmp_path, monkeypatch):
     monkeypatch.setattr(room, "render_html", lambda *_: "\ud800")  # cannot be written as UTF-8
     with pytest.raises(UnicodeEncodeError):
         write_report(_evaluation(BINARY), tmp_path / "report", title="Broken")
-    assert list(tmp_path.iterdir()) == []
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["report.json", "report.md"]
+
+
+HOSTILE = ("$x_{", "<script>alert(1)</script>", "a|b`c`", "**d** [e](http://f)", "# g\n\n---", "染色体 \x07", "")
+
+
+@pytest.mark.parametrize("task", ["classes", "tracks", "targets"])
+def test_names_from_users_are_shown_letter_for_letter(tmp_path, task):
+    kinds = {"classes": "single_label_classification", "tracks": "multi_label_classification", "targets": "regression"}
+    metric = {"classes": "mcc", "tracks": "auroc", "targets": "r2"}[task]
+    hostile = Task("$\\frac{<b>`|", kinds[task], HOSTILE, metric=metric, description="$a$ <img src=x onerror=y> `z`")
+    evaluation = _evaluation(hostile, name="m<o>del|$", settings={"ke`y": "<script>"})
+    files = write_report(evaluation, tmp_path, title="<script>$t$</script>", history=HISTORY, baseline=[evaluation])
+    page = files.html.read_text()
+    assert "could not be drawn" not in page
+    assert "<script" not in page
+    assert "<img" not in page
+    text = files.markdown.read_text()
+    assert not re.search(r"(?<!\\)[`<]|(?<!\\)\]\(", text.replace("&lt;", ""))
+    for line in text.splitlines():
+        if line.startswith("|"):
+            assert len(re.findall(r"(?<!\\)\|", line)) in (3, 4, 5, 6, 7, 8), line
+    assert json.loads(files.json.read_text())["task"]["label_names"] == list(HOSTILE)
+
+
+@pytest.mark.parametrize("broken", ["drawing", "writing"])
+def test_a_plot_that_cannot_be_drawn_is_a_note_and_the_numbers_stay(tmp_path, monkeypatch, broken, caplog):
+    def fail(*_):
+        raise RuntimeError("no such glyph <x>")
+
+    place = "plots._confusion" if broken == "drawing" else "report_html.to_svg"
+    monkeypatch.setattr(f"hf_dnalm.evaluation.{place}", fail)
+    files = write_report(_evaluation(BINARY), tmp_path, title="Cut")
+    page = files.html.read_text()
+    assert "This plot could not be drawn (RuntimeError: no such glyph &lt;x&gt;)." in page
+    assert json.loads(files.json.read_text())["title"] == "Cut"
+    assert "could not be drawn (RuntimeError" in caplog.text
 
 
 def test_a_report_over_a_file_is_refused(tmp_path):

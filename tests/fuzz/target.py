@@ -20,12 +20,14 @@ class Target(NamedTuple):
         write: writes a valid input into an empty folder, once; returns the file that is damaged.
         read: reads the file, given its path, to the last byte, as the product does.
         mutators: ways to damage it.
+        heals: the file is made again when it is damaged, so it need never be refused.
     """
 
     name: str
     write: Callable[[Path], Path]
     read: Callable[[Path], object]
     mutators: tuple[Mutator, ...]
+    heals: bool = False
 
 
 class Ending(NamedTuple):

@@ -21,4 +21,5 @@ def test_damaged_files_are_read_or_refused_by_name(tmp_path, name):
     endings = [attempt(target, template, file, number) for number in range(INPUTS)]
     faults = [f"input {number}: {detail}" for number, (kind, detail) in enumerate(endings) if kind == "fault"]
     assert not faults, "\n".join(faults[:10])
-    assert {kind for kind, _ in endings} >= {"refused"}  # a reader that takes everything looks at nothing
+    refused = any(kind == "refused" for kind, _ in endings)
+    assert refused or target.heals  # a reader that takes everything looks at nothing

@@ -134,7 +134,7 @@ def test_the_task_and_the_report_come_along(tmp_path):
     card = (tmp_path / "out/README.md").read_text()
     assert "| mcc | 0.500 (0.400 to 0.600) |" in card
     assert "base_model: InstaDeepAI/nucleotide-transformer-v2-50m-multi-species" in card
-    assert "1. `donor`" in card
+    assert "1. donor" in card
 
 
 def test_a_folder_that_is_not_empty_stays_as_it_is(upstream_v2, tmp_path):

@@ -54,7 +54,7 @@ def test_a_written_shard_reads_back_and_is_finished(tmp_path):
 def test_shards_of_another_run_are_refused_with_what_differs(tmp_path):
     shard = Shard(0, 0, 2)
     ShardFolder(tmp_path / "x.h5", {"layer": "1", "model": "ab"}).write(shard, CONTENT)
-    with pytest.raises(ValueError, match=r"x\.h5\.shards holds shards of another run: layer was 1, and is 2 now\."):
+    with pytest.raises(ValueError, match=r"x\.h5\.shards is of another run: layer was 1 and is 2\."):
         ShardFolder(tmp_path / "x.h5", {"layer": "2", "model": "ab"}).unfinished([shard])
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from hf_dnalm.auto import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
+from hf_dnalm.cli.finetune import summary
 from hf_dnalm.inference import predict
 from hf_dnalm.training import finetune, load_for_task
 from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
@@ -84,7 +85,10 @@ def test_the_reloaded_adapter_predicts_what_the_merged_model_does(method, name, 
 
 def test_an_adapter_names_the_weights_under_it(base_folder, tmp_path):
     task = TASKS["value"]
-    finetune(base_folder, splits_of(task), task, output_dir=tmp_path, method="lora", merge=False, **QUICK)
+    result = finetune(base_folder, splits_of(task), task, output_dir=tmp_path, method="lora", merge=False, **QUICK)
+    assert summary(result).endswith(f"The adapter is in {tmp_path / 'adapter'}, the report in {tmp_path / 'report'}")
+    with pytest.raises(FileNotFoundError, match=r"an adapter that was not merged: name the folder .*adapter\."):
+        AutoModelForSequenceClassification.from_pretrained(tmp_path)
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == str(base_folder.resolve())
     assert "classifier" in config["modules_to_save"]
@@ -141,6 +145,7 @@ def test_a_resumed_run_ends_where_an_undisturbed_one_does(workers, tmp_path):
     for step in (4, 6):  # in the first epoch and in the second one, each of 5 steps
         folder = tmp_path / f"resumed-{step}"
         shutil.copytree(tmp_path / "whole" / f"checkpoint-{step}", folder / f"checkpoint-{step}")
+        shutil.copy(tmp_path / "whole" / "run.json", folder)
         resumed, second = trained_weights(task, splits, folder, resume=True, **settings)
         assert_close(resumed, undisturbed, rtol=0, atol=0)
         assert second.evaluation.metrics == first.evaluation.metrics
@@ -152,6 +157,7 @@ def test_a_resumed_adapter_or_probe_ends_where_an_undisturbed_one_does(method, b
     settings = QUICK | {"method": method, "eval_strategy": "steps", "eval_steps": 1, "save_total_limit": None}
     finetune(base_folder, splits_of(task), task, output_dir=tmp_path / "whole", **settings)
     shutil.copytree(tmp_path / "whole" / "checkpoint-2", tmp_path / "resumed" / "checkpoint-2")
+    shutil.copy(tmp_path / "whole" / "run.json", tmp_path / "resumed")
     finetune(base_folder, splits_of(task), task, output_dir=tmp_path / "resumed", resume=True, **settings)
     ends = [load_file(tmp_path / name / "model.safetensors") for name in ("whole", "resumed")]
     assert_close(*ends, rtol=0, atol=0)

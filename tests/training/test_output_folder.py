@@ -40,27 +40,30 @@ def test_overwriting_removes_what_a_run_wrote_and_nothing_else(tmp_path):
     checkpoint(tmp_path, 5)
     for name in ("report", "adapter", "mine", "checkpoint-of-mine"):
         (tmp_path / name).mkdir()
-    for name in ("notes.txt", "config.json", "task.json", "model-00001-of-00002.safetensors", "model.safetensors"):
+    for name in (
+        "notes.txt",
+        "config.json",
+        "run.json",
+        "task.json",
+        "model-00001-of-00002.safetensors",
+        "model.safetensors",
+    ):
         (tmp_path / name).touch()
     clear_earlier_run(tmp_path)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["checkpoint-of-mine", "mine", "notes.txt"]
     clear_earlier_run(tmp_path / "absent")
 
 
-def test_the_last_checkpoint_is_the_one_with_the_most_steps(tmp_path):
+def test_the_last_checkpoint_is_the_one_with_the_most_steps_that_is_whole(tmp_path, monkeypatch, caplog):
     assert last_checkpoint(tmp_path) is None
     assert last_checkpoint(tmp_path / "absent") is None
     for step in (9, 100, 20):
         checkpoint(tmp_path, step)
-    assert last_checkpoint(tmp_path).name == "checkpoint-100"
-
-
-@pytest.mark.parametrize("state", [None, '{"epoch": 1.'], ids=["absent", "cut short"])
-def test_a_checkpoint_that_a_kill_cut_short_is_left_out(tmp_path, state, caplog):
-    checkpoint(tmp_path, 20)
-    checkpoint(tmp_path, 30, state=state)
+    faults = {"checkpoint-100": "its optimizer.pt is cut short or damaged"}
+    room = "hf_dnalm.training.output_folder.checkpoint_fault"
+    monkeypatch.setattr(room, lambda path, **_: faults.get(path.name))
     assert last_checkpoint(tmp_path).name == "checkpoint-20"
-    assert "checkpoint-30 is not whole and is left out" in caplog.text
+    assert "checkpoint-100 is passed over: its optimizer.pt is cut short or damaged" in caplog.text
 
 
 @pytest.mark.parametrize("stop", [True, False])

@@ -93,6 +93,6 @@ TARGETS = [
     Target("vcf_gzip", _write_packed_vcf, _read_vcf, BINARY),
     Target("genome", _write_fasta, _read_genome, TEXT),
     Target("genome_bgzip", _write_bgzip, _read_genome, BINARY),
-    Target("genome_index", _write_indexed, _read_with_index, TEXT),
-    Target("genome_block_index", _write_block_index, _read_with_index, BINARY),
+    Target("genome_index", _write_indexed, _read_with_index, TEXT, heals=True),
+    Target("genome_block_index", _write_block_index, _read_with_index, BINARY, heals=True),
 ]

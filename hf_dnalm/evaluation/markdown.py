@@ -1,0 +1,46 @@
+"""Tables as a Markdown page, and the one way in which text of users and files gets into Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hf_dnalm.evaluation.report import Section
+
+_MARKUP = re.compile(r"([\\`*\[\]|~])")
+_AT_THE_START = re.compile(r"^(#+|[-+>]|\d+[.)])(?=\s|$)")
+
+
+def escaped(text: str) -> str:
+    r"""Text that a Markdown reader shows letter for letter, on one line: no markup, no HTML, no cell of a table ends.
+
+    >>> escaped("<script>`rm`</script> a|b\n# c")
+    '&lt;script&gt;\\`rm\\`&lt;/script&gt; a\\|b # c'
+    >>> escaped("# heading"), escaped("emp_H3"), escaped("p < 0.05 & q")
+    ('\\# heading', 'emp_H3', 'p &lt; 0.05 &amp; q')
+    """
+    text = " ".join(text.split())
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _AT_THE_START.sub(r"\\\1", _MARKUP.sub(r"\\\1", text))
+
+
+def markdown(title: str, sentence: str, parts: Sequence[Section]) -> str:
+    """The tables as a Markdown page."""
+    lines = [f"# {escaped(title)}", "", escaped(sentence), ""]
+    for part in parts:
+        lines += [f"## {escaped(part.title)}", ""]
+        if part.note:
+            lines += [escaped(part.note), ""]
+        header, *rows = ([_cell(text) for text in row] for row in part.rows)
+        lines += [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+        lines += [f"| {' | '.join(row)} |" for row in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """A cell; `**…**` around all of it stays bold."""
+    bold = re.fullmatch(r"\*\*([^*]+)\*\*", text)
+    return f"**{escaped(bold[1])}**" if bold else escaped(text)
