@@ -1,36 +1,60 @@
-"""The one place that knows the classes of all families: registers them with transformers' Auto classes."""
+"""The one place that knows the classes of all families: registers them with transformers' Auto classes and PEFT."""
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from hf_dnalm import peft_defaults
 from hf_dnalm.checkpoints import PASSPORTS, Passport
 
 AUTO_MODULE = "transformers.models.auto"
 
 
 def install() -> None:
-    """Register every family with transformers' Auto classes, now or when their modules are imported.
+    """Register every family with transformers' Auto classes and PEFT, now or when their modules are imported.
 
-    Importing this package must not cost torch, so nothing is imported here: the Auto modules of transformers register
-    our classes as the last step of their own import. Called again, it changes nothing.
+    Importing this package must not cost torch, so nothing is imported here: those modules register our classes as the
+    last step of their own import. Called again, it changes nothing.
     """
+    if any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
+        return
     for name, register in _REGISTER.items():
         if name in sys.modules:
             register(sys.modules[name])
-    if not any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _AfterImport())
+    sys.meta_path.insert(0, _AfterImport())
 
 
 def config_class(passport: Passport) -> Any:
-    """The family's config class."""
-    return _load("modeling", passport.config_class)
+    """The family's config class, which reads upstream's config.json too.
+
+    Libraries call `from_pretrained` of a model's config class on the folder that the model came from: PEFT does so at
+    every save. The class ships with the weights and knows its own fields alone, so it learns of upstream's here.
+    """
+    found = _load("modeling", passport.config_class)
+    if "get_config_dict" not in vars(found):
+        found.get_config_dict = classmethod(partial(_own_fields, passport))
+    return found
+
+
+def _own_fields(
+    passport: Passport, cls: Any, name: str | os.PathLike[str], **arguments: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `cls.from_pretrained` reads: the fields of our config, whoever wrote config.json, and unused arguments."""
+    contents, unused = super(cls, cls).get_config_dict(name, **arguments)
+    if contents and contents.get("model_type") != passport.model_type:
+        try:
+            contents = passport.translate(contents)
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(name)}: {error}") from error
+    return contents, unused
 
 
 def tokenizer_class(passport: Passport) -> Any:
@@ -77,11 +101,13 @@ _REGISTER = {
     f"{AUTO_MODULE}.configuration_auto": _register_configs,
     f"{AUTO_MODULE}.modeling_auto": _register_models,
     f"{AUTO_MODULE}.tokenization_auto": _register_tokenizers,
+    "peft.utils.constants": peft_defaults.register_targets,
+    "peft.peft_model": peft_defaults.keep_untrained,
 }
 
 
 class _AfterImport(MetaPathFinder):
-    """Lets the ordinary finders find transformers' Auto modules, and registers our classes once these have run."""
+    """Lets the ordinary finders find the modules of `_REGISTER`, and registers our classes once these have run."""
 
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
         if fullname not in _REGISTER:

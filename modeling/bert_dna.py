@@ -186,7 +186,7 @@ class BertDnaForSequenceClassification(BertDnaPreTrainedModel):
         pooled = outputs.pooler_output
         if pooled is None:
             pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
-        return sequence_output(outputs, self.classifier(self.dropout(pooled)), labels, self.config.problem_type)
+        return sequence_output(outputs, self.classifier(self.dropout(pooled)), labels, self.config)
 
 
 class BertDnaForTokenClassification(BertDnaPreTrainedModel):

@@ -97,7 +97,7 @@ class AwdLstmLayer(GradientCheckpointingLayer):
         written = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.weight_raw.dtype
         with torch.autocast(device, enabled=False):
             hidden_states, weights = self._weights(hidden_states, dtype)
-            zeros = hidden_states.new_zeros(1, len(hidden_states), self.size_out)
+            zeros = hidden_states.new_zeros(1, hidden_states.shape[0], self.size_out)
             if resets is None:
                 outputs, *_ = _lstm(hidden_states, (zeros, zeros), weights)
             else:

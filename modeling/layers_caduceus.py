@@ -31,6 +31,33 @@ class CaduceusRMSNorm(nn.Module):
         return functional.rms_norm(x, x.shape[-1:], self.weight.to(x.dtype), self.eps)
 
 
+class CaduceusConvolution(nn.Module):
+    """Each channel convolved along the tokens with the ones before.
+
+    It is none of torch's: PEFT would take it for one, and its adapter reads channels and tokens the other way round.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(config.d_inner, 1, config.d_conv))
+        self.bias = nn.Parameter(torch.zeros(config.d_inner)) if config.conv_bias else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(b, n, d) → (b, n, d)."""
+        return causal_convolution(x, self.weight, self.bias)
+
+
+class CaduceusSteps(nn.Linear):
+    """How far each channel moves on, before softplus: (b, n, rank) → (b, n, d) in float32 at least.
+
+    The bias is added in float32: steps are as small as 0.001, of which bfloat16 would keep two digits.
+    """
+
+    def forward(self, low_rank: torch.Tensor) -> torch.Tensor:
+        dtype = torch.promote_types(low_rank.dtype, torch.float32)
+        return functional.linear(low_rank, self.weight.to(low_rank.dtype)).to(dtype) + self.bias.to(dtype)
+
+
 class CaduceusMamba(nn.Module):
     """One direction of a Mamba block. Both directions share the projections in and out, which the first one holds."""
 
@@ -40,21 +67,20 @@ class CaduceusMamba(nn.Module):
         self.sizes = (config.dt_rank, config.d_state, config.d_state)
         self.A_log = nn.Parameter(torch.empty(inner, config.d_state))
         self.D = nn.Parameter(torch.empty(inner))
-        self.conv1d = nn.Conv1d(inner, inner, config.d_conv, groups=inner, bias=config.conv_bias)
+        self.conv1d = CaduceusConvolution(config)
         self.x_proj = nn.Linear(inner, sum(self.sizes), bias=False)
-        self.dt_proj = nn.Linear(config.dt_rank, inner)
+        self.dt_proj = CaduceusSteps(config.dt_rank, inner)
         if holds_projections:
             self.in_proj = nn.Linear(config.d_model, 2 * inner, bias=False)
             self.out_proj = nn.Linear(inner, config.d_model, bias=False)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """(b, n, d) in the order of reading → x and dt (b, n, d), A (d, s), B and C (b, n, s): what is scanned."""
-        x = functional.silu(causal_convolution(x, self.conv1d.weight, self.conv1d.bias))
+        x = functional.silu(self.conv1d(x))
         low_rank, B, C = self.x_proj(x).split(self.sizes, dim=-1)
         dtype = torch.promote_types(x.dtype, torch.float32)
-        # The bias is added in float32: steps are as small as 0.001, of which bfloat16 would keep two digits.
-        dt = functional.linear(low_rank, self.dt_proj.weight.to(x.dtype)).to(dtype) + self.dt_proj.bias.to(dtype)
-        return x, functional.softplus(dt), -torch.exp(self.A_log.to(dtype)), B, C
+        dt = functional.softplus(self.dt_proj(low_rank).to(dtype))
+        return x, dt, -torch.exp(self.A_log.to(dtype)), B, C
 
 
 class CaduceusBiMamba(nn.Module):

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from .exporting import is_exported
 from .long_convolution import long_convolution
 from .token_order import TokenOrder
 
@@ -102,7 +103,7 @@ class HyenaDnaFilter(nn.Module):
     def decayed(self, filters: torch.Tensor, channels: slice) -> torch.Tensor:
         """Some channels of the filters, as they are convolved with: (n, d) → (channels, n)."""
         rates = self.modulation.deltas[0, 0, channels].float().abs()
-        decay = torch.exp(-self.pos_emb.t[0, : len(filters), 0].float() * rates[:, None])
+        decay = torch.exp(-self.pos_emb.t[0, : filters.shape[0], 0].float() * rates[:, None])
         return filters[:, channels].T * (decay + _WEIGHT_OF_THE_PAST)
 
     def _apply(self, fn, recurse=True):
@@ -143,7 +144,7 @@ class HyenaDnaMixer(nn.Module):
         """(b, n, 3 d): gates, gates and values of every channel → (b, n, d)."""
         b, n, d = *projected.shape[:2], projected.shape[2] // 3
         filters = self.filter_fn(n)
-        at_a_time = max(1, _NUMBERS_AT_A_TIME // (b * n))
+        at_a_time = d if is_exported() else max(1, _NUMBERS_AT_A_TIME // (b * n))
         if torch.is_grad_enabled() or at_a_time >= d:
             short = self.short_filter(projected.transpose(1, 2))[..., :n]
             return self._gated(short, filters, slice(0, d)).transpose(1, 2)
@@ -178,8 +179,10 @@ class HyenaDnaFeedForward(nn.Module):
         self.fc2 = HyenaDnaReturn(config.intermediate_size, config.hidden_size)
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        tokens_at_a_time = max(1, _NUMBERS_AT_A_TIME // (len(hidden_states) * self.fc1.out_features))
-        if torch.is_grad_enabled() or tokens_at_a_time >= hidden_states.shape[1]:
+        if torch.is_grad_enabled() or is_exported():
+            return self._block(hidden_states)
+        tokens_at_a_time = max(1, _NUMBERS_AT_A_TIME // (hidden_states.shape[0] * self.fc1.out_features))
+        if tokens_at_a_time >= hidden_states.shape[1]:
             return self._block(hidden_states)
         return torch.cat([self._block(part) for part in hidden_states.split(tokens_at_a_time, dim=1)], dim=1)
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import torch
 
+from .exporting import is_exported
+
 
 def long_convolution(signal: torch.Tensor, filters: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
     """What each channel has heard up to now: y[t] = Σ_{s ≤ t} filter[t - s] · x[s] + skip · x[t].
@@ -29,7 +31,8 @@ def long_convolution(signal: torch.Tensor, filters: torch.Tensor, skip: torch.Te
         tensor([[[ 0., 14.,  3.,  2.]]])
     """
     n = signal.shape[-1]
-    size = transform_length(2 * n - 1)  # long enough that the end of the filter does not come round to the start
+    # long enough that the end of the filter does not come round to the start; an exported program takes any n
+    size = 2 * n if is_exported() else transform_length(2 * n - 1)
     x = signal.float()
     spectrum = torch.fft.rfft(x, n=size) * torch.fft.rfft(filters.float(), n=size)
     heard = torch.fft.irfft(spectrum, n=size)[..., :n]

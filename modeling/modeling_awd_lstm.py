@@ -149,15 +149,16 @@ class AwdLstmForCausalLM(AwdLstmPreTrainedModel, GenerationMixin):
         inputs_embeds: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
-        shift_labels: torch.Tensor | None = None,
         **kwargs,
     ) -> CausalLMOutput:
         """Logits (b, n, v) of the next token; with labels also the mean cross entropy in nats.
 
         Args:
             labels: (b, n), the input ids themselves: they are shifted here. -100 where nothing is asked.
-            shift_labels: (b, n), labels that were shifted before.
+            kwargs: `shift_labels` (b, n), labels that were shifted before, and what the body takes.
         """
+        # Trainer takes every parameter that is called …label… for a column of labels, so this one is none.
+        shift_labels = kwargs.pop("shift_labels", None)
         outputs = self.encoder(input_ids, attention_mask, inputs_embeds, **kwargs)
         logits = self.decoder(outputs.last_hidden_state)
         return causal_lm_output(outputs, logits, labels, num_items_in_batch, shift_labels)
@@ -186,7 +187,7 @@ class AwdLstmForSequenceClassification(AwdLstmPreTrainedModel):
         """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
         outputs = self.encoder(input_ids, attention_mask, inputs_embeds, **kwargs)
         pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
-        return sequence_output(outputs, self.classifier(self.dropout(pooled)), labels, self.config.problem_type)
+        return sequence_output(outputs, self.classifier(self.dropout(pooled)), labels, self.config)
 
 
 class AwdLstmForTokenClassification(AwdLstmPreTrainedModel):

@@ -76,6 +76,8 @@ class CaduceusPreTrainedModel(PreTrainedModel):
         init.copy_(module.dt_proj.bias, steps + torch.log(-torch.expm1(-steps)))  # softplus of it is the step
         bound = module.dt_proj.in_features**-0.5
         init.uniform_(module.dt_proj.weight, -bound, bound)
+        if module.conv1d.bias is not None:
+            init.zeros_(module.conv1d.bias)
         for name in ("conv1d", "x_proj", "in_proj", "out_proj"):
             if hasattr(module, name):
                 init.kaiming_uniform_(getattr(module, name).weight, a=math.sqrt(5))
@@ -244,7 +246,7 @@ class CaduceusForSequenceClassification(CaduceusPreTrainedModel):
                 raise ValueError("conjoin reads the reverse complement of input_ids; inputs_embeds have none.")
             opposite = torch.tensor(self.config.complement_ids, device=input_ids.device)[input_ids].flip(1)
             logits = (logits + self._scores(self.caduceus(opposite, other_mask).last_hidden_state, other_mask)) / 2
-        return sequence_output(outputs, logits, labels, self.config.problem_type)
+        return sequence_output(outputs, logits, labels, self.config)
 
     def _scores(self, vectors: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
         """(b, n, d) → (b, num_labels)."""

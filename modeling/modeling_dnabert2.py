@@ -181,7 +181,7 @@ class DnaBert2ForSequenceClassification(DnaBert2PreTrainedModel):
         if pooled is None:
             pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
         logits = self.classifier(self.dropout(pooled))
-        return sequence_output(outputs, logits, labels, self.config.problem_type)
+        return sequence_output(outputs, logits, labels, self.config)
 
 
 class DnaBert2ForTokenClassification(DnaBert2PreTrainedModel):

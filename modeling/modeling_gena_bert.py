@@ -30,6 +30,7 @@ from .attention import bidirectional_mask, compute_dtype
 from .block_layout_gena_bert import GenaBertBlocks, sparse_plan
 from .block_sparse_attention import block_sparse_attention as block_sparse_attention
 from .configuration_gena_bert import GenaBertConfig
+from .exporting import refuse_export
 from .layers_gena_bert import (
     GenaBertEmbeddings,
     GenaBertEncoder,
@@ -151,6 +152,9 @@ class GenaBertModel(GenaBertPreTrainedModel):
 
     def _sparse_plan(self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None, real: torch.Tensor | None):
         """The plan of sparse attention for a batch."""
+        refuse_export(
+            "sparse attention goes by lists of blocks that depend on the length and the padding of the input."
+        )
         if attention_mask is not None and attention_mask.shape != hidden_states.shape[:2]:
             raise ValueError(
                 f"attention_mask has shape {tuple(attention_mask.shape)}, the tokens {tuple(hidden_states.shape[:2])}: "
@@ -229,7 +233,7 @@ class GenaBertForSequenceClassification(GenaBertPreTrainedModel):
         if pooled is None:
             pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
         logits = self.classifier(self.dropout(pooled))
-        return sequence_output(outputs, logits, labels, self.config.problem_type)
+        return sequence_output(outputs, logits, labels, self.config)
 
 
 class GenaBertForTokenClassification(GenaBertPreTrainedModel):

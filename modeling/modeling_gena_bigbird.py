@@ -29,6 +29,7 @@ from .attention import bidirectional_mask
 from .block_layout_gena_bigbird import sparse_plan
 from .block_sparse_attention import block_sparse_attention as block_sparse_attention
 from .configuration_gena_bigbird import GenaBigBirdConfig
+from .exporting import refuse_export
 from .layers_gena_bigbird import (
     GenaBigBirdCarriedPooler,
     GenaBigBirdClassifier,
@@ -126,6 +127,11 @@ class GenaBigBirdModel(GenaBigBirdPreTrainedModel):
         hidden_states = self.embeddings(input_ids, token_type_ids, inputs_embeds, real)
         length = hidden_states.shape[1]
         plan, pairs_mask = None, None
+        if self.config.attention_type == "block_sparse":
+            refuse_export(
+                "which blocks of tokens attend to which depends on the length of every sequence. Load it with "
+                f"attention_type='original_full', which is the same up to {self.config.max_dense_tokens:,} tokens."
+            )
         if length <= self.config.max_dense_tokens:
             pairs_mask = bidirectional_mask(self.config, hidden_states, attention_mask)
         else:
@@ -205,7 +211,7 @@ class GenaBigBirdForSequenceClassification(GenaBigBirdPreTrainedModel):
         """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
         outputs = self.bert(input_ids, attention_mask, token_type_ids, inputs_embeds, **kwargs)
         pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
-        return sequence_output(outputs, self.classifier(pooled), labels, self.config.problem_type)
+        return sequence_output(outputs, self.classifier(pooled), labels, self.config)
 
 
 class GenaBigBirdForTokenClassification(GenaBigBirdPreTrainedModel):

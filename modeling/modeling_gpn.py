@@ -169,7 +169,7 @@ class GpnForSequenceClassification(GpnPreTrainedModel):
         )
         if self.config.regression_softplus:
             logits = nn.functional.softplus(logits)
-        return sequence_output(outputs, logits, labels, self.config.problem_type)
+        return sequence_output(outputs, logits, labels, self.config)
 
 
 class GpnForTokenClassification(GpnPreTrainedModel):

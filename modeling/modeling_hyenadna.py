@@ -25,6 +25,7 @@ from transformers.utils.output_capturing import capture_outputs
 # Every sibling that ships is imported here, those that only siblings use too (`as` themselves): transformers 5.5 does
 # not copy what only a sibling imports.
 from .configuration_hyenadna import HyenaDnaConfig
+from .exporting import is_exported as is_exported
 from .layers_hyenadna import (
     HyenaDnaBackbone,
     HyenaDnaDecay,
@@ -160,7 +161,6 @@ class HyenaDnaForCausalLM(HyenaDnaPreTrainedModel, GenerationMixin):
         attention_mask: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
-        shift_labels: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
         logits_to_keep: int | torch.Tensor = 0,
         **kwargs,
@@ -169,9 +169,12 @@ class HyenaDnaForCausalLM(HyenaDnaPreTrainedModel, GenerationMixin):
 
         Args:
             labels: (b, n), the input ids themselves: they are shifted here. -100 where nothing is asked.
-            shift_labels: (b, n), the next token of each in place of `labels`, where a sequence is spread over devices.
             logits_to_keep: only of so many last tokens, or of these positions; 0 for all.
+            kwargs: `shift_labels` (b, n), the next token of each in place of `labels`, where a sequence is spread over
+                devices, and what the body takes.
         """
+        # Trainer takes every parameter that is called …label… for a column of labels, so this one is none.
+        shift_labels = kwargs.pop("shift_labels", None)
         outputs = self.hyena(input_ids, attention_mask, inputs_embeds, **kwargs)
         hidden_states = outputs.last_hidden_state
         if isinstance(logits_to_keep, torch.Tensor):
@@ -213,7 +216,7 @@ class HyenaDnaForSequenceClassification(HyenaDnaPreTrainedModel):
         """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
         outputs = self.hyena(input_ids, attention_mask, inputs_embeds, **kwargs)
         pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
-        return sequence_output(outputs, self.score(self.dropout(pooled)), labels, self.config.problem_type)
+        return sequence_output(outputs, self.score(self.dropout(pooled)), labels, self.config)
 
 
 class HyenaDnaForTokenClassification(HyenaDnaPreTrainedModel):

@@ -246,7 +246,7 @@ class NucleotideTransformerForSequenceClassification(NucleotideTransformerPreTra
         outputs = self.esm(input_ids, attention_mask, position_ids, inputs_embeds, **kwargs)
         pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
         logits = self.classifier(pooled)
-        return sequence_output(outputs, logits, labels, self.config.problem_type)
+        return sequence_output(outputs, logits, labels, self.config)
 
 
 class NucleotideTransformerForTokenClassification(NucleotideTransformerPreTrainedModel):

@@ -33,10 +33,10 @@ def pool(hidden_states: torch.Tensor, attention_mask: torch.Tensor | None, *, po
     real = attention_mask.to(hidden_states.device).bool()
     if pooling == "cls":
         first = real.int().argmax(dim=1)
-        return hidden_states[torch.arange(len(first), device=first.device), first]
+        return hidden_states[torch.arange(first.shape[0], device=first.device), first]
     if pooling == "last":
         last = real.shape[1] - 1 - real.flip(1).int().argmax(dim=1)
-        return hidden_states[torch.arange(len(last), device=last.device), last]
+        return hidden_states[torch.arange(last.shape[0], device=last.device), last]
     if pooling == "mean":
         counts = real.sum(dim=1, keepdim=True).clamp(min=1)
         total = hidden_states.masked_fill(~real[..., None], 0.0).sum(dim=1, dtype=torch.float32)

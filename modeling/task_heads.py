@@ -30,7 +30,7 @@ class MaskedLMHead(nn.Module):
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
         hidden_states = self.layer_norm(functional.gelu(self.dense(hidden_states)))
-        return functional.linear(hidden_states, self.decoder.weight, self.bias)
+        return self.decoder(hidden_states) + self.bias
 
 
 class SequenceHead(nn.Module):
@@ -79,10 +79,18 @@ def causal_lm_output(
 
 
 def sequence_output(
-    outputs: ModelOutput, logits: torch.Tensor, labels: torch.Tensor | None, problem_type: str | None
+    outputs: ModelOutput, logits: torch.Tensor, labels: torch.Tensor | None, config
 ) -> SequenceClassifierOutput:
-    """What a sequence head returns: logits (b, num_labels), and with labels the loss of `sequence_loss`."""
-    loss = None if labels is None else sequence_loss(logits, labels, problem_type)
+    """What a sequence head returns: logits (b, num_labels), and with labels the loss of `sequence_loss`.
+
+    A config without a problem type gets that of the first labels, as in transformers' own heads: who reads the saved
+    model must know what its outputs are.
+    """
+    loss = None
+    if labels is not None:
+        problem_type = config.problem_type or problem_of(labels, logits.shape[-1])
+        loss = sequence_loss(logits, labels, problem_type)
+        config.problem_type = problem_type
     return SequenceClassifierOutput(loss=loss, logits=logits, **_states(outputs))
 
 
@@ -137,7 +145,7 @@ def logits_per_nucleotide(
     ends = bases_per_token.cumsum(dim=1)
     if length_bp is None:
         length_bp = int(ends[:, -1].max())
-    nucleotides = torch.arange(length_bp, device=logits.device).expand(len(logits), -1).contiguous()
+    nucleotides = torch.arange(length_bp, device=logits.device).expand(logits.shape[0], -1).contiguous()
     token_of_nucleotide = torch.searchsorted(ends, nucleotides, right=True).clamp(max=logits.shape[1] - 1)
     expanded = logits.gather(1, token_of_nucleotide[..., None].expand(-1, -1, logits.shape[-1]))
     return expanded.masked_fill((nucleotides >= ends[:, -1:])[..., None], 0.0)
@@ -195,16 +203,12 @@ def sequence_loss(logits: torch.Tensor, labels: torch.Tensor, problem_type: str 
         logits: (batch, num_labels).
         labels: class numbers (batch,); 0/1 for each label (batch, num_labels); or values, (batch,) for one output.
         problem_type: "single_label_classification" (cross entropy), "multi_label_classification" (binary cross entropy
-            per label) or "regression" (squared error). None decides as transformers does: one label is a regression,
-            whole numbers are classes, anything else is multi-label.
+            per label) or "regression" (squared error). None decides by `problem_of`.
 
     Raises:
         ValueError: labels whose shape does not fit, or another problem type.
     """
-    if problem_type is None:
-        whole = not labels.is_floating_point()
-        by_dtype = "single_label_classification" if whole else "multi_label_classification"
-        problem_type = "regression" if logits.shape[-1] == 1 else by_dtype
+    problem_type = problem_type or problem_of(labels, logits.shape[-1])
     logits, labels = logits.float(), labels.to(logits.device)
     if problem_type == "single_label_classification":
         _check_shape(labels.view(-1), logits[:, 0], problem_type)
@@ -220,6 +224,17 @@ def sequence_loss(logits: torch.Tensor, labels: torch.Tensor, problem_type: str 
     if problem_type == "regression":
         return functional.mse_loss(logits, labels.float())
     return functional.binary_cross_entropy_with_logits(logits, labels.float())
+
+
+def problem_of(labels: torch.Tensor, num_labels: int) -> str:
+    """The problem that labels pose, by transformers' rule: one output is a regression, whole numbers are classes.
+
+    >>> problem_of(torch.tensor([0, 2]), 3), problem_of(torch.tensor([[0.0, 1.0]]), 2), problem_of(torch.tensor([4]), 1)
+    ('single_label_classification', 'multi_label_classification', 'regression')
+    """
+    if num_labels == 1:
+        return "regression"
+    return "multi_label_classification" if labels.is_floating_point() else "single_label_classification"
 
 
 def _check_shape(labels: torch.Tensor, predictions: torch.Tensor, problem_type: str) -> None:

@@ -46,12 +46,12 @@ def token_orders(attention_mask: torch.Tensor) -> tuple[TokenOrder, TokenOrder]:
     rank = real.cumsum(1) - 1  # of a real token among the real ones of its row
     n_real = rank[:, -1:] + 1
     after = n_real + (~real).cumsum(1) - 1
-    rows = torch.arange(len(real), device=real.device)[:, None] * real.shape[1]
+    rows = torch.arange(real.shape[0], device=real.device)[:, None] * real.shape[1]
     places = (rank.where(real, after), (n_real - 1 - rank).where(real, after))
     forward, backward = (_order((place + rows).flatten()) for place in places)
     return forward, backward
 
 
 def _order(place: torch.Tensor) -> TokenOrder:
-    numbers = torch.arange(len(place), device=place.device)
+    numbers = torch.arange(place.shape[0], device=place.device)
     return TokenOrder(torch.empty_like(place).scatter_(0, place, numbers), place)

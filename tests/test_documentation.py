@@ -113,6 +113,13 @@ def test_the_python_of_the_readme_runs(workplace):
     assert namespace["vectors"].shape == (2, 32)
 
 
+def test_the_python_of_the_page_on_the_stack_runs(workplace):
+    namespace: dict = {}
+    exec("\n".join(_blocks(REPOSITORY / "docs" / "stack.md", "python")).replace(PUBLISHED, str(workplace)), namespace)
+    assert namespace["again"].num_labels == 2
+    assert namespace["logits"].shape == (2, 2)
+
+
 def test_every_figure_of_the_readme_stands_in_a_result():
     results = "\n".join(path.read_text() for path in (REPOSITORY / "benchmarks" / "results").glob("*.md"))
     section = (REPOSITORY / "README.md").read_text().split("## How fast")[1].split("\n## ")[0]

@@ -9,11 +9,14 @@ from hf_dnalm.auto.strict import listed, no_load_report
 from hf_dnalm.checkpoints import Passport
 from hf_dnalm.checkpoints.contents import check_contents
 from hf_dnalm.damage import decoding
+from hf_dnalm.peft_defaults import modules_to_save, not_in_adapter
 from hf_dnalm.source import Source, naming, without
 from hf_dnalm.weight_files import WEIGHT_FILES, Stored, stored_tensors
 
 # Fields of PEFT's settings that are the side of a tensor.
 _RANKS = ("r", "init_r", "target_r", "num_virtual_tokens", "oft_block_size", "boft_block_size", "rank")
+# The kinds of head that PEFT names in an adapter's config.
+TASK_HEADS = {"SEQ_CLS": "AutoModelForSequenceClassification", "TOKEN_CLS": "AutoModelForTokenClassification"}
 _REMEDY = "Correct adapter_config.json, or make the adapter again."
 
 
@@ -111,8 +114,11 @@ def _check_settings(source: Source, stored: Mapping[str, Stored]) -> None:
 def attach(source: Source, base: Source, model: Any, new: set[str]) -> set[str]:
     """Put the adapter's weights into its base model; returns what still starts untrained.
 
+    Args:
+        new: the weights of the model that neither its base model nor anything else holds.
+
     Raises:
-        ValueError: the adapter was made for another model or head.
+        ValueError: the adapter was made for another model or head, or was trained under such weights and lacks them.
     """
     from peft import get_peft_model_state_dict, load_peft_weights, set_peft_model_state_dict
 
@@ -137,5 +143,16 @@ def attach(source: Source, base: Source, model: Any, new: set[str]) -> set[str]:
             "it with the class it was trained in, on the base model it was trained on."
         )
     set_peft_model_state_dict(model, stored, adapter_name="default")
-    saved = tuple(f"{module}." for module in model.peft_config["default"].modules_to_save or ())
-    return {key for key in new if not key.startswith(saved)}
+    new = new - stored.keys()
+    if new and _trained_with_head(source):
+        raise not_in_adapter(source.name, modules_to_save(model, new))
+    return new
+
+
+def _trained_with_head(source: Source) -> bool:
+    """Whether an adapter was trained for a task, and not as a language model that may get a head later."""
+    settings = source.json("adapter_config.json") or {}
+    trained_in = str((settings.get("auto_mapping") or {}).get("base_model_class"))
+    return settings.get("task_type") in TASK_HEADS or trained_in.endswith(
+        ("ForSequenceClassification", "ForTokenClassification")
+    )

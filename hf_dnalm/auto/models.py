@@ -13,6 +13,7 @@ from transformers.utils import is_peft_available
 from hf_dnalm.auto.adapters import adapter_config, attach, base_of, no_base, outputs_of
 from hf_dnalm.auto.strict import load_strictly
 from hf_dnalm.checkpoints import PASSPORTS
+from hf_dnalm.peft_defaults import UNTRAINED
 from hf_dnalm.source import HUB_ARGUMENTS, REMOTE_CODE, Recognised, Source, without
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,8 @@ class _ModelDoor:
 
         Raises:
             ValueError: a weight is missing, left over or of another shape; the message names it. A task head that the
-                weights do not hold starts untrained, which is logged and stands in the loading info.
+                weights do not hold starts untrained, which is logged and stands in the loading info; but not under an
+                adapter that was trained with such a head, since its predictions would be those of random numbers.
         """
         source = Source.of(pretrained_model_name_or_path, kwargs)
         kwargs["trust_remote_code"] = bool(kwargs.get("trust_remote_code"))
@@ -100,6 +102,7 @@ class _ModelDoor:
         if adapter is not None:
             new = attach(source, base, model, new)
             info["missing_keys"] = set(info["missing_keys"]) & new
+        setattr(model, UNTRAINED, frozenset(new))
         if new:
             logger.warning("%s: newly initialised, to be trained before use: %s", source.name, ", ".join(sorted(new)))
         return (model, info) if with_info else model

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hf_dnalm.auto.adapters import adapter_config, base_of
+from hf_dnalm.auto.adapters import TASK_HEADS, adapter_config, base_of
 from hf_dnalm.source import Recognised, Source
-
-# The kinds of head that PEFT names in an adapter's config.
-_ADAPTER_TASKS = {"SEQ_CLS": "AutoModelForSequenceClassification", "TOKEN_CLS": "AutoModelForTokenClassification"}
 
 
 class Whole(NamedTuple):
@@ -44,5 +41,5 @@ def whole_of(source: Source, family: str | None = None) -> Whole | None:
     stored = base.weight_names(fetch=True)
     auto_class = found.auto_class(stored)
     if adapter is not None:
-        auto_class = _ADAPTER_TASKS.get(str(adapter.get("task_type")), auto_class)
+        auto_class = TASK_HEADS.get(str(adapter.get("task_type")), auto_class)
     return Whole(found, auto_class, None if stored is None else found.renamed(stored))

@@ -33,9 +33,11 @@ DEFAULTS: dict[str, Any] = {
     "FLAVOURS": {"": {}},
     "LAYOUTS": (),
     "CONFORMANCE_EXEMPT": {},
+    "NO_EXPORT": {},
 }
 INPUTS = ("right_padding", "left_padding", "holes", "inputs_embeds")
 CAPABILITIES = ("compile", "gradient_checkpointing", "lora")
+FORMATS = ("torch.export", "ONNX")
 
 Inputs = dict[str, torch.Tensor]
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.families.family import CAPABILITIES, DEFAULTS, INPUTS
+from tests.families.family import CAPABILITIES, DEFAULTS, FORMATS, INPUTS
 
 
 def test_every_family_has_a_toy_of_the_one_interface(family):
@@ -20,6 +20,7 @@ def test_every_family_has_a_toy_of_the_one_interface(family):
 def test_declared_exceptions_are_of_known_kinds_and_have_reasons(family):
     assert set(family.declared("REFUSES")) <= set(INPUTS)
     assert set(family.declared("CANNOT")) <= set(CAPABILITIES)
+    assert set(family.declared("NO_EXPORT")) <= set(FORMATS)
     for reasons in (family.declared("CANNOT"), family.declared("CONFORMANCE_EXEMPT")):
         assert all(len(reason) > 10 for reason in reasons.values())
     alike = ("REFUS", "CANNOT", "NO_", "CONFORMANCE", "FLAVOUR", "LAYOUT", "BFLOAT", "CLOSE", "SEQUENCE")

@@ -23,6 +23,7 @@ What a toy may declare, where its family differs; each exception is tested too, 
 - `hidden_widths(config)`: the last size of each of the hidden states; usually `hidden_size`, once more than layers
 - `FLAVOURS`: name → changes of the config, where the family has more kinds of models than the one of `toy_config`
 - `LAYOUTS`: values of an argument `layout` of `write_upstream`, for published layouts that the same tokenizer reads
+- `NO_EXPORT`: "torch.export" or "ONNX" → pattern of the flavours that cannot be exported for any batch and length
 - `CONFORMANCE_EXEMPT`: pattern of names of transformers' tests, which fail → the reason; "Pre*::test_…" is of the
   flavours of such a name alone
 """

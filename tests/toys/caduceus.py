@@ -47,6 +47,7 @@ _PUBLISHED = {
     "ph": "kuleshov-group/caduceus-ph_seqlen-1k_d_model-256_n_layer-4_lr-8e-3",
     "plant": "kuleshov-group/PlantCaduceus_l20",
 }
+NO_EXPORT = {"ONNX": ".*"}
 
 
 def upstream_config(layout: Layout = "ps") -> dict[str, Any]:

@@ -58,6 +58,7 @@ LAYOUTS = ("bert-base-t2t", "bigbird-base-sparse-t2t")
 
 Vocabulary = Literal["v1", "t2t"]
 Layout = Literal["bert-base", "bert-base-t2t", "bigbird-base-sparse", "bigbird-base-sparse-t2t", "promoters", "splice"]
+NO_EXPORT = {"torch.export": "Sparse.*", "ONNX": "Sparse.*"}
 
 
 def toy_backend(vocabulary: Vocabulary = "t2t") -> Tokenizer:

@@ -49,6 +49,7 @@ FLAVOURS: dict[str, dict[str, Any]] = {
     "": {},
     "ByBlocks": {"block_size": 1, "num_random_blocks": 0, "add_pooler": True},  # past five tokens
 }
+NO_EXPORT = {"torch.export": ".*", "ONNX": ".*"}
 
 
 def toy_config(**changes) -> GenaBigBirdConfig:
