@@ -125,7 +125,7 @@ class Evaluation:
             outputs=outputs,
             name=name,
             settings=dict(settings or {}),
-            versions=_versions(),
+            versions=versions(),
         )
 
     @property
@@ -221,7 +221,8 @@ def evaluate(
     )
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that decide the numbers of a run."""
     return {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES}
 
 

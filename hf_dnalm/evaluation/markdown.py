@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hf_dnalm.evaluation.report import Section
 
-_MARKUP = re.compile(r"([\\`*\[\]|~])")
-_AT_THE_START = re.compile(r"^(#+|[-+>]|\d+[.)])(?=\s|$)")
+_MARKUP = re.compile(r"([\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_]))")  # _ is markup at the edge of a word alone
+_AT_THE_START = re.compile(r"^(\d*)(#+|[-+>.)]|-{3,})(?=\s|$)")
 
 
 def escaped(text: str) -> str:
@@ -20,10 +20,12 @@ def escaped(text: str) -> str:
     '&lt;script&gt;\\`rm\\`&lt;/script&gt; a\\|b # c'
     >>> escaped("# heading"), escaped("emp_H3"), escaped("p < 0.05 & q")
     ('\\# heading', 'emp_H3', 'p &lt; 0.05 &amp; q')
+    >>> escaped("1. _i_ costs $x$"), escaped("---"), escaped("a\x1b[31m")
+    ('1\\. \\_i\\_ costs \\$x\\$', '\\---', 'a\\\\x1b\\[31m')
     """
-    text = " ".join(text.split())
+    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in " ".join(text.split()))
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _AT_THE_START.sub(r"\\\1", _MARKUP.sub(r"\\\1", text))
+    return _AT_THE_START.sub(r"\1\\\2", _MARKUP.sub(r"\\\1", text))
 
 
 def markdown(title: str, sentence: str, parts: Sequence[Section]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -49,7 +50,11 @@ predictions = predict(model, tokenizer, ["ATTCCGATTCCGATTCCG", "ATTTCTCTCTCTCTCT
 print(predictions.logits)
 ```
 
-or on a file: `dnalm predict {name} sequences.fasta`."""
+or on a file:
+
+```bash
+dnalm predict {quoted} sequences.fasta
+```"""
 
 
 def render_checkpoint_card(passport: Passport, checkpoint: Checkpoint) -> str:
@@ -186,7 +191,8 @@ def _fill(
         metadata=metadata.to_yaml(),
         title=escaped(title),
         summary=summary,
-        usage=fetch + example.format(auto_class=auto_class, name=_in_quotes(source), last=last),
+        usage=fetch
+        + example.format(auto_class=auto_class, name=_in_quotes(source), quoted=shlex.quote(source), last=last),
         auto_class=auto_class,
         repository=_in_quotes(repository),
         facts="\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)]),

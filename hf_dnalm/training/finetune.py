@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from accelerate import PartialState
+from accelerate.utils import parse_flag_from_env
 from transformers import TrainerState
 
 from hf_dnalm.auto import AutoTokenizer
@@ -30,12 +31,17 @@ from hf_dnalm.training.adapters import (
 )
 from hf_dnalm.training.arguments import LEARNING_RATES, TASK_METRIC, FineTuningArguments, MethodArguments
 from hf_dnalm.training.losses import TaskLoss, balanced_class_weights, given_class_weights
-from hf_dnalm.training.output_folder import claimed_folder, clear_earlier_run, last_checkpoint, stopped_early
+from hf_dnalm.training.output_folder import (
+    claimed_folder,
+    clear_earlier_run,
+    last_checkpoint,
+    refuse_named_checkpoint,
+    stopped_early,
+)
 from hf_dnalm.training.run_record import check_record, run_record, write_record
 from hf_dnalm.training.splits import complete_splits
 from hf_dnalm.training.start import describe_inputs, load_for_task
 from hf_dnalm.training.trainer import FineTuningTrainer
-from hf_dnalm.training.whole_checkpoint import checkpoint_fault
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -164,6 +170,9 @@ def run(
 ) -> FineTuneResult:
     """`finetune` with its settings as the two objects that the command line parses, in a folder that is held for it."""
     folder = Path(arguments.output_dir or "")
+    if given := arguments.resume_from_checkpoint:
+        kind = {"processes": arguments.world_size, "sharded": _sharded(arguments)}
+        refuse_named_checkpoint(Path(given), folder, overwrite=options.overwrite, **kind)
     tokenizer = as_trained(tokenizer)  # it goes into the folder, and reads letters there as they are read here
     check_metric(task)
     complete = complete_splits(splits, task, seed=arguments.seed)
@@ -175,8 +184,8 @@ def run(
     record = run_record(model, tokenizer, complete.splits, task, arguments, options)
     if options.resume:
         check_record(folder, record)
-    if arguments.resume_from_checkpoint:
-        check_record(Path(arguments.resume_from_checkpoint).parent, record)
+    if given:
+        check_record(Path(given).parent, record)
     trained = _prepare(model, source, options)
     trainable = trainable_parameters(trained)
 
@@ -302,10 +311,12 @@ def _prepare(
 def _train(trainer: FineTuningTrainer, *, resume: bool) -> None:
     """Train to the end, from the last checkpoint where there is one to go on from."""
     given, folder = trainer.args.resume_from_checkpoint, Path(trainer.args.output_dir or "")
-    sharded = bool(trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled)
-    checkpoint = Path(given) if given else last_checkpoint(folder, sharded=sharded) if resume else None
-    if given and (fault := checkpoint_fault(Path(given), sharded=sharded)) is not None:
-        raise ValueError(f"cannot go on from {given}: {fault}. Name another checkpoint, or use --resume.")
+    kind = {
+        "processes": trainer.args.world_size,
+        "sharded": bool(trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled),
+        "scaled": trainer.accelerator.scaler is not None,
+    }
+    checkpoint = Path(given) if given else last_checkpoint(folder, **kind) if resume else None
     if checkpoint is None:
         if resume:
             logger.info("there is no checkpoint in %s: starting afresh", folder)
@@ -321,6 +332,12 @@ def _train(trainer: FineTuningTrainer, *, resume: bool) -> None:
         trainer._load_from_checkpoint(trainer.state.best_model_checkpoint or str(checkpoint))
     else:
         trainer.train(resume_from_checkpoint=str(checkpoint))
+
+
+def _sharded(arguments: FineTuningArguments) -> bool:
+    """Whether the weights are spread over processes, as the arguments or `accelerate launch` say."""
+    by_launcher = any(parse_flag_from_env(name) for name in ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED"))
+    return bool(arguments.fsdp or arguments.deepspeed) or by_launcher
 
 
 def _save(

@@ -67,17 +67,40 @@ def claimed_folder(folder: Path, *, inputs: Iterable[str | Path], resume: bool, 
         yield
 
 
-def last_checkpoint(folder: Path, *, sharded: bool = False) -> Path | None:
+def refuse_named_checkpoint(checkpoint: Path, folder: Path, *, overwrite: bool, **kind: Any) -> None:
+    """Refuse a checkpoint that a run cannot go on from, before anything is read or removed.
+
+    Args:
+        folder: the output folder.
+        overwrite: whether what an earlier run left in there will be removed.
+        kind: as in `checkpoint_fault`.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: the checkpoint is not whole, or would be removed.
+    """
+    if not checkpoint.is_dir():
+        raise FileNotFoundError(f"cannot go on from {checkpoint}: there is no such folder")
+    if overwrite and checkpoint.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(
+            f"cannot go on from {checkpoint}: it lies in {folder}, whose earlier run --overwrite removes. Leave out "
+            "--overwrite and use --resume, or choose another --output_dir."
+        )
+    if (fault := checkpoint_fault(checkpoint, **kind)) is not None:
+        raise ValueError(f"cannot go on from {checkpoint}: {fault}. Name another checkpoint, or use --resume.")
+
+
+def last_checkpoint(folder: Path, **kind: Any) -> Path | None:
     """The whole checkpoint with the most steps; others are passed over, with a line in the log that says why.
 
     Args:
-        sharded: as in `checkpoint_fault`.
+        kind: as in `checkpoint_fault`.
     """
     if not folder.is_dir():
         return None
     steps = {int(match[1]): child for child in folder.iterdir() if (match := _CHECKPOINT.fullmatch(child.name))}
     for step in sorted(steps, reverse=True):
-        fault = checkpoint_fault(steps[step], sharded=sharded)
+        fault = checkpoint_fault(steps[step], **kind)
         if fault is None:
             return steps[step]
         logger.warning("%s is passed over: %s", steps[step], fault)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hf_dnalm.damage import read_json
 from hf_dnalm.data.digests import digests_of
+from hf_dnalm.evaluation.evaluate import versions
 from hf_dnalm.inference.output_files import whole_file
 from hf_dnalm.inference.shards import model_fingerprint
 from hf_dnalm.same_run import refuse_another_run
@@ -43,7 +44,7 @@ def run_record(
     arguments: FineTuningArguments,
     options: MethodArguments,
 ) -> dict[str, Any]:
-    """What the numbers of a run depend on, as plain JSON values.
+    """What the numbers of a run depend on, as plain JSON values. Other versions do not make it another run.
 
     Args:
         model: with its start weights, before an adapter is put into it.
@@ -63,6 +64,7 @@ def run_record(
         "method": method,
         "task": learnt,
         "rows": {f"rows of {name}": digest for name, digest in digests_of(splits).items()},
+        "versions": versions(),
         "start": {"start weights": start["model"], "tokenizer": start["tokenizer"]},
     }
     return json.loads(json.dumps(record, default=str))
@@ -92,7 +94,7 @@ def check_record(folder: Path, record: Mapping[str, Any]) -> None:
     # Settings that one version of transformers knows and the other does not are no difference.
     known = before.get("training", {}).keys() & record["training"].keys()
     both = [
-        {**each, "training": {name: each["training"][name] for name in known}}
+        {**each, "training": {name: each["training"][name] for name in known}, "versions": {}}
         for each in ({"training": {}, **before}, record)
     ]
     advice = "Give the settings and files of that run, choose another output folder, or start again with --overwrite"

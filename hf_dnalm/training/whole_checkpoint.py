@@ -13,13 +13,17 @@ _PICKLED = ("optimizer.pt", "scheduler.pt")
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "adapter_model.safetensors")
 
 
-def checkpoint_fault(checkpoint: Path, *, sharded: bool = False) -> str | None:
+def checkpoint_fault(
+    checkpoint: Path, *, processes: int = 1, sharded: bool = False, scaled: bool = False
+) -> str | None:
     """What a checkpoint lacks to go on from it, in words; None where it is whole.
 
     Without the optimizer's, scheduler's or random state Trainer would start these afresh and say nothing, and without
     the best checkpoint it would keep the last weights.
 
     Args:
+        processes: of the run that goes on; each needs its own random state.
+        scaled: of float16 training, whose gradients are scaled by a factor that is learnt on the way.
         sharded: of FSDP or DeepSpeed, whose weights and optimizer have files of other names.
     """
     try:
@@ -38,11 +42,12 @@ def checkpoint_fault(checkpoint: Path, *, sharded: bool = False) -> str | None:
             return f"of the best checkpoint so far, {best}, {fault}"
     if sharded:
         return None
-    random_states = sorted(checkpoint.glob("rng_state*.pth"))
-    for path in (*(checkpoint / name for name in _PICKLED), *random_states):
-        if (fault := _fault_of_pickle(path)) is not None:
+    numbered = [f"rng_state_{process}.pth" for process in range(processes)]
+    random_states = numbered if processes > 1 else ["rng_state.pth"]
+    for name in (*_PICKLED, *(["scaler.pt"] if scaled else []), *random_states):
+        if (fault := _fault_of_pickle(checkpoint / name)) is not None:
             return fault
-    return _fault_of_weights(checkpoint) if random_states else "it has no rng_state.pth"
+    return _fault_of_weights(checkpoint)
 
 
 def _fault_of_pickle(path: Path) -> str | None:

@@ -140,6 +140,40 @@ def test_a_damaged_checkpoint_is_passed_over_and_the_run_ends_as_it_would_have(
     assert_close(*ends, rtol=0, atol=0)
 
 
+def test_a_named_checkpoint_is_checked_before_anything_is_read_or_removed(base_folder, stopped, tmp_path):
+    def named(checkpoint, **options):
+        settings = SETTINGS | {"resume_from_checkpoint": str(checkpoint)} | options
+        finetune(base_folder, splits_of(TASK), TASK, **settings)
+
+    before = sorted(stopped.rglob("*"))
+    with pytest.raises(ValueError, match=r"checkpoint-2: it lies in .*stopped, whose earlier run --overwrite removes"):
+        named(stopped / "checkpoint-2", output_dir=stopped, overwrite=True)
+    with pytest.raises(FileNotFoundError, match=r"cannot go on from .*checkpoint-9: there is no such folder"):
+        named(stopped / "checkpoint-9", output_dir=tmp_path / "new")
+    cut(stopped / "checkpoint-2" / "optimizer.pt")
+    with pytest.raises(ValueError, match=r"checkpoint-2: its optimizer.pt is cut short or damaged. Name another"):
+        named(stopped / "checkpoint-2", output_dir=tmp_path / "new")
+    assert sorted(stopped.rglob("*")) == before
+
+
+def test_every_process_needs_its_random_state_and_float16_its_scale(stopped):
+    checkpoint = stopped / "checkpoint-2"
+    assert checkpoint_fault(checkpoint, scaled=True) == "it has no scaler.pt"
+    shutil.copy(checkpoint / "rng_state.pth", checkpoint / "rng_state_0.pth")
+    assert checkpoint_fault(checkpoint, processes=2) == "it has no rng_state_1.pth"
+    (checkpoint / "rng_state.pth").rename(checkpoint / "rng_state_1.pth")
+    assert checkpoint_fault(checkpoint, processes=2) is None
+    assert checkpoint_fault(checkpoint) == "it has no rng_state.pth"
+
+
+def test_other_versions_are_recorded_and_no_other_run(base_folder, stopped, finished):
+    record = json.loads((stopped / RECORD).read_text())
+    assert record["versions"]["torch"] == torch.__version__
+    (stopped / RECORD).write_text(json.dumps(record | {"versions": {"torch": "2.4.0"}}))
+    resume(base_folder, stopped)
+    assert json.loads((stopped / RECORD).read_text()) == json.loads((finished / RECORD).read_text())
+
+
 def test_a_checkpoint_whose_best_one_is_gone_is_passed_over(stopped):
     path = stopped / "checkpoint-2" / "trainer_state.json"
     state = json.loads(path.read_text()) | {"best_model_checkpoint": str(stopped / "checkpoint-1")}
