@@ -242,5 +242,8 @@ def _next_row(lines: Iterator[list[str]]) -> list[str] | None:
 def _parquet(path: str | Path) -> Iterator[pq.ParquetFile]:
     with open_bytes(path):
         pass  # the same words as elsewhere for a missing or an empty file
-    with decoding(path, remedy="It is not a readable Parquet file."), pq.ParquetFile(path) as file:
+    with (
+        decoding(path, remedy="It is not a readable Parquet file."),
+        pq.ParquetFile(path, page_checksum_verification=True) as file,
+    ):
         yield file

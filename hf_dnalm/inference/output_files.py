@@ -132,7 +132,7 @@ def _write_tsv_gz(table: Table, file: BinaryIO) -> None:
 
 def _write_parquet(table: Table, file: BinaryIO) -> None:
     schema = pa.schema(list(table.columns.items()))
-    with pyarrow.parquet.ParquetWriter(file, schema) as writer:
+    with pyarrow.parquet.ParquetWriter(file, schema, write_page_checksum=True) as writer:
         for part in table.parts:
             columns = [
                 pa.array(np.ma.getdata(column), mask=np.ma.getmaskarray(column), type=field.type)

@@ -123,7 +123,7 @@ def _write_parquet(rows: VectorRows, path: Path, settings: dict[str, str]) -> No
     metadata: dict[Any, Any] = settings
     schema = pa.schema([*columns.items(), ("embedding", pa.list_(pa.float32(), rows.width))], metadata=metadata)
     names, offsets = np.array(rows.names, dtype=object), rows.offsets
-    with pyarrow.parquet.ParquetWriter(path, schema) as writer:
+    with pyarrow.parquet.ParquetWriter(path, schema, write_page_checksum=True) as writer:
         for start, block in _numbered(rows.blocks):
             places = np.arange(start, start + len(block))
             owners = np.searchsorted(offsets, places, side="right") - 1

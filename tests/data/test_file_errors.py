@@ -5,6 +5,9 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hf_dnalm.data import read_file
@@ -80,6 +83,19 @@ def test_labels_that_do_not_fit_the_task_are_refused(tmp_path: Path, task: Task,
     write_separated(path, [("a", "ACGT", label)], ",")
     with pytest.raises(ValueError, match=rf"x\.csv: record 1 \('a'\): .*{message}"):
         read_file(path, task=task)
+
+
+def test_a_flipped_number_in_parquet_is_refused_where_there_are_checksums(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    table = pa.table({"sequence": ["ACGT", "GGTA"], "label": [0.25, 0.75]})
+    pq.write_table(
+        table, path, compression="none", use_dictionary=False, write_statistics=False, write_page_checksum=True
+    )
+    assert read_file(path)["labels"][:] == [0.25, 0.75]
+    content = path.read_bytes()
+    path.write_bytes(content.replace(np.float64(0.75).tobytes(), np.float64(0.5).tobytes(), 1))
+    with pytest.raises(ValueError, match=r"a.parquet: .*CRC"):
+        read_file(path)
 
 
 def test_nan_in_parquet_and_json_is_a_missing_label(tmp_path: Path) -> None:
