@@ -6,7 +6,7 @@ FLOOR = $(shell sed -nE 's/.*"transformers>=([0-9.]+)".*/\1/p' pyproject.toml).0
 ON_FLOOR = tests/families tests/modeling tests/tokenization tests/hub tests/verification tests/test_auto*.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz floor conformance lint cards clean
+.PHONY: help demo test long fuzz floor conformance lint cards clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -21,6 +21,10 @@ demo: $(VENV)/.installed  ## Fine-tune, evaluate, export and predict, offline (M
 
 test: $(VENV)/.installed  ## Run the tests
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+long: $(VENV)/.installed  ## Run the longer checks: 1,000 damaged files a reader, killed processes
+	$(BIN)/python -m tests.fuzz -n 1000 --jobs 2
+	DNALM_KILLS=3 $(BIN)/python -m pytest tests/cli/test_locks.py
 
 fuzz: $(VENV)/.installed  ## Read N damaged files with every reader (N=10000), or with some (READERS="csv vcf")
 	$(BIN)/python -m tests.fuzz $(READERS) -n $(or $(N),1000) --jobs 2

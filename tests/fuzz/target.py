@@ -21,6 +21,7 @@ class Target(NamedTuple):
         read: reads the file, given its path, to the last byte, as the product does.
         mutators: ways to damage it.
         heals: the file is made again when it is damaged, so it need never be refused.
+        costly: every reading starts a process, so that the tests read fewer files.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Target(NamedTuple):
     read: Callable[[Path], object]
     mutators: tuple[Mutator, ...]
     heals: bool = False
+    costly: bool = False
 
 
 class Ending(NamedTuple):

@@ -168,7 +168,7 @@ def _read_run_record(path: Path) -> None:
 TARGETS = [
     Target("hdf5", _write_hdf5, _read_hdf5, BINARY),
     Target("parquet", _write_parquet, _read_table, BINARY),
-    Target("bigwig", _write_bigwig, _read_bigwig, BINARY),
+    Target("bigwig", _write_bigwig, _read_bigwig, BINARY, costly=True),
     Target("bed", _write_bed, _read_bed, TEXT),
     Target("bend_yaml", _write_yaml, _read_yaml, TEXT),
     Target("bend_shard", _write_shard, _read_shard, BINARY),
