@@ -55,6 +55,17 @@ DAMAGES = {
 }
 
 
+@pytest.mark.parametrize("family", ["nucleotide_transformer", "dnabert"])
+def test_a_word_list_without_its_special_tokens_is_not_left_to_transformers(family, folders, tmp_path):
+    folder = shutil.copytree(folders[family], tmp_path / "damaged")
+    lines = (folder / "vocab.txt").read_text().splitlines()
+    words = [line for line in lines if not line.startswith(("<", "["))]
+    assert len(words) == len(lines) - (6 if family == "nucleotide_transformer" else 5)
+    (folder / "vocab.txt").write_text("\n".join(words))
+    with pytest.raises(ValueError, match=r"damaged/vocab.txt: (not the vocabulary of a|.*\[UNK\])"):
+        AutoTokenizer.from_pretrained(folder)
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("case", CASES)
 def test_damaged_files_are_refused_by_name(case, damage, folders, tmp_path):

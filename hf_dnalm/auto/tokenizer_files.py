@@ -155,12 +155,22 @@ def _vocabulary_path(source: Source) -> str:
 
 
 def check_there(source: Source, passport: Passport | None) -> None:
-    """Refuse a source of a known family whose vocabulary is nowhere: transformers would make one up.
+    """Refuse a source of a known family without a vocabulary that is one of DNA: transformers would make one up.
+
+    Called where no reader of ours took the source.
 
     Raises:
-        ValueError: no vocabulary file; the message names those of the family.
+        ValueError: no vocabulary file, and the message names those of the family; or a list of other words.
     """
-    if passport is None or has_vocabulary(source):
+    if passport is None:
+        return
+    words = source.path("vocab.txt")
+    if words is not None and source.path("tokenizer.json") is None:
+        raise ValueError(
+            f"{words}: not the vocabulary of a {passport.title}: its words, or its special tokens, are others. The "
+            "file was damaged, or is of another model; copy it again."
+        )
+    if has_vocabulary(source):
         return
     missing = [name for name in passport.tokenizer_files if source.path(name) is None]
     raise ValueError(
