@@ -66,6 +66,15 @@ def test_a_word_list_without_its_special_tokens_is_not_left_to_transformers(fami
         AutoTokenizer.from_pretrained(folder)
 
 
+def test_a_tokenizer_that_adds_letters_is_refused(folders, tmp_path):
+    folder = shutil.copytree(folders["gena_bert"], tmp_path / "damaged")
+    whole = (folder / "tokenizer.json").read_text()
+    assert '"N{10,}"' in whole
+    (folder / "tokenizer.json").write_text(whole.replace('"N{10,}"', '""'))  # a gap between every two letters
+    with pytest.raises(ValueError, match=r"damaged/tokenizer.json: .*which covers ten N or more"):
+        AutoTokenizer.from_pretrained(folder)
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("case", CASES)
 def test_damaged_files_are_refused_by_name(case, damage, folders, tmp_path):

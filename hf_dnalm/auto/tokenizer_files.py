@@ -25,6 +25,7 @@ _SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.j
 _VOCABULARIES = ("tokenizer.json", "vocab.txt")
 
 _LIMITS = ("model_max_length", "max_len")
+_LETTERS = "ACGTTGCAGGTA"  # DNA that every vocabulary can say
 _ROLES = ("unk", "cls", "sep", "bos", "eos", "mask", "pad")
 # The kinds of the other fields that are read here or by transformers.
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
@@ -250,3 +251,9 @@ def check_words(source: Source, tokenizer: PreTrainedTokenizerBase) -> None:
             check_kmer_vocabulary(listed)
         elif isinstance(tokenizer, OverlappingKmerTokenizer):
             check_overlapping_kmer_vocabulary(listed)
+        covered = int(tokenizer.bases_per_token(tokenizer(_LETTERS)["input_ids"]).sum())
+        if covered != len(_LETTERS):
+            raise ValueError(
+                f"the tokens of {_LETTERS!r} cover {covered} letters, not {len(_LETTERS)}. The file is damaged; copy "
+                "it again."
+            )
