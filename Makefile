@@ -22,8 +22,8 @@ demo: $(VENV)/.installed  ## Fine-tune, evaluate, export and predict, offline (M
 test: $(VENV)/.installed  ## Run the tests
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
-long: $(VENV)/.installed  ## Run the longer checks: 1,000 damaged files a reader, killed processes
-	$(BIN)/python -m tests.fuzz -n 1000 --jobs 2
+long: $(VENV)/.installed  ## Run the longer checks: 500 damaged files a reader, killed processes
+	$(BIN)/python -m tests.fuzz -n 500 --jobs 2
 	DNALM_KILLS=3 $(BIN)/python -m pytest tests/cli/test_locks.py
 
 fuzz: $(VENV)/.installed  ## Read N damaged files with every reader (N=10000), or with some (READERS="csv vcf")

@@ -14,6 +14,7 @@ from hf_dnalm.cli.app import main
 from hf_dnalm.data.simulate import SPLICE_SITES_SIMULATED, simulate_splice_sites
 from hf_dnalm.inference.unscored import REASONS
 from tests.benchmarking.conftest import write_benchmarks
+from tests.fuzz.targets import TARGETS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PUBLISHED = "InstaDeepAI/nucleotide-transformer-v2-50m-multi-species"
@@ -118,6 +119,19 @@ def test_the_python_of_the_page_on_the_stack_runs(workplace):
     exec("\n".join(_blocks(REPOSITORY / "docs" / "stack.md", "python")).replace(PUBLISHED, str(workplace)), namespace)
     assert namespace["again"].num_labels == 2
     assert namespace["logits"].shape == (2, 2)
+
+
+def test_every_promise_names_tests_that_exist_and_every_reader_that_is_fuzzed():
+    page = (REPOSITORY / "docs" / "reliability.md").read_text()
+    named = re.findall(r"`(tests/[\w/.]+)`", page)
+    assert len(named) > 20
+    assert [path for path in named if not (REPOSITORY / path).exists()] == []
+    table = page.split("| reader |")[1].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table if line.startswith("|")]
+    assert sorted(row[0] for row in rows) == sorted(TARGETS)
+    for reader, *texts in rows:
+        counts = [int(text.replace(",", "")) for text in texts]  # inputs, read, refused, faults
+        assert counts[0] == sum(counts[1:]), reader
 
 
 def test_every_figure_of_the_readme_stands_in_a_result():
