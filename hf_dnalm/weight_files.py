@@ -91,7 +91,7 @@ def stays_inside(name: str) -> bool:
 
 
 def stored_tensors(path: str) -> dict[str, Stored]:
-    """What a file of weights holds, without reading the numbers.
+    """What a file of weights holds. The numbers are read only where the file is of the format before torch 1.6.
 
     Raises:
         ValueError: the file is damaged, cut short, a git-lfs pointer, or holds something else than tensors.
@@ -104,7 +104,7 @@ def stored_tensors(path: str) -> dict[str, Stored]:
             return {name: Stored(tuple(each.get_shape()), _whole(each.get_dtype())) for name, each in slices.items()}
     return {
         name: Stored(tuple(each.shape), not (each.is_floating_point() or each.is_complex()))
-        for name, each in _unpickled(path, values=False).items()
+        for name, each in _unpickled(path).items()
     }
 
 
@@ -127,20 +127,15 @@ def _whole(dtype: str) -> bool:
     return dtype.startswith(("I", "U", "B")) and dtype != "BF16"
 
 
-def _unpickled(path: str, *, values: bool = True) -> dict[str, torch.Tensor]:
-    """The tensors in a file of `torch.save`; no other object is made. The newer format is mapped and not read.
-
-    Args:
-        values: also read those of the older format; otherwise its tensors are on the device "meta".
-    """
+def _unpickled(path: str) -> dict[str, torch.Tensor]:
+    """The tensors in a file of `torch.save`; no other object is made. The newer format is mapped and not read."""
     import torch
 
     refuse_absent(path)
     with decoding(path):
         is_new = zipfile.is_zipfile(path)
         try:
-            device = "cpu" if values or is_new else "meta"
-            contents = torch.load(path, map_location=device, weights_only=True, mmap=is_new)
+            contents = torch.load(path, map_location="cpu", weights_only=True, mmap=is_new)
         except (pickle.UnpicklingError, RuntimeError) as error:
             # torch's own words may advise to switch the protection off
             raise ValueError(_refusal(path, str(error))) from None
@@ -165,7 +160,7 @@ def check_extents(tensors: Mapping[str, torch.Tensor], path: str) -> None:
     for name, each in tensors.items():
         dense = str(each.layout) == "torch.strided"
         stored = each.untyped_storage().nbytes() if dense else 0
-        if not dense or (each.device.type != "meta" and each.numel() * each.element_size() > stored):
+        if not dense or each.numel() * each.element_size() > stored:
             raise ValueError(
                 f"{path}: {name!r} has shape {tuple(each.shape)}, more numbers than the file holds of it. The file is "
                 "damaged; copy or download it again."

@@ -18,6 +18,7 @@ from hf_dnalm import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForMa
 from hf_dnalm.cli import app
 from hf_dnalm.cli.info import describe
 from hf_dnalm.hub import export
+from hf_dnalm.weight_files import stored_tensors
 from tests.checkpoint_folder import changed
 from tests.toys.dnabert import write_upstream as write_pickled
 from tests.toys.hyenadna import write_upstream as write_hyenadna
@@ -98,6 +99,16 @@ def test_commands_refuse_a_pointer_in_one_line(command, tmp_path, capsys):
     assert line.startswith(f"dnalm {command}: error: {folder}/model.safetensors: this is a git-lfs pointer")
     assert "\n" not in line
     assert not list(tmp_path.glob("out.*"))
+
+
+def test_a_legacy_file_with_a_wrong_length_of_a_tensor_is_refused_by_name(tmp_path):
+    path = tmp_path / "pytorch_model.bin"
+    torch.save({"a": torch.zeros(3, dtype=torch.float32)}, path, _use_new_zipfile_serialization=False)
+    content = path.read_bytes()
+    assert content.endswith((3).to_bytes(8, "little") + bytes(12))  # how many numbers, and the numbers
+    path.write_bytes(content[:-20] + (4).to_bytes(8, "little") + bytes(12))
+    with pytest.raises(ValueError, match=r"pytorch_model.bin: cannot be read \(storage has wrong byte size"):
+        stored_tensors(str(path))
 
 
 @pytest.mark.parametrize("legacy", [False, True])
