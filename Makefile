@@ -46,7 +46,7 @@ lint: $(VENV)/.installed  ## Check style (ruff) and types (mypy)
 cards: $(VENV)/.installed  ## Render hub_cards/, docs/models.md and docs/benchmarks.md from the definitions
 	$(BIN)/python -c "from hf_dnalm.hub import write_checkpoint_cards; write_checkpoint_cards('hub_cards')"
 	$(BIN)/python -c "from hf_dnalm.hub import write_models_page; write_models_page('docs/models.md')"
-	$(BIN)/python -c "from hf_dnalm.data.benchmarks.page import write_benchmarks_page as write; write('docs/benchmarks.md')"
+	$(BIN)/python -c "from hf_dnalm.suites.page import write_benchmarks_page as write; write('docs/benchmarks.md')"
 
 clean:  ## Remove the environment and caches
 	rm -rf $(VENV) $(VENV)-floor .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info demo_output

@@ -10,91 +10,75 @@ from typing import TYPE_CHECKING
 
 from hf_dnalm import registry
 from hf_dnalm.lazy import imported_on_first_use
+from hf_dnalm.version import __version__ as __version__
 
-if TYPE_CHECKING:
-    from hf_dnalm.auto import (
-        AutoConfig,
-        AutoModel,
-        AutoModelForCausalLM,
-        AutoModelForMaskedLM,
-        AutoModelForSequenceClassification,
-        AutoModelForTokenClassification,
-        AutoTokenizer,
-        pipeline,
-    )
-    from hf_dnalm.benchmarking.run import benchmark
-    from hf_dnalm.data.benchmarks import load_benchmark
-    from hf_dnalm.data.files import read_file
-    from hf_dnalm.evaluation.evaluate import evaluate
-    from hf_dnalm.evaluation.report import write_report
-    from hf_dnalm.hub.export import export
-    from hf_dnalm.inference.embed import embed
-    from hf_dnalm.inference.embed_tokens import embed_tokens
-    from hf_dnalm.inference.likelihood import log_likelihood
-    from hf_dnalm.inference.mutagenesis import mutagenesis
-    from hf_dnalm.inference.predict import predict
-    from hf_dnalm.inference.variants import score_variants
-    from hf_dnalm.tasks import Task
-    from hf_dnalm.training.finetune import finetune
-    from hf_dnalm.verification.verify import verify
+if TYPE_CHECKING:  # "as" tells type checkers that the name is public
+    from hf_dnalm.auto import AutoConfig as AutoConfig
+    from hf_dnalm.auto import AutoModel as AutoModel
+    from hf_dnalm.auto import AutoModelForCausalLM as AutoModelForCausalLM
+    from hf_dnalm.auto import AutoModelForMaskedLM as AutoModelForMaskedLM
+    from hf_dnalm.auto import AutoModelForSequenceClassification as AutoModelForSequenceClassification
+    from hf_dnalm.auto import AutoModelForTokenClassification as AutoModelForTokenClassification
+    from hf_dnalm.auto import AutoTokenizer as AutoTokenizer
+    from hf_dnalm.auto import pipeline as pipeline
+    from hf_dnalm.benchmarking import benchmark as benchmark
+    from hf_dnalm.data import infer_task as infer_task
+    from hf_dnalm.data import read_file as read_file
+    from hf_dnalm.evaluation import evaluate as evaluate
+    from hf_dnalm.evaluation import write_report as write_report
+    from hf_dnalm.genome import Genome as Genome
+    from hf_dnalm.genome import Interval as Interval
+    from hf_dnalm.genome import Variant as Variant
+    from hf_dnalm.genome import read_variants as read_variants
+    from hf_dnalm.hub import export as export
+    from hf_dnalm.inference import embed as embed
+    from hf_dnalm.inference import embed_file as embed_file
+    from hf_dnalm.inference import embed_tokens as embed_tokens
+    from hf_dnalm.inference import log_likelihood as log_likelihood
+    from hf_dnalm.inference import mutagenesis as mutagenesis
+    from hf_dnalm.inference import predict as predict
+    from hf_dnalm.inference import score_variants as score_variants
+    from hf_dnalm.inference import score_variants_file as score_variants_file
+    from hf_dnalm.suites import load_benchmark as load_benchmark
+    from hf_dnalm.tasks import Task as Task
+    from hf_dnalm.training import finetune as finetune
+    from hf_dnalm.verification import verify as verify
 
-__version__ = "0.1.0"
-
-_HOME = {
-    "AutoConfig": "auto",
-    "AutoTokenizer": "auto",
-    "AutoModel": "auto",
-    "AutoModelForCausalLM": "auto",
-    "AutoModelForMaskedLM": "auto",
-    "AutoModelForSequenceClassification": "auto",
-    "AutoModelForTokenClassification": "auto",
-    "pipeline": "auto",
-    "Task": "tasks",
-    "read_file": "data",
-    "load_benchmark": "data",
-    "predict": "inference",
-    "embed": "inference",
-    "embed_tokens": "inference",
-    "log_likelihood": "inference",
-    "score_variants": "inference",
-    "mutagenesis": "inference",
-    "evaluate": "evaluation",
-    "write_report": "evaluation",
-    "finetune": "training",
-    "benchmark": "benchmarking",
-    "export": "hub",
-    "verify": "verification",
-}
-
-__all__ = [
-    "AutoConfig",
-    "AutoModel",
-    "AutoModelForCausalLM",
-    "AutoModelForMaskedLM",
-    "AutoModelForSequenceClassification",
-    "AutoModelForTokenClassification",
-    "AutoTokenizer",
-    "Task",
-    "__version__",
-    "benchmark",
-    "embed",
-    "embed_tokens",
-    "evaluate",
-    "export",
-    "finetune",
-    "load_benchmark",
-    "log_likelihood",
-    "mutagenesis",
-    "pipeline",
-    "predict",
-    "read_file",
-    "score_variants",
-    "verify",
-    "write_report",
-]
-
-
-__getattr__ = imported_on_first_use(__name__, _HOME)
+__all__, __getattr__ = imported_on_first_use(
+    __name__,
+    {
+        "version": ("__version__",),
+        "auto": (
+            "AutoConfig",
+            "AutoTokenizer",
+            "AutoModel",
+            "AutoModelForCausalLM",
+            "AutoModelForMaskedLM",
+            "AutoModelForSequenceClassification",
+            "AutoModelForTokenClassification",
+            "pipeline",
+        ),
+        "tasks": ("Task",),
+        "genome": ("Genome", "Interval", "Variant", "read_variants"),
+        "data": ("infer_task", "read_file"),
+        "suites": ("load_benchmark",),
+        "inference": (
+            "embed",
+            "embed_file",
+            "embed_tokens",
+            "log_likelihood",
+            "mutagenesis",
+            "predict",
+            "score_variants",
+            "score_variants_file",
+        ),
+        "evaluation": ("evaluate", "write_report"),
+        "training": ("finetune",),
+        "benchmarking": ("benchmark",),
+        "hub": ("export",),
+        "verification": ("verify",),
+    },
+)
 
 
 def __dir__() -> list[str]:

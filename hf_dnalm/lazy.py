@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 
-def imported_on_first_use(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
-    """A `__getattr__` for the package (PEP 562).
+def imported_on_first_use(
+    package: str, modules: Mapping[str, Sequence[str]]
+) -> tuple[list[str], Callable[[str], object]]:
+    """The sorted public names of a package, and its `__getattr__` (PEP 562).
 
     Args:
         package: its `__name__`.
-        homes: public name → the module in the package that defines it.
+        modules: each module of the package that defines public names, with those names.
     """
+    homes = {name: module for module, names in modules.items() for name in names}
 
     def get(name: str) -> object:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
 
-    return get
+    return sorted(homes), get

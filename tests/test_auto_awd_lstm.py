@@ -17,7 +17,7 @@ from hf_dnalm import (
     AutoTokenizer,
 )
 from hf_dnalm.checkpoints import find_passport, passport_of_family
-from hf_dnalm.cli.app import main
+from hf_dnalm.cli.main import main
 from hf_dnalm.hub import render_checkpoint_card
 from hf_dnalm.modeling.configuration_awd_lstm import AwdLstmConfig
 from tests.toys.awd_lstm import SHAPE, write_upstream

@@ -19,7 +19,7 @@ from hf_dnalm import (
     AutoModelForTokenClassification,
 )
 from hf_dnalm.checkpoints import find_checkpoint, find_passport, passport_of_family
-from hf_dnalm.hub.export import export
+from hf_dnalm.hub.model_folder import export
 from hf_dnalm.modeling.configuration_gena_bigbird import GenaBigBirdConfig
 from hf_dnalm.registry import model_class
 from tests.toys.gena_bert import toy_backend

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hf_dnalm.cli.app import main
+from hf_dnalm.cli.main import main
 from hf_dnalm.data.simulate import SPLICE_SITES_SIMULATED, simulate_splice_sites
 from hf_dnalm.inference.unscored import REASONS
 from tests.benchmarking.conftest import write_benchmarks
@@ -141,5 +141,5 @@ def test_every_figure_of_the_readme_stands_in_a_result():
     assert len(figures) > 9
     for figure in figures:
         assert re.search(rf"(?<![\d.,]){re.escape(figure)}(?![\d])", results), (
-            f"{figure} is in no file of benchmarks/results"
+            f"{figure} is in no file of speed/results"
         )

@@ -15,8 +15,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from hf_dnalm import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM
-from hf_dnalm.cli import app
 from hf_dnalm.cli.info import describe
+from hf_dnalm.cli.main import main
 from hf_dnalm.hub import export
 from hf_dnalm.weight_files import stored_tensors
 from tests.checkpoint_folder import changed
@@ -45,7 +45,7 @@ def one_line(capsys, *arguments) -> str:
     """The line that a command leaves on stderr."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
-        app.main([str(argument) for argument in arguments])
+        main([str(argument) for argument in arguments])
     assert stop.value.code == 2
     return capsys.readouterr().err.strip()
 

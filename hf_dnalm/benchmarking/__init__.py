@@ -1,4 +1,4 @@
-"""Models beside each other: suites × models × methods × folds × seeds, with baselines, intervals and paired tests."""
+"""Models compared with each other on the same data: baselines, intervals, paired tests, a leaderboard."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ from typing import TYPE_CHECKING
 
 from hf_dnalm.lazy import imported_on_first_use
 
-if TYPE_CHECKING:
-    from hf_dnalm.benchmarking.leaderboard import Leaderboard, collect
-    from hf_dnalm.benchmarking.pages import write_leaderboard
-    from hf_dnalm.benchmarking.published import published_values
-    from hf_dnalm.benchmarking.run import BenchmarkRun, benchmark
+if TYPE_CHECKING:  # "as" tells type checkers that the name is public
+    from hf_dnalm.benchmarking.leaderboard import Leaderboard as Leaderboard
+    from hf_dnalm.benchmarking.leaderboard import collect as collect
+    from hf_dnalm.benchmarking.pages import write_leaderboard as write_leaderboard
+    from hf_dnalm.benchmarking.published_results import published_values as published_values
+    from hf_dnalm.benchmarking.run import BenchmarkRun as BenchmarkRun
+    from hf_dnalm.benchmarking.run import benchmark as benchmark
 
-__all__ = ["BenchmarkRun", "Leaderboard", "benchmark", "collect", "published_values", "write_leaderboard"]
-
-__getattr__ = imported_on_first_use(
+__all__, __getattr__ = imported_on_first_use(
     __name__,
     {
-        "Leaderboard": "leaderboard",
-        "collect": "leaderboard",
-        "write_leaderboard": "pages",
-        "published_values": "published",
-        "BenchmarkRun": "run",
-        "benchmark": "run",
+        "leaderboard": ("Leaderboard", "collect"),
+        "pages": ("write_leaderboard",),
+        "published_results": ("published_values",),
+        "run": ("BenchmarkRun", "benchmark"),
     },
 )

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hf_dnalm.damage import decoding
-from hf_dnalm.data import benchmark_tasks
-from hf_dnalm.evaluation.evaluate import Evaluation
+from hf_dnalm.evaluation.model_scores import Evaluation
 from hf_dnalm.evaluation.outputs import Outputs
 from hf_dnalm.inference.output_files import whole_file
 from hf_dnalm.outputs import claimed
+from hf_dnalm.suites import benchmark_tasks
 from hf_dnalm.tasks import Task
 
 _AGAIN = "Delete the result's .json file to have the cell run again."

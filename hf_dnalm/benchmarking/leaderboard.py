@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hf_dnalm.benchmarking.cells import BASELINES, Result, read_results
-from hf_dnalm.benchmarking.published import PublishedValue, published_values
+from hf_dnalm.benchmarking.published_results import PublishedValue, published_values
 from hf_dnalm.benchmarking.statistics import (
     LEVEL,
     Ranks,
@@ -24,7 +24,7 @@ from hf_dnalm.benchmarking.statistics import (
     wilcoxon_pairs,
 )
 from hf_dnalm.evaluation.bootstrap import bootstrap_draws, interval_95
-from hf_dnalm.evaluation.evaluate import Interval
+from hf_dnalm.evaluation.model_scores import Interval
 from hf_dnalm.tasks import Task
 
 RUN = tuple[int, int, int]  # folds, fold and seed: what a pair of runs has in common

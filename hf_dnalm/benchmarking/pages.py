@@ -11,8 +11,9 @@ from hf_dnalm.benchmarking.leaderboard import Leaderboard, TaskResult
 from hf_dnalm.benchmarking.plots import plots
 from hf_dnalm.evaluation.markdown import markdown
 from hf_dnalm.evaluation.metrics import METRICS
-from hf_dnalm.evaluation.report import ReportFiles, Section
+from hf_dnalm.evaluation.report import ReportFiles
 from hf_dnalm.evaluation.report_html import render_html
+from hf_dnalm.evaluation.sections import Section
 from hf_dnalm.inference.output_files import whole_file
 
 TITLE = "Leaderboard"

@@ -28,15 +28,14 @@ from hf_dnalm.benchmarking.settings import (
     named_models,
     settings_of,
 )
-from hf_dnalm.data import load_benchmark
-from hf_dnalm.data.benchmarks import published_suite
 from hf_dnalm.data.digests import digests_of
 from hf_dnalm.evaluation import Evaluation, kmer_baseline, majority_baseline
 from hf_dnalm.inference.output_files import whole_file
 from hf_dnalm.outputs import claimed
 from hf_dnalm.same_run import refuse_another_run
+from hf_dnalm.suites import load_benchmark, published_suite
 from hf_dnalm.tasks import Task
-from hf_dnalm.training.finetune import finetune
+from hf_dnalm.training.fine_tuning import finetune
 from hf_dnalm.training.splits import complete_splits
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 
 from hf_dnalm.benchmarking.cells import BASELINES
-from hf_dnalm.data import benchmark_tasks
-from hf_dnalm.data.benchmarks import published_suite
+from hf_dnalm.suites import benchmark_tasks, published_suite
 from hf_dnalm.tasks import Task
 
 METHODS = ("full", "lora", "ia3", "probe")

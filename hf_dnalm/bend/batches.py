@@ -11,12 +11,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import torch
 
-from hf_dnalm.bend.embed import SETTINGS
 from hf_dnalm.bend.embedders import letter_codes
 from hf_dnalm.bend.folds import Part
+from hf_dnalm.bend.region_embeddings import SETTINGS
 from hf_dnalm.bend.shards import Sample, find_shards, read_shards
-from hf_dnalm.bend.tasks import PADDING, BendTask
-from hf_dnalm.data.benchmarks.bend.reading import BendData
+from hf_dnalm.suites.bend.definition import PADDING, BendTask
+from hf_dnalm.suites.bend.reading import BendData
 
 
 class Batch(NamedTuple):

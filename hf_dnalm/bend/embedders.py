@@ -99,7 +99,7 @@ class ModelEmbedder:
         Raises:
             ValueError: a sequence is too short for a token, or a vector is NaN or infinite.
         """
-        from hf_dnalm.inference.embed_tokens import embed_tokens
+        from hf_dnalm.inference.token_embeddings import embed_tokens
 
         embeddings = embed_tokens(
             self._model,

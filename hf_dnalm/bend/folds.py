@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hf_dnalm.bend.tasks import BendTask
+from hf_dnalm.suites.bend.definition import BendTask
 
 _PART = re.compile(r"part(\d+)")
 SPLITS = ("train", "valid", "test")  # as BEND's files call them

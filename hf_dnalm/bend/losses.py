@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from hf_dnalm.bend.tasks import PADDING, BendTask
+from hf_dnalm.suites.bend.definition import PADDING, BendTask
 
 
 def bend_loss(task: BendTask, logits: torch.Tensor, labels: torch.Tensor, *, compat: bool = False) -> torch.Tensor:

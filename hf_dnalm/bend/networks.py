@@ -14,10 +14,10 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool1d, gelu, interpolate, one_hot
 
-from hf_dnalm.bend.tasks import BendTask
 from hf_dnalm.modeling.configuration_gpn import GpnConfig
 from hf_dnalm.modeling.dilated_convolution import convolve
 from hf_dnalm.modeling.modeling_gpn import GpnModel
+from hf_dnalm.suites.bend.definition import BendTask
 
 NetworkName = Literal["cnn", "resnet", "basset"]
 

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from sklearn.metrics import precision_recall_fscore_support
 
-from hf_dnalm.bend.tasks import PADDING, BendTask
 from hf_dnalm.evaluation.bootstrap import bootstrap_intervals
 from hf_dnalm.evaluation.metrics import METRICS
 from hf_dnalm.evaluation.metrics.local import mean_of_defined
 from hf_dnalm.evaluation.outputs import Outputs, read_outputs
 from hf_dnalm.evaluation.table import label_metrics
+from hf_dnalm.suites.bend.definition import PADDING, BendTask
 
 
 class Answers:

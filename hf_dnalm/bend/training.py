@@ -27,11 +27,11 @@ from hf_dnalm.bend.folds import Fold, choose_folds, find_folds
 from hf_dnalm.bend.losses import bend_loss
 from hf_dnalm.bend.networks import NetworkName, build_network
 from hf_dnalm.bend.scoring import Answers, json_number
-from hf_dnalm.bend.tasks import PADDING, BendTask
 from hf_dnalm.damage import decoding, read_json
 from hf_dnalm.inference.output_files import whole_file
 from hf_dnalm.outputs import claimed
 from hf_dnalm.same_run import refuse_another_run
+from hf_dnalm.suites.bend.definition import PADDING, BendTask
 
 logger = logging.getLogger(__name__)
 

@@ -23,9 +23,9 @@ def run(arguments: list[str]) -> None:
     # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
     from tqdm import tqdm
 
-    from hf_dnalm.bend.embed import embed_task
-    from hf_dnalm.bend.tasks import find_task
+    from hf_dnalm.bend.region_embeddings import embed_task
     from hf_dnalm.inference.shards import process_of_this_run
+    from hf_dnalm.suites.bend.published_tasks import find_task
 
     task = find_task(options.task)
     if options.bend_compat and (options.dtype != "auto" or options.batch_tokens or options.layer != -1):
@@ -75,7 +75,7 @@ def _embedder(options: argparse.Namespace) -> tuple[Any, str, dict[str, str]]:
         embedder = embedder_from_file(options.model)
         return embedder, options.model.rpartition(":")[2], file_fingerprint(options.model)
     from hf_dnalm.auto import AutoModel, AutoTokenizer
-    from hf_dnalm.bend.published import PublishedEmbedder
+    from hf_dnalm.bend.published_embedders import PublishedEmbedder
     from hf_dnalm.inference.shards import model_fingerprint
 
     inference = inference_arguments(options)

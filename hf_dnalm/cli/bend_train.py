@@ -13,7 +13,7 @@ from hf_dnalm.cli.aligned import aligned
 from hf_dnalm.cli.inference_options import find_device
 
 if TYPE_CHECKING:
-    from hf_dnalm.bend.tasks import BendTask
+    from hf_dnalm.suites.bend.definition import BendTask
 
 _DESCRIPTION = """\
 Train BEND's network for a task on the shards that `dnalm bend embed` wrote, choose the epoch by the validation split
@@ -28,8 +28,8 @@ def run(arguments: list[str]) -> None:
     options = _parser().parse_args(arguments)
     # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
     from hf_dnalm.bend.batches import LetterSource, ShardSource
-    from hf_dnalm.bend.tasks import find_task
     from hf_dnalm.bend.training import GIGABYTE, Settings, train_bend
+    from hf_dnalm.suites.bend.published_tasks import find_task
 
     task = _changed(find_task(options.task), options)
     settings = Settings(

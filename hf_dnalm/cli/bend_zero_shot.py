@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hf_dnalm import __version__
 from hf_dnalm.cli.inference_options import add_inference_options, inference_arguments
 from hf_dnalm.cli.output_options import add_overwrite_option
 from hf_dnalm.outputs import claimed_outputs
+from hf_dnalm.version import __version__
 
 _DESCRIPTION = """\
 Score every variant of a BED file (columns chromosome, start, end, label, alt and, to be checked, ref) by the cosine
@@ -40,9 +40,9 @@ def run(arguments: list[str]) -> None:
 def _run(options: argparse.Namespace, summary: Path) -> None:
     from tqdm import tqdm
 
-    from hf_dnalm.bend.tasks import find_task
-    from hf_dnalm.bend.zero_shot import zero_shot
+    from hf_dnalm.bend.zero_shot_scores import zero_shot
     from hf_dnalm.inference.output_files import whole_file
+    from hf_dnalm.suites.bend.published_tasks import find_task
 
     task = find_task(options.task)
     if options.variants is not None:
@@ -78,8 +78,8 @@ def _run(options: argparse.Namespace, summary: Path) -> None:
 def _embedder(options: argparse.Namespace, context_bp: int) -> tuple[Any, dict[str, Any], dict[str, str]]:
     """The embedder that --model names, how it is read, and digests of what its numbers depend on."""
     from hf_dnalm.bend.embedders import ModelEmbedder, embedder_from_file, file_fingerprint
-    from hf_dnalm.bend.published import PublishedEmbedder
-    from hf_dnalm.bend.zero_shot import CAUSAL_MODEL_TYPES, PublishedReading
+    from hf_dnalm.bend.published_embedders import PublishedEmbedder
+    from hf_dnalm.bend.zero_shot_scores import CAUSAL_MODEL_TYPES, PublishedReading
 
     if ".py:" in options.model:
         if options.bend_compat:

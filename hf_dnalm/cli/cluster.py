@@ -109,7 +109,8 @@ def _run(options: argparse.Namespace) -> None:
 
 def _read(options: argparse.Namespace) -> tuple[Task, Dataset]:
     """The classes and the labelled sequences, of a file or of a benchmark task."""
-    from hf_dnalm.data import infer_task, load_benchmark, read_file
+    from hf_dnalm.data import infer_task, read_file
+    from hf_dnalm.suites import load_benchmark
 
     if is_benchmark(options.file):
         suite, _, name = options.file.partition("/")

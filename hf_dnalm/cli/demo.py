@@ -15,7 +15,7 @@ from pathlib import Path
 
 import transformers
 
-from hf_dnalm.cli.app import main
+from hf_dnalm.cli.main import main
 
 # A small model with the learned positions of version 1 and AgroNT, which see at once that sites lie in the middle;
 # the smallest published one has hidden size 512, 12 layers and 6-mers.

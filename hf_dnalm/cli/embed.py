@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> None:
 
     from hf_dnalm.auto import AutoModel, AutoTokenizer
     from hf_dnalm.data import stream_file
-    from hf_dnalm.inference.embed_file import embed_file, vectors_per
+    from hf_dnalm.inference.embedding_files import embed_file, vectors_per
     from hf_dnalm.inference.vector_writers import find_vector_writer
 
     find_vector_writer(options.out, per=vectors_per(options.pooling))

@@ -116,7 +116,8 @@ def is_benchmark(data: str) -> bool:
 
 def task_of_model(source: str, model: PreTrainedModel, *, name: str) -> Task:
     """The task that the model was fine-tuned on: its task.json where it is a folder with one, or else its config."""
-    from hf_dnalm.inference.predict import bare_model, head_level
+    from hf_dnalm.inference.inputs import bare_model
+    from hf_dnalm.inference.predictions import head_level
 
     written = Path(source) / "task.json"
     if written.is_file():
@@ -127,7 +128,7 @@ def task_of_model(source: str, model: PreTrainedModel, *, name: str) -> Task:
 
 def _read_benchmark(options: argparse.Namespace) -> tuple[Task, Dataset, Dataset | None]:
     """The task, the split to score, and with `--baseline train` the benchmark's training split."""
-    from hf_dnalm.data import load_benchmark
+    from hf_dnalm.suites import load_benchmark
 
     suite, _, name = options.data.partition("/")
     with_train = options.baseline == "train" and options.split != "train"

@@ -21,10 +21,11 @@ from hf_dnalm.auto import AutoConfig, AutoTokenizer
 from hf_dnalm.checkpoints import PASSPORTS, find_passport
 from hf_dnalm.checkpoints.contents import check_contents
 from hf_dnalm.damage import decoding, read_json
-from hf_dnalm.data import infer_task, load_benchmark, read_file
+from hf_dnalm.data import infer_task, read_file
 from hf_dnalm.data.leakage import leaks_noted
 from hf_dnalm.evaluation import metrics_table, verdict
 from hf_dnalm.source import naming
+from hf_dnalm.suites import load_benchmark
 from hf_dnalm.tokenization import build_kmer_tokenizer
 from hf_dnalm.training import (
     DataArguments,

@@ -61,7 +61,7 @@ def checkpoint_rows() -> list[dict[str, Any]]:
 
 def task_rows() -> list[dict[str, Any]]:
     """One row a benchmark task: what it asks, what is scored; `length_bp`: shortest and longest sequence."""
-    from hf_dnalm.data.benchmarks import benchmark_tasks
+    from hf_dnalm.suites import benchmark_tasks
 
     return [
         {

@@ -35,9 +35,9 @@ def run(arguments: list[str]) -> None:
     from hf_dnalm.auto import AutoModel, AutoTokenizer
     from hf_dnalm.genome import Genome, read_variants
     from hf_dnalm.inference.output_files import output_extension
-    from hf_dnalm.inference.score_file import score_file
     from hf_dnalm.inference.score_writers import VARIANT_FILES, check_info_field
     from hf_dnalm.inference.unscored import reasons_unscored
+    from hf_dnalm.inference.variant_files import score_variants_file
 
     inputs = [options.vcf, options.genome, options.model]
     check_output(options.out, inputs=inputs, overwrite=options.overwrite)
@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> None:
         model = AutoModel.from_pretrained(options.model)
         tokenizer = AutoTokenizer.from_pretrained(options.model)
     with tqdm(unit=" variants", file=sys.stderr, disable=None) as bar:
-        score_file(
+        score_variants_file(
             model,
             tokenizer,
             options.vcf,

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from hf_dnalm.evaluation.evaluate import Evaluation
+from hf_dnalm.evaluation.model_scores import Evaluation
 from hf_dnalm.evaluation.outputs import IGNORED
 from hf_dnalm.evaluation.table import compute_metrics
 from hf_dnalm.sequence import reverse_complement

@@ -18,8 +18,8 @@ from matplotlib.path import Path as Outline
 from matplotlib.textpath import TextPath
 
 from hf_dnalm.evaluation.figures import FIGURE_FILES, plain_text, write_figure
-from hf_dnalm.inference.mutagenesis import Mutagenesis
 from hf_dnalm.inference.output_files import output_extension
+from hf_dnalm.inference.substitutions import Mutagenesis
 
 LETTERS = "ACGT"
 # The custom of the field (A green, C blue, G yellow, T red) in Okabe and Ito's colours, which colour-blind readers

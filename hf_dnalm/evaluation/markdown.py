@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hf_dnalm.evaluation.report import Section
+    from hf_dnalm.evaluation.sections import Section
 
 _MARKUP = re.compile(r"([\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_]))")  # _ is markup at the edge of a word alone
 _AT_THE_START = re.compile(r"^(\d*)(#+|[-+>.)]|-{3,})(?=\s|$)")

@@ -18,9 +18,9 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
-from hf_dnalm.evaluation.evaluate import Evaluation
 from hf_dnalm.evaluation.figures import plain_text
 from hf_dnalm.evaluation.metrics import METRICS
+from hf_dnalm.evaluation.model_scores import Evaluation
 
 logger = logging.getLogger(__name__)
 

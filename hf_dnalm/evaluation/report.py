@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hf_dnalm.evaluation.evaluate import Evaluation
 from hf_dnalm.evaluation.markdown import markdown
 from hf_dnalm.evaluation.metrics import METRICS
+from hf_dnalm.evaluation.model_scores import Evaluation
 from hf_dnalm.evaluation.plots import plots
 from hf_dnalm.evaluation.report_html import render_html
+from hf_dnalm.evaluation.sections import Section
 from hf_dnalm.inference.output_files import whole_file
 
 
@@ -22,14 +23,6 @@ class ReportFiles(NamedTuple):
     json: Path
     markdown: Path
     html: Path
-
-
-class Section(NamedTuple):
-    """A heading with a table under it; the first row holds the column names."""
-
-    title: str
-    note: str
-    rows: list[list[str]]
 
 
 def write_report(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hf_dnalm.evaluation.plots import Plot, not_drawn, to_svg
 
 if TYPE_CHECKING:
-    from hf_dnalm.evaluation.report import Section
+    from hf_dnalm.evaluation.sections import Section
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --page: #ffffff; --soft: #5b6470; --line: #d9dee4; --tint: #f3f6f9; }

@@ -16,7 +16,7 @@ from hf_dnalm.inference.finite import check_finite
 DTYPES: dict[str, torch.dtype | None] = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
 
 # Padded tokens in one batch, for each thread of a CPU or for the whole device; measured by
-# `benchmarks/embedding_speed.py --budgets`.
+# `speed/embedding_speed.py --budgets`.
 TOKEN_BUDGETS = {
     # AVX2, 50 million parameters, float32: sequences of equal length reach the full rate from 160 tokens a thread on
     # (530 to 590 tokens/s, against 200 for 10 tokens alone). Beyond that only padding grows: with 64 sequences of 10

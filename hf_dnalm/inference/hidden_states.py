@@ -11,7 +11,7 @@ from torch import nn
 
 from hf_dnalm.data.encode import edge_tokens
 from hf_dnalm.inference.batches import Batch
-from hf_dnalm.inference.predict import bare_model, token_limit
+from hf_dnalm.inference.inputs import bare_model, token_limit
 from hf_dnalm.inference.windows import Windows, cut_into_windows
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import torch
 from datasets import Dataset
 
 from hf_dnalm.data.encode import bases_of_tokens
+from hf_dnalm.inference.inputs import read_sequences
 from hf_dnalm.inference.log_probabilities import LanguageModel, Question
-from hf_dnalm.inference.predict import read_sequences
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from hf_dnalm.inference.batches import Batch, run_batches
-from hf_dnalm.inference.predict import bare_model
+from hf_dnalm.inference.inputs import bare_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hf_dnalm.data.encode import encode_sequences
 from hf_dnalm.data.records import Record
-from hf_dnalm.inference.embed_tokens import times_kept
 from hf_dnalm.inference.hidden_states import Overflow
+from hf_dnalm.inference.inputs import token_limit
 from hf_dnalm.inference.log_probabilities import held_together
-from hf_dnalm.inference.predict import token_limit
+from hf_dnalm.inference.token_embeddings import times_kept
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

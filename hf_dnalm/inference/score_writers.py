@@ -22,7 +22,7 @@ from hf_dnalm.inference.variants import VECTORS, VariantScores
 if TYPE_CHECKING:
     from hf_dnalm.genome.vcf import VcfRecord
     from hf_dnalm.inference.likelihood import Likelihoods
-    from hf_dnalm.inference.mutagenesis import Mutagenesis
+    from hf_dnalm.inference.substitutions import Mutagenesis
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ import torch
 from hf_dnalm.data.encode import bases_of_tokens, encode_sequences
 from hf_dnalm.genome import Genome, Variant
 from hf_dnalm.inference.batches import Batch, run_batches
+from hf_dnalm.inference.inputs import bare_model
 from hf_dnalm.inference.log_probabilities import BASES, LanguageModel, Question, held_together
-from hf_dnalm.inference.predict import bare_model
 from hf_dnalm.inference.unscored import reasons_unscored
 from hf_dnalm.sequence import reverse_complement
 

@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from hf_dnalm.inference.archives import Rows, add_bytes, new_archive
-from hf_dnalm.inference.embed import Embeddings
-from hf_dnalm.inference.embed_tokens import TokenEmbeddings
+from hf_dnalm.inference.embeddings import Embeddings
 from hf_dnalm.inference.output_files import output_extension, whole_file
+from hf_dnalm.inference.token_embeddings import TokenEmbeddings
 
 Unit = Literal["sequence", "nucleotide", "token"]
 _SAFETENSORS_HEADER = 100_000_000  # bytes; safetensors reads no longer one

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from hf_dnalm.inference.output_files import TABLE_WRITERS, Table, output_extension, whole_file, write_text
-from hf_dnalm.inference.predict import Predictions
+from hf_dnalm.inference.predictions import Predictions
 
 _ROWS_AT_A_TIME = 100_000
 

@@ -1,7 +1,7 @@
 """Training: from a checkpoint and labelled sequences to a model that predicts."""
 
 from hf_dnalm.training.arguments import DataArguments, FineTuningArguments, MethodArguments, ModelArguments
-from hf_dnalm.training.finetune import FineTuneResult, finetune, run
+from hf_dnalm.training.fine_tuning import FineTuneResult, finetune, run
 from hf_dnalm.training.start import head_settings, load_for_task, model_class
 
 __all__ = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hf_dnalm.damage import read_json
 from hf_dnalm.data.digests import digests_of
-from hf_dnalm.evaluation.evaluate import versions
+from hf_dnalm.evaluation.model_scores import versions
 from hf_dnalm.inference.output_files import whole_file
 from hf_dnalm.inference.shards import model_fingerprint
 from hf_dnalm.same_run import refuse_another_run

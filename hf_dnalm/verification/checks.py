@@ -12,7 +12,7 @@ import torch
 
 from hf_dnalm.checkpoints import Passport
 from hf_dnalm.checkpoints.references import LogitsReference, Reference, VectorReference
-from hf_dnalm.inference.embed import pool
+from hf_dnalm.inference.embeddings import pool
 from hf_dnalm.sequence import reverse_complement
 from hf_dnalm.tokenization.vocabulary_fit import vocabulary_mismatch
 

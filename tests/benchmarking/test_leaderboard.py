@@ -15,8 +15,8 @@ from hf_dnalm.benchmarking.cells import Cell, Folder, read_results, write_result
 from hf_dnalm.benchmarking.pages import score_rows, summary
 from hf_dnalm.benchmarking.plots import plots
 from hf_dnalm.benchmarking.statistics import mcnemar
-from hf_dnalm.data.benchmarks import benchmark_tasks
 from hf_dnalm.evaluation import Evaluation
+from hf_dnalm.suites import benchmark_tasks
 
 NAMES = ("emp_H3", "emp_H4", "prom_core_tata", "virus_covid", "human_tf_0")
 SKILL = {"majority": 0.0, "good": 0.9, "also good": 0.9, "poor": 0.5}

@@ -15,9 +15,9 @@ from hf_dnalm.benchmarking.settings import (
     named_models,
     settings_of,
 )
-from hf_dnalm.data import benchmark_tasks
 from hf_dnalm.data.digests import digests_of
 from hf_dnalm.same_run import differences
+from hf_dnalm.suites import benchmark_tasks
 from hf_dnalm.tasks import Task
 
 TASK = Task("two", "single_label_classification", ("a", "b"), metric="mcc")

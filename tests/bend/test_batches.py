@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hf_dnalm.bend.batches import LetterSource, ShardSource, Stream, collate, fitted
 from hf_dnalm.bend.folds import Part
 from hf_dnalm.bend.shards import Sample, shard_path, write_shard
-from hf_dnalm.bend.tasks import PADDING, BendTask
+from hf_dnalm.suites.bend.definition import PADDING, BendTask
 
 CLASSES = BendTask("classes", ("a", "b", "c"), level="nucleotide", loss="cross_entropy", metric="mcc")
 TRACKS = BendTask("tracks", ("x", "y"), downsample=8)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hf_dnalm.bend.folds import Part, choose_folds, find_folds
-from hf_dnalm.bend.tasks import BendTask, find_task
+from hf_dnalm.suites.bend.definition import BendTask
+from hf_dnalm.suites.bend.published_tasks import find_task
 
 ENHANCERS = find_task("enhancer_annotation")
 HISTONES = find_task("histone_modification")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from hf_dnalm.bend.shards import find_shards
-from hf_dnalm.bend.tasks import TASKS
-from hf_dnalm.cli.app import main
+from hf_dnalm.cli.main import main
+from hf_dnalm.suites.bend.published_tasks import TASKS
 from tests.bend.layout import letters_of, write_bed, write_gene_finding, write_genome, write_histone
 
 QUICK = {"train": ["--epochs", "1", "--bootstrap", "10"], "zero-shot": ["--bootstrap", "10"]}
@@ -85,7 +85,7 @@ def test_the_guide_names_every_task():
 def test_what_the_guide_says_a_yaml_file_leaves_out_is_so():
     import dataclasses
 
-    from hf_dnalm.bend.tasks import BendTask
+    from hf_dnalm.suites.bend.definition import BendTask
 
     defaults = {field.name: field.default for field in dataclasses.fields(BendTask)}
     section = GUIDE.read_text().split("when left out:")[1].split("```")[0]

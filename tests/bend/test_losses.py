@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hf_dnalm.bend.losses import bend_loss
-from hf_dnalm.bend.tasks import PADDING, BendTask
+from hf_dnalm.suites.bend.definition import PADDING, BendTask
 
 CLASSES = BendTask("classes", ("a", "b"), level="nucleotide", loss="cross_entropy", metric="mcc")
 TRACKS = BendTask("tracks", ("a",), level="bin", downsample=2)

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from hf_dnalm.bend.networks import PAD, Basset, DownstreamCNN, ResNet, as_vectors, build_network
-from hf_dnalm.bend.tasks import find_task
+from hf_dnalm.suites.bend.published_tasks import find_task
 
 EXACT = {"atol": 1e-5, "rtol": 0}
 

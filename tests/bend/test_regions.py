@@ -10,11 +10,12 @@ import h5py
 import numpy as np
 import pytest
 
-from hf_dnalm.bend.tasks import TASKS, BendTask
-from hf_dnalm.data.benchmarks.bend.reading import BendData
-from hf_dnalm.data.benchmarks.bend.regions import read_regions
 from hf_dnalm.genome import Genome, Interval
 from hf_dnalm.sequence import reverse_complement
+from hf_dnalm.suites.bend.definition import BendTask
+from hf_dnalm.suites.bend.published_tasks import TASKS
+from hf_dnalm.suites.bend.reading import BendData
+from hf_dnalm.suites.bend.regions import read_regions
 from tests.bend.layout import letters_of, write_bed, write_gene_finding, write_genome, write_histone, write_labels
 
 HISTONE = TASKS["histone_modification"]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hf_dnalm.bend.scoring import Answers
-from hf_dnalm.bend.tasks import PADDING, BendTask
+from hf_dnalm.suites.bend.definition import PADDING, BendTask
 
 CLASSES = BendTask("classes", ("a", "b", "c"), level="nucleotide", loss="cross_entropy", metric="mcc")
 BINS = BendTask("bins", ("peak",), level="bin", metric="auprc", downsample=4)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hf_dnalm.bend.tasks import TASKS, BendTask, find_task, from_yaml
-from hf_dnalm.data import benchmark_tasks
+from hf_dnalm.suites import benchmark_tasks
+from hf_dnalm.suites.bend.definition import BendTask
+from hf_dnalm.suites.bend.published_tasks import TASKS, find_task
+from hf_dnalm.suites.bend.task_files import task_from_yaml
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_a_task_is_found_by_name_and_by_file(tmp_path):
 def test_a_yaml_file_finds_its_data_beside_it(tmp_path):
     (tmp_path / "mine.yaml").write_text("name: mine\nlabel_names: [a, b]\ndownsample: 20\nhdf5: other/labels.h5\n")
     (tmp_path / "mine.bed").write_text("")
-    task = from_yaml(tmp_path / "mine.yaml")
+    task = task_from_yaml(tmp_path / "mine.yaml")
     assert task.bed == str(tmp_path / "mine.bed")
     assert task.hdf5 == str(tmp_path / "other" / "labels.h5")
 
@@ -103,22 +105,22 @@ def test_a_wrong_yaml_file_is_refused_with_file_and_key(tmp_path, text, message)
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     with pytest.raises(ValueError, match=message) as refusal:
-        from_yaml(path)
+        task_from_yaml(path)
     assert str(path) in str(refusal.value)
 
 
 def test_a_yaml_file_that_is_not_utf8_is_refused_and_a_byte_order_mark_is_read(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_bytes("name: a\nlabel_names: 2\ndownsample: 5\n".encode("utf-8-sig"))
-    assert from_yaml(path).name == "a"
+    assert task_from_yaml(path).name == "a"
     path.write_bytes(b"name: caf\xe9\nlabel_names: 2\n")
     with pytest.raises(ValueError, match=r"mine.yaml: not YAML .*0xe9"):
-        from_yaml(path)
+        task_from_yaml(path)
 
 
 def test_a_missing_yaml_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none.yaml: no such file"):
-        from_yaml(tmp_path / "none.yaml")
+        task_from_yaml(tmp_path / "none.yaml")
 
 
 def test_a_task_in_python_is_checked_too():

@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 from hf_dnalm.bend.batches import LetterSource, ShardSource
 from hf_dnalm.bend.networks import DownstreamCNN
 from hf_dnalm.bend.shards import Sample, shard_path, write_shard
-from hf_dnalm.bend.tasks import PADDING, BendTask, find_task
 from hf_dnalm.bend.training import Settings, summarise, train_bend
+from hf_dnalm.suites.bend.definition import PADDING, BendTask
+from hf_dnalm.suites.bend.published_tasks import find_task
 
 TRACKS = BendTask("tracks", ("x", "y"), downsample=16, hidden=8, batch_size=16, epochs=6, learning_rate=0.02)
 BINS = BendTask(

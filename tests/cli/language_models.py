@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hf_dnalm.cli import app
+from hf_dnalm.cli.main import main
 from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
 SEQUENCES = {"b": "ACGTACGTAA", "a": "acgnR", "c": "GGG" * 20}
@@ -34,7 +34,7 @@ def refused(capsys, *arguments) -> str:
     """The one line that the command leaves on stderr; nothing is on stdout."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
-        app.main([str(argument) for argument in arguments])
+        main([str(argument) for argument in arguments])
     assert stop.value.code == 2
     captured = capsys.readouterr()
     assert captured.out == ""

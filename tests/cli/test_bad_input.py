@@ -9,7 +9,7 @@ import shutil
 import pytest
 from safetensors.torch import load_file, save_file
 
-from hf_dnalm.cli.app import main
+from hf_dnalm.cli.main import main
 from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from hf_dnalm.cli.app import main
 from hf_dnalm.cli.benchmark import leave_group
+from hf_dnalm.cli.main import main
 from tests.benchmarking.conftest import data_dir, tiny  # noqa: F401  (fixtures)
 from tests.benchmarking.test_run import contents
 from tests.cli.test_finetune import in_a_process

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hf_dnalm.bend.shards import find_shards, read_shards
-from hf_dnalm.cli.app import main
+from hf_dnalm.cli.main import main
 from tests.bend.layout import write_gene_finding, write_genome, write_histone
 from tests.toys import dnabert
 

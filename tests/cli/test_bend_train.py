@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from hf_dnalm.cli.app import main
+from hf_dnalm.cli.main import main
 from tests.toys.gpn import write_upstream as write_gpn
 
 MOTIF = "TATAA"

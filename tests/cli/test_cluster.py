@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from hf_dnalm.cli import app
+from hf_dnalm.cli.main import main
 from tests.cli.language_models import refused, save
 
 SCORES = ["vectors", "ari", "nmi", "homogeneity", "completeness"]
@@ -35,7 +35,7 @@ def test_model_and_baseline_stand_side_by_side(model, tmp_path, capsys):
     table = write_species(tmp_path / "x.csv", {"rich": 14, "poor": 12})
     out = tmp_path / "report.json"
     drawn = tmp_path / "map.svg"
-    app.main(["cluster", model, table, "--test-per-class", "8", "--out", str(out), "--map", str(drawn)])
+    main(["cluster", model, table, "--test-per-class", "8", "--out", str(out), "--map", str(drawn)])
     assert drawn.read_text().count("26 sequences, 2 classes") == 2
     printed = capsys.readouterr().out.splitlines()
     header = [cell for cell in printed[0].split("  ") if cell]
@@ -63,7 +63,7 @@ def test_a_map_that_cannot_be_drawn_is_refused_before_any_work(tmp_path, monkeyp
 
 
 def test_classes_too_small_for_a_test_are_clustered_alone(model, tmp_path, capsys):
-    app.main(["cluster", model, write_species(tmp_path / "x.csv", {"rich": 14, "poor": 12})])
+    main(["cluster", model, write_species(tmp_path / "x.csv", {"rich": 14, "poor": 12})])
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].split() == SCORES
     assert printed[3].startswith("few-shot classification with 1, 2, 5, 10, 20 sequences a class is left out")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hf_dnalm.cli import demo
-from hf_dnalm.cli.app import main
+from hf_dnalm.cli.main import main
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from hf_dnalm import embed
-from hf_dnalm.cli import app
+from hf_dnalm.cli.main import main
 from tests.cli.language_models import SEQUENCES, refused, save, write_fasta
 from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
@@ -40,7 +40,7 @@ def expected(**options):
     ],
 )
 def test_the_file_holds_the_vectors_of_the_function(model, fasta, tmp_path, flags, options):
-    app.main(["embed", model, fasta, "--out", str(tmp_path / "x.parquet"), "--dtype", "float32", *flags])
+    main(["embed", model, fasta, "--out", str(tmp_path / "x.parquet"), "--dtype", "float32", *flags])
     table = pyarrow.parquet.read_table(tmp_path / "x.parquet")
     assert table["name"].to_pylist() == list(SEQUENCES)
     np.testing.assert_allclose(np.array(table["embedding"].to_pylist()), expected(**options), atol=2e-5)
@@ -56,9 +56,7 @@ def test_long_sequences_are_refused_cut_or_read_by_windows(tmp_path, fasta, caps
     )
     assert not out.exists()
     for overflow in ("truncate", "windows"):
-        app.main(
-            ["embed", short, fasta, "--out", str(out), "--dtype", "float32", "--overflow", overflow, "--overwrite"]
-        )
+        main(["embed", short, fasta, "--out", str(out), "--dtype", "float32", "--overflow", overflow, "--overwrite"])
         with np.load(out) as file:
             vectors, said = file["embeddings"], str(file["overflow"])
         assert said == overflow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hf_dnalm.cli import app
+from hf_dnalm.cli.main import main
 from tests.cli.killing import killed_and_finished
 from tests.cli.language_models import save, write_fasta
 
@@ -27,7 +27,7 @@ def test_killed_at_any_moment_the_same_command_goes_on(model, fasta, tmp_path):
     out, undisturbed = tmp_path / "x.npz", tmp_path / "undisturbed.npz"
     flags = ["embed", model, fasta, "--shard-bp", "500", "--dtype", "float32", "--out"]  # some 250 shards
     killed_and_finished(flags, out, shards=18)
-    app.main([*flags, str(undisturbed)])
+    main([*flags, str(undisturbed)])
     assert out.read_bytes() == undisturbed.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["undisturbed.npz", "x.npz"]
     with np.load(out) as file:

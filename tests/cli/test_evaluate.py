@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from hf_dnalm.cli import app
+from hf_dnalm.cli.main import main
 from hf_dnalm.data import read_file
 from hf_dnalm.evaluation import compute_metrics
 from hf_dnalm.inference import predict
@@ -41,13 +41,13 @@ def table(tmp_path_factory):
 
 def _run(capsys, *arguments) -> list[list[str]]:
     """The table on stdout: rows of cells."""
-    app.main(["evaluate", *map(str, arguments), "--dtype", "float32", "--bootstrap", "20"])
+    main(["evaluate", *map(str, arguments), "--dtype", "float32", "--bootstrap", "20"])
     return [line.split("  ") for line in capsys.readouterr().out.splitlines()]
 
 
 def _refused(capsys, *arguments) -> str:
     with pytest.raises(SystemExit) as stop:
-        app.main(["evaluate", *map(str, arguments)])
+        main(["evaluate", *map(str, arguments)])
     assert stop.value.code == 2
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hf_dnalm.cli.app import main
+from hf_dnalm.cli.main import main
 
 
 def test_export_writes_a_folder_and_lists_it(upstream_v2, tmp_path, capsys):

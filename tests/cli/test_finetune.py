@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
-from hf_dnalm.cli.app import main
+from hf_dnalm.cli.main import main
 from tests.training.conftest import TASKS, labelled
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -222,7 +222,7 @@ class Kill(EpochClock):
             os.kill(os.getpid(), signal.SIGKILL)
 
 trainer.EpochClock = Kill
-from hf_dnalm.cli.app import main
+from hf_dnalm.cli.main import main
 main(sys.argv[1:])
 """
 

@@ -12,8 +12,8 @@ import torch
 import transformers
 
 from hf_dnalm.checkpoints import passport_of_family
-from hf_dnalm.cli.app import main
 from hf_dnalm.cli.info import describe, run, text
+from hf_dnalm.cli.main import main
 from hf_dnalm.source import Source
 from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
@@ -21,7 +21,7 @@ IDS = [checkpoint.hub_id for checkpoint in passport_of_family("nucleotide_transf
 
 
 def test_a_published_id_needs_no_torch():
-    code = f"import sys; from hf_dnalm.cli.app import main; main(['info', {IDS[0]!r}]); print('torch' in sys.modules)"
+    code = f"import sys; from hf_dnalm.cli.main import main; main(['info', {IDS[0]!r}]); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "False"
 

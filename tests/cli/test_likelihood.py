@@ -11,7 +11,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from hf_dnalm import log_likelihood
-from hf_dnalm.cli import app
+from hf_dnalm.cli.main import main
 from tests.cli.language_models import SEQUENCES, refused, save, write_fasta
 from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
@@ -28,7 +28,7 @@ def fasta(tmp_path):
 
 @pytest.mark.parametrize(("flags", "share"), [([], None), (["--masked-at-once", "0.25"], 0.25)])
 def test_the_table_goes_to_stdout(model, fasta, capsys, flags, share):
-    app.main(["likelihood", model, fasta, "--dtype", "float32", *flags])
+    main(["likelihood", model, fasta, "--dtype", "float32", *flags])
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines(), delimiter="\t"))
     toy = toy_model("masked_lm", initializer_range=0.5)
     expected = log_likelihood(toy, toy_tokenizer(), list(SEQUENCES.values()), masked_at_once=share, dtype=torch.float32)
@@ -43,14 +43,14 @@ def test_a_causal_model_is_asked_as_one(tmp_path, fasta):
     config = GPT2Config(vocab_size=75, n_positions=64, n_embd=16, n_layer=1, n_head=2, bos_token_id=2, eos_token_id=2)
     GPT2LMHeadModel(config).save_pretrained(tmp_path / "gpt")
     toy_tokenizer(model_max_length=64).save_pretrained(tmp_path / "gpt")
-    app.main(["likelihood", str(tmp_path / "gpt"), fasta, "--out", str(tmp_path / "x.parquet")])
+    main(["likelihood", str(tmp_path / "gpt"), fasta, "--out", str(tmp_path / "x.parquet")])
     rows = pyarrow.parquet.read_table(tmp_path / "x.parquet").to_pylist()
     assert {row["estimator"] for row in rows} == {"causal log-likelihood"}
     assert all(row["nats"] < 0 for row in rows)
 
 
 def test_the_published_layout_is_read(upstream_v2, fasta, tmp_path):
-    app.main(["likelihood", str(upstream_v2), fasta, "--out", str(tmp_path / "x.csv")])
+    main(["likelihood", str(upstream_v2), fasta, "--out", str(tmp_path / "x.csv")])
     assert len((tmp_path / "x.csv").read_text().splitlines()) == 4
 
 

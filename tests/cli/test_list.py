@@ -8,7 +8,7 @@ import sys
 
 from hf_dnalm.checkpoints import PASSPORTS
 from hf_dnalm.cli.list import run, table
-from hf_dnalm.data.benchmarks import benchmark_tasks
+from hf_dnalm.suites import benchmark_tasks
 
 
 def test_the_table_has_a_line_for_each_checkpoint(capsys):
@@ -59,7 +59,7 @@ def test_tasks_are_listed_with_what_is_scored(capsys):
 
 def test_listing_checkpoints_imports_no_torch():
     heavy = "{'torch', 'transformers'} & {*sys.modules}"
-    code = f"import sys; from hf_dnalm.cli.app import main; main(['list']); print({heavy})"
+    code = f"import sys; from hf_dnalm.cli.main import main; main(['list']); print({heavy})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
 

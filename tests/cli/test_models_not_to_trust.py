@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from hf_dnalm import AutoTokenizer
-from hf_dnalm.cli.app import main
+from hf_dnalm.cli.main import main
 from tests.cli.model_commands import MODEL_COMMANDS, write_inputs
 from tests.toys import dnabert, nucleotide_transformer
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hf_dnalm import mutagenesis
-from hf_dnalm.cli import app
+from hf_dnalm.cli.main import main
 from tests.cli.language_models import SEQUENCES, refused, save, write_fasta
 from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
@@ -26,7 +26,7 @@ def fasta(tmp_path):
 @pytest.mark.parametrize("strands", ["forward", "both"])
 def test_the_table_holds_what_the_function_computes(model, fasta, tmp_path, strands):
     out = tmp_path / "x.parquet"
-    app.main(["mutate", model, fasta, "--out", str(out), "--strands", strands, "--dtype", "float32"])
+    main(["mutate", model, fasta, "--out", str(out), "--strands", strands, "--dtype", "float32"])
     table = pyarrow.parquet.read_table(out)
     toy = toy_model("masked_lm", initializer_range=0.5)
     expected = [
@@ -42,7 +42,7 @@ def test_the_table_holds_what_the_function_computes(model, fasta, tmp_path, stra
 
 @pytest.mark.parametrize(("name", "head"), [("logo.svg", b"<?xml"), ("logo.png", b"\x89PNG")])
 def test_a_logo_is_drawn(model, fasta, tmp_path, name, head):
-    app.main(["mutate", model, fasta, "--out", str(tmp_path / "x.tsv"), "--logo", str(tmp_path / name)])
+    main(["mutate", model, fasta, "--out", str(tmp_path / "x.tsv"), "--logo", str(tmp_path / name)])
     assert (tmp_path / name).read_bytes().startswith(head)
     assert len((tmp_path / "x.tsv").read_text().splitlines()) == 1 + 4 * 75
 

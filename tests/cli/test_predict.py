@@ -10,7 +10,7 @@ import pyarrow.parquet
 import pytest
 import torch
 
-from hf_dnalm.cli import app
+from hf_dnalm.cli.main import main
 from hf_dnalm.inference import predict
 from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
@@ -38,7 +38,7 @@ def fasta(tmp_path_factory):
 
 def _refused(capsys, arguments) -> str:
     with pytest.raises(SystemExit) as stop:
-        app.main(["predict", *arguments])
+        main(["predict", *arguments])
     assert stop.value.code == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -48,7 +48,7 @@ def _refused(capsys, arguments) -> str:
 
 
 def test_the_table_goes_to_stdout_in_input_order(classifier, fasta, capsys):
-    app.main(["predict", classifier, fasta, "--dtype", "float32", "--batch-tokens", "32"])
+    main(["predict", classifier, fasta, "--dtype", "float32", "--batch-tokens", "32"])
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines(), delimiter="\t"))
     assert [row["name"] for row in rows] == list(SEQUENCES)
     assert {row["label"] for row in rows} <= {"no", "yes"}
@@ -62,13 +62,13 @@ def test_columns_of_a_table_can_be_named(classifier, tmp_path):
     (tmp_path / "in.csv").write_text("id,dna,label\nx,ACGT,7\ny,GGG,8\n")
     out = tmp_path / "out.parquet"
     options = ["--sequence-column", "dna", "--name-column", "id", "--out", str(out)]
-    app.main(["predict", classifier, str(tmp_path / "in.csv"), *options])
+    main(["predict", classifier, str(tmp_path / "in.csv"), *options])
     assert pyarrow.parquet.read_table(out)["name"].to_pylist() == ["x", "y"]
 
 
 def test_a_model_of_single_bases_writes_bed(tmp_path, fasta):
     folder = _save(tmp_path / "model", toy_model("token", id2label={0: "out", 1: "exon"}))
-    app.main(["predict", folder, fasta, "--out", str(tmp_path / "out.bed")])
+    main(["predict", folder, fasta, "--out", str(tmp_path / "out.bed")])
     ends = {line.split("\t")[0]: int(line.split("\t")[2]) for line in (tmp_path / "out.bed").read_text().splitlines()}
     assert ends == {name: len(sequence) for name, sequence in SEQUENCES.items()}
 
@@ -77,7 +77,7 @@ def test_a_long_sequence_is_refused_or_truncated(tmp_path, fasta, capsys):
     model = toy_model("sequence", problem_type="regression", id2label={0: "strength"})
     folder = _save(tmp_path / "model", model, model_max_length=20)
     assert "sequence 'c' is 60 bp = 21 tokens" in _refused(capsys, [folder, fasta])
-    app.main(["predict", folder, fasta, "--overflow", "truncate"])
+    main(["predict", folder, fasta, "--overflow", "truncate"])
     assert capsys.readouterr().out.splitlines()[0] == "name\tvalue_strength"
 
 
@@ -91,7 +91,7 @@ def test_an_adapter_predicts_like_the_model_it_was_saved_from(tmp_path, fasta, c
     adapted = peft.get_peft_model(model, config)
     adapted.save_pretrained(tmp_path / "adapter")
     expected = predict(adapted, toy_tokenizer(), list(SEQUENCES.values()), dtype=torch.float32).values[:, 0]
-    app.main(["predict", str(tmp_path / "adapter"), fasta, "--dtype", "float32"])
+    main(["predict", str(tmp_path / "adapter"), fasta, "--dtype", "float32"])
     rows = list(csv.reader(capsys.readouterr().out.splitlines(), delimiter="\t"))[1:]
     np.testing.assert_allclose([float(row[-1]) for row in rows], expected, atol=1e-5)
 

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 import torch
 
-from hf_dnalm.cli import app
+from hf_dnalm.cli.main import main
 from hf_dnalm.genome import Genome, read_variants
 from hf_dnalm.inference import score_variants
 from tests.cli.language_models import GENOME, refused, save, write_fasta, write_vcf
@@ -38,7 +38,7 @@ def vcf(tmp_path):
 
 
 def run(model, vcf, genome, out, *flags):
-    app.main(["score-variants", model, vcf, "--genome", genome, "--out", str(out), "--dtype", "float32", *flags])
+    main(["score-variants", model, vcf, "--genome", genome, "--out", str(out), "--dtype", "float32", *flags])
 
 
 def agree(tsv, parquet, vcf) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hf_dnalm.cli import app
+from hf_dnalm.cli.main import main
 from tests.cli.killing import killed_and_finished
 from tests.cli.language_models import save, write_fasta, write_vcf
 
@@ -21,7 +21,7 @@ def test_killed_at_any_moment_the_same_command_goes_on(tmp_path):
     flags = ["score-variants", save(tmp_path / "model"), vcf, "--genome", genome, "--shard-variants", "4"]
     flags += ["--window", "64", "--dtype", "float32", "--out"]
     killed_and_finished(flags, out, shards=8)
-    app.main([*flags, str(undisturbed)])
+    main([*flags, str(undisturbed)])
     assert len(out.read_text().splitlines()) == 401
     assert out.read_bytes() == undisturbed.read_bytes()
     assert not out.with_name("x.tsv.shards").exists()

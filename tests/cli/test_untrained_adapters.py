@@ -6,7 +6,7 @@ import pytest
 from peft import LoraConfig, get_peft_model
 
 import hf_dnalm
-from hf_dnalm.cli.app import main
+from hf_dnalm.cli.main import main
 from tests.toys import dnabert2
 
 

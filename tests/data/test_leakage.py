@@ -9,9 +9,9 @@ from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hf_dnalm.data import load_benchmark
 from hf_dnalm.data.leakage import Leak, find_leaks, leaks_noted, without_leaks
 from hf_dnalm.sequence import reverse_complement
+from hf_dnalm.suites import load_benchmark
 from hf_dnalm.tasks import Task
 
 TASK = Task("mine", "single_label_classification", ("no", "yes"), metric="mcc", description="Is it?")

@@ -8,9 +8,9 @@ import torch
 
 import hf_dnalm
 from hf_dnalm.checkpoints.passport import in_millions
-from hf_dnalm.cli.app import main
 from hf_dnalm.cli.info import describe
 from hf_dnalm.cli.list import checkpoint_rows
+from hf_dnalm.cli.main import main
 from tests.families.test_saving import natural_class
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 
 import numpy as np
 import pytest
@@ -110,7 +109,10 @@ def finetuned_folders(tmp_path_factory):
             }
             task, folder = TASKS["bases"], tmp_path_factory.mktemp("finetuned") / family.name
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(sys.modules["hf_dnalm.training.finetune"], "write_report", lambda *args, **kwargs: None)
+                patch.setattr(
+                    "hf_dnalm.training.fine_tuning.write_report",
+                    lambda *args, **kwargs: None,
+                )
                 result = finetune(upstream, splits_of(task, train=8), task, output_dir=folder, method=method, **quick)
             found[family.name] = folder, result
         return found[family.name]

@@ -8,7 +8,7 @@ import torch
 
 from hf_dnalm import embed, embed_tokens, log_likelihood, mutagenesis, predict, score_variants
 from hf_dnalm.genome import Genome, Variant
-from hf_dnalm.inference.embed_file import embed_file
+from hf_dnalm.inference.embedding_files import embed_file
 from hf_dnalm.inference.finite import check_finite
 from tests.cli.language_models import GENOME, refused, save, write_fasta, write_vcf
 from tests.toys import hyenadna, nucleotide_transformer

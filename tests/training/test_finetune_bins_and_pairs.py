@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -32,7 +31,7 @@ BINS = {
 @pytest.fixture(autouse=True)
 def no_plots(monkeypatch):
     """Drawing the report in every test would take longer than the training."""
-    monkeypatch.setattr(sys.modules["hf_dnalm.training.finetune"], "write_report", lambda *args, **kwargs: None)
+    monkeypatch.setattr("hf_dnalm.training.fine_tuning.write_report", lambda *args, **kwargs: None)
 
 
 def bins(task: Task, rows: int, seed: int) -> Dataset:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 import torch
 from torch.testing import assert_close
@@ -20,7 +18,7 @@ QUICK = {"bootstrap": 20, "disable_tqdm": True, "num_train_epochs": 1, "learning
 @pytest.fixture(autouse=True)
 def no_plots(monkeypatch):
     """Drawing the report would take longer than the training."""
-    monkeypatch.setattr(sys.modules["hf_dnalm.training.finetune"], "write_report", lambda *args, **kwargs: None)
+    monkeypatch.setattr("hf_dnalm.training.fine_tuning.write_report", lambda *args, **kwargs: None)
 
 
 # IA³ over a pooler: its own unloading knows no module of more than one layer.

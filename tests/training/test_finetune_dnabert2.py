@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 from safetensors.torch import load_file
 
@@ -19,7 +17,7 @@ QUICK = {"bootstrap": 20, "disable_tqdm": True, "num_train_epochs": 1, "learning
 @pytest.fixture(autouse=True)
 def no_plots(monkeypatch):
     """Drawing the report would take longer than the training."""
-    monkeypatch.setattr(sys.modules["hf_dnalm.training.finetune"], "write_report", lambda *args, **kwargs: None)
+    monkeypatch.setattr("hf_dnalm.training.fine_tuning.write_report", lambda *args, **kwargs: None)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -29,8 +28,7 @@ SETTINGS = {
 @pytest.fixture(autouse=True)
 def no_plots(monkeypatch):
     """Drawing the report in every test would take longer than the training."""
-    room = sys.modules["hf_dnalm.training.finetune"]
-    monkeypatch.setattr(room, "write_report", lambda *args, **kwargs: None)
+    monkeypatch.setattr("hf_dnalm.training.fine_tuning.write_report", lambda *args, **kwargs: None)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +36,7 @@ def finished(base_folder, tmp_path_factory) -> Path:
     """The folder of a run that ended, with checkpoints of steps 1 to 3."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.modules["hf_dnalm.training.finetune"], "write_report", lambda *args, **kwargs: None)
+        patch.setattr("hf_dnalm.training.fine_tuning.write_report", lambda *args, **kwargs: None)
         finetune(base_folder, splits_of(TASK), TASK, output_dir=folder, **SETTINGS)
     return folder
 

@@ -80,7 +80,7 @@ def _write_bed(folder: Path) -> Path:
 
 
 def _read_bed(path: Path) -> None:
-    from hf_dnalm.data.benchmarks.bend.regions import read_regions
+    from hf_dnalm.suites.bend.regions import read_regions
 
     read_regions(path)
 
@@ -95,7 +95,7 @@ def _write_yaml(folder: Path) -> Path:
 
 
 def _read_yaml(path: Path) -> None:
-    from hf_dnalm.data.benchmarks.bend.task_files import task_from_yaml
+    from hf_dnalm.suites.bend.task_files import task_from_yaml
 
     assert "/" not in task_from_yaml(path).name
 
@@ -132,8 +132,8 @@ def _read_members(path: Path) -> None:
 
 def _write_result(folder: Path) -> Path:
     from hf_dnalm.benchmarking.cells import Cell, Folder, write_result
-    from hf_dnalm.data.benchmarks import benchmark_tasks
     from hf_dnalm.evaluation import Evaluation
+    from hf_dnalm.suites import benchmark_tasks
 
     task = benchmark_tasks()["gue"]["prom_core_tata"]
     logits = np.random.default_rng(0).normal(size=(20, 2))

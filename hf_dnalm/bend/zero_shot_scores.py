@@ -1,0 +1,299 @@
+"""Zero-shot variant effects: cosine distances of the embeddings of both alleles, and how well they tell the labels."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pyarrow as pa
+
+from hf_dnalm.bend.embedders import BatchEmbedder, Embedder, embeddings_of
+from hf_dnalm.bend.published_embedders import PublishedEmbedder
+from hf_dnalm.evaluation.bootstrap import bootstrap_intervals
+from hf_dnalm.evaluation.outputs import read_outputs
+from hf_dnalm.evaluation.table import label_metrics
+from hf_dnalm.genome import Interval
+from hf_dnalm.inference.output_files import Table, write_table_file
+from hf_dnalm.inference.shards import Shard, ShardContent, ShardFolder
+from hf_dnalm.suites.bend.definition import BendTask
+from hf_dnalm.suites.bend.published_tasks import find_task
+from hf_dnalm.suites.bend.reading import BendData
+from hf_dnalm.tasks import Task
+
+Context = Literal["both", "left"]
+
+# Models that read from left to right: what stands behind the variant never reaches it.
+CAUSAL_MODEL_TYPES = ("dnalm_hyenadna", "dnalm_awd_lstm")
+_WINDOWS_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class ZeroShot:
+    """Distances of variants, in the order of the BED file.
+
+    Attributes:
+        task: whose variants they are.
+        intervals: of each variant; 0-based, half-open.
+        refs, alts: the letters of both alleles.
+        labels: (n,) int64, 1 where there is an effect.
+        scores: (n,) float64, 0 to 2: 1 - cosine of the vectors of both alleles; larger for a larger effect.
+        context: "both" sides of the variant, or the "left" alone.
+        index: 0-based place in the embedding that was read; -1 is the last.
+        windows: that were embedded.
+    """
+
+    task: BendTask
+    intervals: list[Interval]
+    refs: list[str]
+    alts: list[str]
+    labels: np.ndarray
+    scores: np.ndarray
+    context: Context
+    index: int
+    windows: int
+
+    def report(self, *, bootstrap: int = 1000, seed: int = 0) -> dict[str, Any]:
+        """AUROC and AUPRC of the distance against the label, plain JSON values; None where undefined.
+
+        Args:
+            bootstrap: number of resamples of the variants for the 95 % intervals; 0 leaves them out.
+        """
+        question = Task(self.task.name, "multi_label_classification", self.task.label_names[-1:], metric="auroc")
+        outputs = read_outputs(question, self.scores[:, None], self.labels[:, None])
+        values = label_metrics(question, outputs)
+        bounds = bootstrap_intervals(question, outputs, resamples=bootstrap, seed=seed) if bootstrap else {}
+        metrics = {}
+        for name in ("auroc", "auprc"):
+            low, high, _ = bounds.get(name, (math.nan, math.nan, 0))
+            parts = {"value": float(values[name][0]), "low": low, "high": high}
+            metrics[name] = {part: None if math.isnan(number) else number for part, number in parts.items()}
+        return {
+            "task": self.task.name,
+            "variants": len(self.scores),
+            "with_effect": int(self.labels.sum()),
+            "context": self.context,
+            "context_bp": self.task.context_bp,
+            "index": self.index,
+            "windows_embedded": self.windows,
+            "metrics": metrics,
+        }
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """One row for each variant: contig, start and end (0-based, half-open), ref, alt, label, score.
+
+        Scores that `zero_shot` kept beside the file are deleted then.
+
+        Raises:
+            ValueError, FileNotFoundError: as `write_table_file`; the extension names the format.
+        """
+        columns = {
+            "contig": pa.string(),
+            "start": pa.int64(),
+            "end": pa.int64(),
+            "ref": pa.string(),
+            "alt": pa.string(),
+            "label": pa.int64(),
+            "score": pa.float64(),
+        }
+        part = [
+            np.array([interval.contig for interval in self.intervals], dtype=object),
+            np.array([interval.start for interval in self.intervals], dtype=np.int64),
+            np.array([interval.end for interval in self.intervals], dtype=np.int64),
+            np.array(self.refs, dtype=object),
+            np.array(self.alts, dtype=object),
+            self.labels,
+            self.scores,
+        ]
+        write_table_file(Table(columns, [part]), Path(path))
+        ShardFolder(Path(path), {}).remove()
+
+
+def zero_shot(
+    task: BendTask | str,
+    embedder: Embedder | BatchEmbedder,
+    *,
+    reference: str | os.PathLike[str],
+    data_dir: str | os.PathLike[str] | None = None,
+    context: Context = "both",
+    index: int | None = None,
+    result: str | os.PathLike[str] | None = None,
+    made_by: Mapping[str, str] | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> ZeroShot:
+    """Score every variant of a task by the distance of its alleles' embeddings.
+
+    No window is embedded twice: variants at one place share the one of the reference. With `result` a call that was
+    stopped is taken up again by the same call.
+
+    Args:
+        task: of level "variant": a task, the name of a published one, or the path of a YAML file.
+        embedder: one vector for each letter; see `hf_dnalm.bend.embedders`.
+        reference: FASTA of the task's assembly.
+        data_dir: folder with the task's BED file, where the task does not name it itself.
+        context: "both" reads `context_bp` letters on either side of the variant and takes the vector at the variant.
+            "left" reads twice as many letters before it and none behind it, for models from left to right, and takes
+            the last vector.
+        index: 0-based place of the vector, -1 for the last, where it is to be another.
+        result: the file that will be written: scores are kept in the folder `<result>.shards`, whence a later call has
+            them, until `ZeroShot.write` writes it.
+        made_by: what the numbers depend on beside variants and reading, such as digests of the model: scores that were
+            kept with something else are refused.
+        progress: called with the number of variants scored, or found scored, since the last call.
+
+    Raises:
+        FileNotFoundError: a file that is not there.
+        ValueError: a task that is not zero-shot, a variant whose `ref` is not what stands in the genome or whose `alt`
+            is no other letter, a place outside of the embedding, a vector that is not finite or is zero, or scores of
+            another run beside `result`.
+    """
+    task = find_task(task) if isinstance(task, str) else task
+    if not task.is_zero_shot:
+        raise ValueError(f"task {task.name!r} is of level {task.level!r}; zero-shot scores variants: train a network")
+    if context not in get_args(Context):
+        raise ValueError(f"context is {context!r}; choose from {', '.join(get_args(Context))}")
+    if index is None:
+        index = -1 if context == "left" else task.context_bp
+    with BendData(task, data_dir, reference) as data:
+        pairs = _Pairs(data, context)
+        n = len(data.regions)
+        labels = np.array([int(data.labels[row]) for row in range(n)], dtype=np.int64)
+        for row in range(n):  # all is refused before the first window is embedded
+            data.alternative(row)
+        scores = np.empty(n)
+        windows = 0
+        settings = {"variants": data.digest(), "context": context, "index": str(index), **(made_by or {})}
+        kept = None if result is None else ShardFolder(Path(result), settings)
+        for shard, rows in pairs.shards():
+            content = None if kept is None or kept.unfinished([shard]) else kept.read(shard)
+            if content is None:
+                content = _scored(data, pairs, rows, embedder, index)
+                if kept is not None:
+                    kept.write(shard, content)
+            scores[rows] = content.vectors[:, 0]
+            windows += int(content.counts.sum())
+            if progress is not None:
+                progress(len(rows))
+        return ZeroShot(
+            task=task,
+            intervals=data.regions.intervals,
+            refs=[data.genome.sequence(interval._replace(strand="+")) for interval in data.regions.intervals],
+            alts=[alt.upper() for alt in data.regions.alts or ()],
+            labels=labels,
+            scores=scores,
+            context=context,
+            index=index,
+            windows=windows,
+        )
+
+
+def _scored(
+    data: BendData, pairs: _Pairs, rows: list[int], embedder: Embedder | BatchEmbedder, index: int
+) -> ShardContent:
+    """The distances of some rows as (rows, 1) float64, and how many windows they took."""
+    both = [pairs[row] for row in rows]
+    distinct = list(dict.fromkeys(window for pair in both for window in pair))
+    owners = {window: row for row, pair in zip(reversed(rows), reversed(both), strict=True) for window in pair}
+    names = [data.regions.where(owners[window]) for window in distinct]
+    vectors = dict(zip(distinct, _vectors(embedder, distinct, names, index), strict=True))
+    distances = [
+        cosine_distance(vectors[ref], vectors[alt], where=data.regions.where(row))
+        for row, (ref, alt) in zip(rows, both, strict=True)
+    ]
+    return ShardContent([str(rows[0])], np.array([len(distinct)]), np.array(distances)[:, None])
+
+
+def cosine_distance(one: np.ndarray, other: np.ndarray, *, where: str = "here") -> float:
+    """1 - cosine of the angle between two vectors, 0 to 2, exactly 0 for equal ones.
+
+    Raises:
+        ValueError: a vector has no direction.
+
+    >>> cosine_distance(np.array([1.0, 0.0]), np.array([0.0, 2.0]))
+    1.0
+    """
+    lengths = np.linalg.norm(one.astype(np.float64)) * np.linalg.norm(other.astype(np.float64))
+    if not np.isfinite(lengths) or lengths == 0:
+        raise ValueError(f"{where}: an allele's vector is zero or not finite, so there is no angle between them")
+    if np.array_equal(one, other):
+        return 0.0
+    return float(np.clip(1 - one.astype(np.float64) @ other.astype(np.float64) / lengths, 0, 2))
+
+
+class PublishedReading:
+    """A model's vectors as the published script reads them, its mistakes included; an embedder for `zero_shot`.
+
+    DNABERT's vectors are those of its k-mers, not of nucleotides, and the place is counted in them: 254 for 6-mers. For
+    models from left to right the place is 511, the letter before the variant, which no variant reaches: with the
+    published intervals of one letter every distance is 0 (but for rounding, where a model has Fourier transforms).
+
+    Attributes:
+        context, index: what to pass to `zero_shot` beside it.
+    """
+
+    def __init__(self, embedder: PublishedEmbedder, *, context_bp: int = 256) -> None:
+        self._embedder = embedder
+        model_type = embedder.config.model_type
+        self._upsample = model_type != "dnalm_dnabert"
+        self.context: Context = "left" if model_type in CAUSAL_MODEL_TYPES else "both"
+        if self.context == "left":
+            self.index = 2 * context_bp - 1
+        else:
+            self.index = context_bp if self._upsample else context_bp - (embedder.tokenizer.k - 1) // 2
+
+    def __call__(self, sequence: str) -> np.ndarray:
+        """(n, hidden) of one window."""
+        return self._embedder(sequence, upsample=self._upsample)
+
+
+class _Pairs:
+    """The windows of both alleles of each row."""
+
+    def __init__(self, data: BendData, context: Context) -> None:
+        self._data, self._context = data, context
+
+    def shards(self) -> Iterator[tuple[Shard, list[int]]]:
+        """Rows, some at a time; those of one place are in one shard."""
+        end = 0
+        for number, rows in enumerate(self._groups()):
+            yield Shard(number, end, end + len(rows)), rows
+            end += len(rows)
+
+    def _groups(self) -> Iterator[list[int]]:
+        intervals = self._data.regions.intervals
+        group: list[int] = []
+        for row in sorted(range(len(intervals)), key=lambda row: intervals[row]):
+            if 2 * len(group) >= _WINDOWS_AT_ONCE and intervals[row][:3] != intervals[group[-1]][:3]:
+                yield group
+                group = []
+            group.append(row)
+        yield group
+
+    def __getitem__(self, row: int) -> tuple[str, str]:
+        data, context_bp = self._data, self._data.task.context_bp
+        reference, alternative = data.sequence(row), data.alternative(row)
+        if self._context == "both":
+            return reference, alternative
+        interval = data.regions.intervals[row]
+        before = data.genome.window(interval.contig, interval.start - 2 * context_bp, interval.start)
+        end = len(reference) - context_bp
+        return before + reference[context_bp:end], before + alternative[context_bp:end]
+
+
+def _vectors(
+    embedder: Embedder | BatchEmbedder, windows: Sequence[str], names: Sequence[str], index: int
+) -> list[np.ndarray]:
+    """The vector at the place of each window; `names` say which variant each is of."""
+    vectors = []
+    for window, embedding in zip(windows, embeddings_of(embedder, windows, names), strict=True):
+        if embedding.ndim != 2 or not -len(embedding) <= index < len(embedding):
+            raise ValueError(
+                f"the embedding of a window of {len(window)} bp has shape {embedding.shape}; it must be (L, D), with a "
+                f"vector at place {index}"
+            )
+        vectors.append(embedding[index].copy())
+    return vectors

@@ -1,0 +1,13 @@
+"""A part of a report: a heading, a note and a table."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Section(NamedTuple):
+    """A heading with a table under it; the first row holds the column names."""
+
+    title: str
+    note: str
+    rows: list[list[str]]

@@ -1,0 +1,222 @@
+"""The vectors of a file of any size: read as a stream, kept in shards, put together to one file at the end."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+
+import numpy as np
+import torch
+
+from hf_dnalm.data.encode import encode_sequences
+from hf_dnalm.data.files import stream_file
+from hf_dnalm.data.records import Record
+from hf_dnalm.inference.batches import default_dtype, prepared
+from hf_dnalm.inference.embeddings import Pooling, embed
+from hf_dnalm.inference.hidden_states import Overflow, body_of, windows_of
+from hf_dnalm.inference.inputs import token_limit
+from hf_dnalm.inference.record_streams import check_records
+from hf_dnalm.inference.shards import (
+    Shard,
+    ShardContent,
+    ShardFolder,
+    model_fingerprint,
+    plan_shards,
+    shared_work,
+)
+from hf_dnalm.inference.token_embeddings import Unit, embed_tokens, times_kept, window_vectors
+from hf_dnalm.inference.vector_writers import VectorRows, find_vector_writer, write_vector_rows
+from hf_dnalm.inference.windows import Windows
+from hf_dnalm.outputs import claimed_outputs
+from hf_dnalm.version import __version__
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+FilePooling = Literal["mean", "cls", "max", "nucleotide", "token"]
+# Of letters in a shard: one vector per sequence needs no memory to speak of; vectors of nucleotides do.
+POOLED_SHARD_BP = 2**20
+TOKEN_SHARD_BYTES = 2**27
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What the numbers depend on beside model and input."""
+
+    pooling: FilePooling
+    layer: int
+    overflow: Overflow
+    dtype: str
+    shard_bp: int
+
+    @property
+    def per(self) -> Unit | Literal["sequence"]:
+        return vectors_per(self.pooling)
+
+
+def vectors_per(pooling: FilePooling) -> Unit | Literal["sequence"]:
+    """What there is a vector for."""
+    return pooling if pooling == "nucleotide" or pooling == "token" else "sequence"
+
+
+def embed_file(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    pooling: FilePooling = "mean",
+    layer: int = -1,
+    overflow: Overflow = "error",
+    sequence_column: str = "sequence",
+    name_column: str = "name",
+    shard_bp: int | None = None,
+    settings: dict[str, str] | None = None,
+    overwrite: bool = False,
+    token_budget: int | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> None:
+    """Write the vectors of all sequences of a file to `out`, in memory that does not grow with the file.
+
+    The file is read twice, as a stream: first every record is checked, so that what is refused is refused before any
+    work; then its records are embedded in shards of about `shard_bp`. Finished shards are kept in the folder
+    `<out>.shards` until `out` is written, whole or not at all. The same call after a killed one goes on from them; one
+    with another model, input or setting is refused. Under torchrun or `accelerate launch` each process takes its share
+    of the shards and the first one writes `out`; on several machines the folder must be one that all of them see.
+
+    Shards decide which sequences share a batch, and so the order of sums: results with another `shard_bp` are equal to
+    about 1e-6 of their size, those of a resumed run bit for bit. One record is held whole in memory, with its
+    token ids; under overflow="windows" its vectors of nucleotides or tokens are not.
+
+    Args:
+        path: FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet, as `read_file` reads them.
+        out: .parquet, .safetensors, .npz, .h5, .h5ad or .tar.gz, as `write_embeddings` writes them.
+        pooling: "mean", "max" or "cls" as in `embed`; "nucleotide" or "token" as in `embed_tokens`.
+        layer, overflow: as there.
+        sequence_column, name_column: of a table.
+        shard_bp: None = 2**20 bp, or for nucleotides and tokens what makes 128 MiB of vectors.
+        settings: further words to write beside the vectors, such as the model's name.
+        overwrite: replace `out` if it exists; otherwise it is refused.
+        token_budget, device, dtype: see `run_batches`.
+        progress: called with the number of sequences that were found done, and after each batch with the number of
+            sequences (or windows) that it held.
+
+    Raises:
+        ValueError: as `embed`, `embed_tokens`, `read_file` and `write_embeddings`; the shards next to `out` are of
+            another run; `out` exists, or is the input.
+        BlockingIOError: another run is writing `out`.
+        FileNotFoundError, ImportError: as `write_embeddings`.
+    """
+    if pooling not in get_args(FilePooling):
+        raise ValueError(f"pooling is {pooling!r}; there are: {', '.join(get_args(FilePooling))}")
+    out = Path(out)
+    device = torch.device(device) if device is not None else next(model.parameters()).device
+    dtype = default_dtype(model, device) if dtype is None else dtype
+    if shard_bp is None:
+        shard_bp = max(TOKEN_SHARD_BYTES // (4 * model.config.hidden_size), 1)
+        shard_bp = POOLED_SHARD_BP if pooling in get_args(Pooling) else shard_bp
+    asked = _Settings(pooling, layer, overflow, str(dtype).removeprefix("torch."), shard_bp)
+    find_vector_writer(out, per=asked.per)
+
+    def records() -> Iterator[Record]:
+        return stream_file(os.fspath(path), sequence_column=sequence_column, name_column=name_column)
+
+    with claimed_outputs([out], inputs=[path], overwrite=overwrite):
+        checked = check_records(records(), tokenizer, overflow=overflow, per=asked.per)
+        divisible = asked.per != "sequence" and overflow == "windows" and token_limit(tokenizer) is not None
+        shards = plan_shards(checked.lengths_bp, shard_bp=shard_bp, divisible=divisible)
+        words = {name: str(value) for name, value in asdict(asked).items()}
+        fingerprint = {"input": checked.digest, **words, **model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
+        folder = ShardFolder(out, fingerprint)
+        with shared_work(folder, shards, device) as work, prepared(body_of(model), device=device, dtype=dtype):
+            if progress is not None:
+                progress(_records_in(work.kept))
+            options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
+            for shard, content in _embedded(model, tokenizer, records(), work.mine, asked, options):
+                folder.write(shard, content)
+            if work.is_first:
+                folder.wait_for(shards)
+        if work.is_first:
+            write_vector_rows(_rows(folder, shards, asked), out, settings=words | (settings or {}))
+            folder.remove()
+
+
+def _records_in(shards: list[Shard]) -> int:
+    """How many records end in these shards."""
+    return sum(shard.end - shard.first for shard in shards if shard.part == shard.parts - 1)
+
+
+def _embedded(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    records: Iterator[Record],
+    shards: list[Shard],
+    asked: _Settings,
+    options: dict[str, Any],
+) -> Iterator[tuple[Shard, ShardContent]]:
+    """Each of the shards, which are in order, with its vectors."""
+    read = 0
+    for first, same in itertools.groupby(shards, key=lambda shard: shard.first):
+        own = list(same)
+        held = list(itertools.islice(records, first - read, own[0].end - read))
+        read = own[0].end
+        names, sequences = [record.name for record in held], [record.sequence for record in held]
+        del held
+        if own[0].parts > 1:
+            yield from _parts(model, tokenizer, names[0], sequences[0], own, asked, options)
+            continue
+        common = {"names": names, "layer": asked.layer, "overflow": asked.overflow, **options}
+        if asked.per == "sequence":
+            vectors = embed(model, tokenizer, sequences, pooling=cast(Pooling, asked.pooling), **common).vectors
+            yield own[0], ShardContent(names, np.ones(len(names), dtype=np.int64), vectors)
+        else:
+            rows = embed_tokens(model, tokenizer, sequences, per=asked.per, **common).vectors
+            counts = np.array([len(each) for each in rows], dtype=np.int64)
+            yield own[0], ShardContent(names, counts, np.concatenate(rows))
+
+
+def _parts(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    name: str,
+    sequence: str,
+    shards: list[Shard],
+    asked: _Settings,
+    options: dict[str, Any],
+) -> Iterator[tuple[Shard, ShardContent]]:
+    """A long record, some of its windows in each shard."""
+    assert asked.per != "sequence"
+    ids = encode_sequences(tokenizer, [sequence], max_tokens=None, names=[name], vocab_size=model.config.vocab_size)
+    (times,) = times_kept(tokenizer, [sequence], ids, names=[name], per=asked.per)
+    cut = windows_of(tokenizer, ids, overflow="windows")
+    tokens = np.concatenate([[0], np.cumsum(cut.kept[:, 1] - cut.kept[:, 0])])  # of the sequence, before each window
+    for shard in shards:
+        first, end = (len(cut.token_ids) * part // shard.parts for part in (shard.part, shard.part + 1))
+        own = Windows(cut.token_ids[first:end], cut.owners[first:end], cut.kept[first:end])
+        parts = window_vectors(model, tokenizer, own, [name], layer=asked.layer, **options)
+        parts = parts or [np.zeros((0, model.config.hidden_size), dtype=np.float32)]
+        vectors = np.concatenate(parts).repeat(times[tokens[first] : tokens[end]], axis=0)
+        yield shard, ShardContent([name], np.array([len(vectors)]), vectors)
+
+
+def _rows(folder: ShardFolder, shards: list[Shard], asked: _Settings) -> VectorRows:
+    """All shards as one; the parts of a record are joined."""
+    names: list[str] = []
+    counts: list[np.ndarray] = []
+    width = 0
+    for shard in shards:
+        some, own, shape = folder.read_index(shard)
+        width = shape[1] if shape[0] else width  # a part of a record may have no windows
+        if shard.part:
+            counts[-1][-1] += own[0]
+            continue
+        names += some
+        counts.append(own.copy())
+    blocks = (folder.read_vectors(shard) for shard in shards)
+    return VectorRows(names, None if asked.per == "sequence" else np.concatenate(counts), width, blocks)

@@ -1,0 +1,173 @@
+"""The `dnalm` command itself: help, version, unknown commands, and one-line errors with exit code 2."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from hf_dnalm.cli.main import COMMANDS, main
+from hf_dnalm.cli.signals import GOES_ON, Terminated
+from hf_dnalm.version import __version__
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in COMMANDS)
+
+
+def test_every_command_has_its_own_help():
+    for name in COMMANDS:
+        with pytest.raises(SystemExit, match="0"):
+            main([name, "--help"])
+
+
+def test_no_command_shows_the_usage_and_fails(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main([])
+    assert "usage: dnalm COMMAND" in capsys.readouterr().out
+
+
+def test_version_is_the_package_version(capsys):
+    main(["--version"])
+    assert capsys.readouterr().out == f"hf_dnalm {__version__}\n"
+
+
+def test_an_unknown_command_lists_the_known_ones(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["finetoon"])
+    assert "no command 'finetoon'; there are: demo, list, info, verify, finetune" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [ValueError("bad\n  letter"), FileNotFoundError("no x.fa"), ImportError("no peft")])
+def test_an_input_error_is_one_line_and_exit_code_2(monkeypatch, capsys, error):
+    def refuse(arguments):
+        raise error
+
+    monkeypatch.setitem(sys.modules, "hf_dnalm.cli.info", SimpleNamespace(run=refuse))
+    with pytest.raises(SystemExit, match="2"):
+        main(["info", "x"])
+    assert capsys.readouterr().err == f"dnalm info: error: {' '.join(str(error).split())}\n"
+
+
+def test_the_traceback_is_shown_on_request(monkeypatch):
+    def refuse(arguments):
+        raise ValueError("bad letter")
+
+    monkeypatch.setenv("DNALM_TRACEBACK", "1")
+    monkeypatch.setitem(sys.modules, "hf_dnalm.cli.info", SimpleNamespace(run=refuse))
+    with pytest.raises(ValueError, match="bad letter"):
+        main(["info", "x"])
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (TypeError("a\n bug"), "unexpected TypeError: a bug; DNALM_TRACEBACK=1 shows where. Please report it with the"),
+        (KeyError(), "unexpected KeyError; DNALM_TRACEBACK=1 shows where"),
+        (MemoryError(), "out of memory (MemoryError). Use smaller batches (--batch-tokens, --per_device_train_batch_"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to"),
+            "out of memory ([enforce",
+        ),
+        (RuntimeError("CUDA out of memory. Tried to allocate"), "out of memory (CUDA out of memory."),
+    ],
+)
+def test_an_error_that_nobody_expected_is_one_line_and_exit_code_1(monkeypatch, capsys, error, line):
+    def fail(arguments):
+        raise error
+
+    monkeypatch.setitem(sys.modules, "hf_dnalm.cli.info", SimpleNamespace(run=fail))
+    with pytest.raises(SystemExit, match="1"):
+        main(["info", "x"])
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"dnalm info: error: {line}")
+    assert printed.count("\n") == 1
+    monkeypatch.setenv("DNALM_TRACEBACK", "1")
+    with pytest.raises(type(error)):
+        main(["info", "x"])
+
+
+@pytest.mark.parametrize(
+    ("command", "way_out"),
+    [
+        ("info", "Nothing was written; run the command again."),
+        ("finetune", "Add --resume to continue from the last checkpoint, if one was written."),
+        ("embed", "The same command continues from the shards that are finished."),
+    ],
+)
+@pytest.mark.parametrize(
+    ("error", "what", "code"), [(KeyboardInterrupt, "interrupted", 130), (Terminated, "terminated", 143)]
+)
+def test_a_stopped_command_says_in_one_line_how_to_go_on(monkeypatch, capsys, command, way_out, error, what, code):
+    def stop(arguments):
+        raise error
+
+    monkeypatch.setitem(sys.modules, f"hf_dnalm.cli.{command}", SimpleNamespace(run=stop))
+    with pytest.raises(SystemExit, match=str(code)):
+        main([command, "x"])
+    assert capsys.readouterr().err == f"dnalm {command}: {what}. {way_out}\n"
+
+
+def test_every_command_that_goes_on_is_a_command():
+    assert set(GOES_ON) <= set(COMMANDS)
+
+
+WAITING = """
+import signal, sys, time, types
+from hf_dnalm.cli.main import main
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is begun with it ignored
+
+def run(arguments):
+    print("ready", flush=True)
+    time.sleep(60)
+
+sys.modules["hf_dnalm.cli.info"] = types.SimpleNamespace(run=run)
+main(["info", "x"])
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_command_with_one_line(name, code):
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = subprocess.Popen([sys.executable, "-c", WAITING], **pipes)
+    assert running.stdout.readline() == "ready\n"
+    running.send_signal(name)
+    _, errors = running.communicate(timeout=60)
+    assert (running.returncode, errors.count("\n")) == (code, 1)
+
+
+def test_help_is_printed_where_the_locale_is_ascii():
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    for arguments in (["--help"], ["embed", "--help"]):
+        command = [sys.executable, "-m", "hf_dnalm", *arguments]
+        done = subprocess.run(command, capture_output=True, env=os.environ | ascii_only)
+        assert done.returncode == 0, done.stderr
+        assert b"usage: dnalm" in done.stdout
+
+
+def test_a_tilde_is_the_home_folder_wherever_it_stands(monkeypatch):
+    seen: list[str] = []
+    monkeypatch.setitem(sys.modules, "hf_dnalm.cli.info", SimpleNamespace(run=seen.extend))
+    monkeypatch.setenv("HOME", "/home/someone")
+    main(["info", "~/model", "--report=~/r.json", "--x", "~/y", "a~b", "--z=a~b"])
+    home = "/home/someone"
+    assert seen == [f"{home}/model", f"--report={home}/r.json", "--x", f"{home}/y", "a~b", "--z=a~b"]
+
+
+def test_the_module_is_the_command():
+    code = [sys.executable, "-m", "hf_dnalm", "--version"]
+    assert subprocess.run(code, capture_output=True, text=True).stdout == f"hf_dnalm {__version__}\n"
+
+
+def test_a_reader_that_closes_the_pipe_is_no_error():
+    shell = f"{sys.executable} -m hf_dnalm list --tasks --json | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", shell], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[\n", "")
