@@ -155,8 +155,15 @@ def memory(sizes_mb: list[float]) -> list[str]:
         TOKENIZER.model_max_length = limit
         for megabytes, one_record in [*((size, False) for size in sizes_mb), (sizes_mb[-1] / 10, True)]:
             records = write_reads(folder / "x.fa", megabytes, one_record=one_record)
-            flags = ["--overflow", "windows", "--batch-tokens", "16384", "--dtype", "float32", "--device", "cpu"]
-            command = ["embed", str(folder / "model"), str(folder / "x.fa"), "--out", str(folder / "x.parquet"), *flags]
+            flags = ["--overflow", "windows", "--token-budget", "16384", "--dtype", "float32", "--device", "cpu"]
+            command = [
+                "embed",
+                str(folder / "model"),
+                str(folder / "x.fa"),
+                "--output",
+                str(folder / "x.parquet"),
+                *flags,
+            ]
             done = subprocess.run([sys.executable, "-c", CHILD, *command], capture_output=True, text=True, check=False)
             if done.returncode:
                 raise RuntimeError(done.stderr)

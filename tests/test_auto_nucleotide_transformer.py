@@ -57,9 +57,9 @@ def test_the_published_example_of_agront_runs(upstream_v1):
     agro_nt_tokenizer = AutoTokenizer.from_pretrained(upstream_v1)
     assert agro_nt_model.num_parameters() > 0
     sequences = ["ATATACGGCCGNC", "GGGTATCGCTTCCGAC"]
-    batch_tokens = agro_nt_tokenizer(sequences, padding="longest")["input_ids"]
-    assert agro_nt_tokenizer.batch_decode(batch_tokens)[0].startswith("<cls> ATA TAC")
-    torch_batch_tokens = torch.tensor(batch_tokens)
+    token_budget = agro_nt_tokenizer(sequences, padding="longest")["input_ids"]
+    assert agro_nt_tokenizer.batch_decode(token_budget)[0].startswith("<cls> ATA TAC")
+    torch_batch_tokens = torch.tensor(token_budget)
     attention_mask = torch_batch_tokens != agro_nt_tokenizer.pad_token_id
     outs = agro_nt_model(
         torch_batch_tokens,

@@ -94,7 +94,7 @@ def test_commands_refuse_a_pointer_in_one_line(command, tmp_path, capsys):
     (folder / "model.safetensors").write_bytes(POINTER)
     (tmp_path / "in.fa").write_text(">a\nACGTACGTACGT\n")
     out = tmp_path / {"embed": "out.npz", "likelihood": "out.tsv"}.get(command, "none")
-    more = (tmp_path / "in.fa", "--out", out) if out.suffix else ()
+    more = (tmp_path / "in.fa", "--output", out) if out.suffix else ()
     line = one_line(capsys, command, folder, *more)
     assert line.startswith(f"dnalm {command}: error: {folder}/model.safetensors: this is a git-lfs pointer")
     assert "\n" not in line

@@ -22,7 +22,7 @@ Fine-tune models on benchmark tasks and put them beside each other and beside ba
 k-mer counts, a small CNN. Every result is a file of its own in OUTPUT/cells; leaderboard.json, .md and .html stand in
 OUTPUT. The same command goes on where a killed one was. Every other flag of `dnalm finetune` (method and training) works
 and holds for all models: --num_train_epochs, --learning_rate, --max_tokens, --reverse_complement, …
-Example: dnalm benchmark --suite gue --tasks 'prom_*' --models my/model InstaDeepAI/nucleotide-transformer-v2-50m-multi-species --output out
+Example: dnalm benchmark --suites gue --tasks 'prom_*' --models my/model InstaDeepAI/nucleotide-transformer-v2-50m-multi-species --output out
 """  # noqa: E501
 # What torchrun and accelerate tell a process of its group. The processes here work alone, so Trainer must not see it.
 _GROUP = (
@@ -153,9 +153,9 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser("dnalm benchmark", description=_DESCRIPTION, allow_abbrev=False)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--suite", nargs="+", default=[], metavar="SUITE", help="whole suites, or where --tasks look")
+    parser.add_argument("--suites", nargs="+", default=[], metavar="SUITE", help="whole suites, or where --tasks look")
     parser.add_argument(
-        "--tasks", nargs="+", default=[], metavar="TASK", help="SUITE/NAME, or NAME of a --suite; * and commas work"
+        "--tasks", nargs="+", default=[], metavar="TASK", help="SUITE/NAME, or NAME of a --suites; * and commas work"
     )
     parser.add_argument(
         "--models",

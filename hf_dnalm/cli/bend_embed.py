@@ -28,9 +28,9 @@ def run(arguments: list[str]) -> None:
     from hf_dnalm.suites.bend.published_tasks import find_task
 
     task = find_task(options.task)
-    if options.bend_compat and (options.dtype != "auto" or options.batch_tokens or options.layer != -1):
+    if options.bend_compat and (options.dtype != "auto" or options.token_budget or options.layer != -1):
         raise ValueError(
-            "--bend-compat reads one sequence at a time in float32: leave out --dtype, --batch-tokens, --layer"
+            "--bend-compat reads one sequence at a time in float32: leave out --dtype, --token-budget, --layer"
         )
     embedder, name, made_by = _embedder(options)
     rank, ranks = process_of_this_run()

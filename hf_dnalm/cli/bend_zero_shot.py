@@ -94,9 +94,9 @@ def _embedder(options: argparse.Namespace, context_bp: int) -> tuple[Any, dict[s
     tokenizer = AutoTokenizer.from_pretrained(options.model)
     made_by = model_fingerprint(model, tokenizer)
     if options.bend_compat:
-        if options.context or options.batch_tokens:
+        if options.context or options.token_budget:
             raise ValueError(
-                "--bend-compat reads one window at a time where it did: leave out --context, --batch-tokens"
+                "--bend-compat reads one window at a time where it did: leave out --context, --token-budget"
             )
         model = model.to(inference["device"], inference["dtype"])
         reading = PublishedReading(PublishedEmbedder(model, tokenizer), context_bp=context_bp)

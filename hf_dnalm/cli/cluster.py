@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Embed labelled sequences (species, say) and see how well k-means finds the classes, and how well a few sequences of each
 teach a linear classifier; the same for tetranucleotide frequencies, the baseline of metagenomics. The protocol is that
-of DNABERT-S, means over five seeds. The table goes to stdout, every number to --out, a map of the vectors to --map.
+of DNABERT-S, means over five seeds. The table goes to stdout, every number to --output, a map of the vectors to --map.
 """
 BASELINE = "tetranucleotides"
 
 
 def run(arguments: list[str]) -> None:
-    """Parse the flags, read model and file, embed, score both kinds of vectors, print the table and write --out."""
+    """Parse the flags, read model and file, embed, score both kinds of vectors, print the table and write --output."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.test_per_class < 1:
         parser.error(f"--test-per-class is {options.test_per_class}; it must be 1 or more")
     inputs = [options.file, options.model]
-    with claimed_outputs([options.out, options.map], inputs=inputs, overwrite=options.overwrite):
+    with claimed_outputs([options.output, options.map], inputs=inputs, overwrite=options.overwrite):
         _run(options)
 
 
@@ -58,8 +58,8 @@ def _run(options: argparse.Namespace) -> None:
     from hf_dnalm.inference import embed
     from hf_dnalm.inference.output_files import output_extension, whole_file
 
-    if options.out is not None:
-        output_extension(options.out, (".json",))
+    if options.output is not None:
+        output_extension(options.output, (".json",))
     if options.map is not None:
         output_extension(options.map, FIGURE_FILES)
         if options.map_method == "umap" and importlib.util.find_spec("umap") is None:
@@ -91,7 +91,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.map is not None:
         vectors = {name: embeddings.vectors, BASELINE: frequencies}
         write_figure(draw_maps(vectors, labels, task.label_names, method=options.map_method), options.map)
-    if options.out is not None:
+    if options.output is not None:
         report = {
             "model": options.model,
             "file": options.file,
@@ -103,7 +103,7 @@ def _run(options: argparse.Namespace) -> None:
             "classes": dict(zip(task.label_names, counts.tolist(), strict=True)),
             "scores": scored,
         }
-        with whole_file(options.out) as partial:
+        with whole_file(options.output) as partial:
             partial.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -167,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
         "SUITE/TASK, such as dnabert-s/marine-clustering-0",
     )
     add_benchmark_options(parser)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the report, .json")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="the report, .json")
     parser.add_argument("--map", type=Path, metavar="FILE", help="a map of both kinds of vectors, .png or .svg")
     parser.add_argument("--map-method", choices=["tsne", "umap"], default="tsne", help="default: tsne")
     parser.add_argument("--pooling", choices=["mean", "max", "cls"], default="mean", help="default: mean")

@@ -56,22 +56,22 @@ def run(arguments: list[str]) -> None:
     )
     parser.add_argument("--data", help="labelled FASTA, CSV, TSV, Parquet or JSONL; by default simulated splice sites")
     parser.add_argument(
-        "--out", type=Path, default=Path("demo_output"), help="folder for everything; default: %(default)s"
+        "--output", type=Path, default=Path("demo_output"), help="folder for everything; default: %(default)s"
     )
     options = parser.parse_args(arguments)
     transformers.utils.logging.disable_progress_bar()
     started = time.perf_counter()
-    tuned, shipped = options.out / "finetuned", options.out / "exported"
+    tuned, shipped = options.output / "finetuned", options.output / "exported"
     for earlier in (tuned, shipped):
         shutil.rmtree(earlier, ignore_errors=True)
-    options.out.mkdir(parents=True, exist_ok=True)
+    options.output.mkdir(parents=True, exist_ok=True)
 
     if options.data is None:
-        options.data = str(_write_simulated(options.out / "splice_sites.csv"))
+        options.data = str(_write_simulated(options.output / "splice_sites.csv"))
         print(f"{N_SIMULATED:,} simulated sequences with a donor, an acceptor or no splice site: {options.data}")
         print("(drawn from published position weights on a random background: for trying things out, not for science)")
     if options.model is None:
-        config = options.out / "small_model.json"
+        config = options.output / "small_model.json"
         config.write_text(json.dumps(SMALL_MODEL, indent=2))
         start = ["--config", str(config), "--learning_rate", "1e-3", "--num_train_epochs", str(EPOCHS)]
     else:
@@ -87,10 +87,10 @@ def run(arguments: list[str]) -> None:
     quiet = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error"}
     subprocess.run([sys.executable, "-c", STRANGER, str(shipped), sequences[0]], check=True, env=os.environ | quiet)
 
-    new = options.out / "new.fa"
+    new = options.output / "new.fa"
     new.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in zip(names, sequences, strict=True)))
-    predictions = options.out / "predictions.tsv"
-    _step("predict", str(shipped), str(new), "--out", str(predictions))
+    predictions = options.output / "predictions.tsv"
+    _step("predict", str(shipped), str(new), "--output", str(predictions))
     print(predictions.read_text(), end="")
     print(f"\nthe whole way took {time.perf_counter() - started:.0f} s")
 

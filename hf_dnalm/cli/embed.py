@@ -13,14 +13,14 @@ from hf_dnalm.outputs import check_output
 _DESCRIPTION = """\
 Write one vector per sequence, in input order, with the names beside them: the hidden states of a layer, pooled over the
 tokens; or, with --pooling nucleotide or token, a vector for each of those. A sequence longer than the model reads is
-refused unless --overflow says otherwise. The file may be of any size. What is done is kept in the folder OUT.shards
-until OUT is written: after a kill the same command goes on from there. Many processes share the work under
+refused unless --overflow says otherwise. The file may be of any size. What is done is kept in the folder OUTPUT.shards
+until OUTPUT is written: after a kill the same command goes on from there. Many processes share the work under
 `torchrun -m hf_dnalm embed …` or `accelerate launch -m hf_dnalm embed …`.
 """
 
 
 def run(arguments: list[str]) -> None:
-    """Parse the flags, read model and file, embed, and write the vectors to --out."""
+    """Parse the flags, read model and file, embed, and write the vectors to --output."""
     options = _parser().parse_args(arguments)
     # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
     from tqdm import tqdm
@@ -30,8 +30,8 @@ def run(arguments: list[str]) -> None:
     from hf_dnalm.inference.embedding_files import embed_file, vectors_per
     from hf_dnalm.inference.vector_writers import find_vector_writer
 
-    find_vector_writer(options.out, per=vectors_per(options.pooling))
-    check_output(options.out, inputs=[options.file, options.model], overwrite=options.overwrite)
+    find_vector_writer(options.output, per=vectors_per(options.pooling))
+    check_output(options.output, inputs=[options.file, options.model], overwrite=options.overwrite)
     inference = inference_arguments(options)
     columns = {"sequence_column": options.sequence_column, "name_column": options.name_column}
     next(stream_file(options.file, **columns))  # no such file, no such column: said before a model is loaded
@@ -42,7 +42,7 @@ def run(arguments: list[str]) -> None:
             model,
             tokenizer,
             options.file,
-            options.out,
+            options.output,
             pooling=options.pooling,
             layer=options.layer,
             **columns,
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", metavar="MODEL", help="folder or Hub id; a head is left aside")
     parser.add_argument("file", metavar="FILE", help="FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet")
     parser.add_argument(
-        "--out",
+        "--output",
         type=Path,
         metavar="FILE",
         required=True,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 Score a fine-tuned model on labelled sequences: every metric that fits the task, with its 95 % bootstrap interval. The
-table goes to stdout; report.json, report.md and report.html, with plots, go to the folder --out.
+table goes to stdout; report.json, report.md and report.html, with plots, go to the folder --output.
 """
 
 
@@ -39,10 +39,10 @@ def run(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     if options.bootstrap < 0:
         parser.error(f"--bootstrap is {options.bootstrap}; it must be 0 (no intervals) or more")
-    if options.out.is_file():
-        parser.error(f"--out {options.out} is a file; the report needs a folder")
+    if options.output.is_file():
+        parser.error(f"--output {options.output} is a file; the report needs a folder")
     inputs = [each for each in (options.data, options.model, options.baseline) if each is not None]
-    with claimed_outputs([options.out], inputs=inputs, overwrite=options.overwrite):
+    with claimed_outputs([options.output], inputs=inputs, overwrite=options.overwrite):
         _run(options)
 
 
@@ -91,7 +91,7 @@ def _run(options: argparse.Namespace) -> None:
             settings=settings,
         )
     title = f"{Path(options.model).name} on {task.name}"
-    files = write_report(evaluation, options.out, title=title, baseline=baselines)
+    files = write_report(evaluation, options.output, title=title, baseline=baselines)
     print(aligned(metrics_table(evaluation, baselines)))
     print(f"{verdict(evaluation, baselines)} Report: {files.html}", file=sys.stderr)
 
@@ -169,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DATA",
         help="labelled FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet; or a benchmark task, SUITE/TASK",
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="where the report is written")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", required=True, help="where the report is written")
     add_benchmark_options(parser)
     parser.add_argument(
         "--split", default="test", metavar="NAME", help="of a benchmark; for a file, what the report calls it"

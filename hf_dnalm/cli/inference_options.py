@@ -20,7 +20,7 @@ _OVERFLOW = {
 def add_inference_options(parser: argparse.ArgumentParser, *, overflow: Sequence[str] = ()) -> None:
     """Flags for batches, numbers and device, and for long sequences where there is a choice (`overflow`)."""
     parser.add_argument(
-        "--batch-tokens", type=int, metavar="N", help="tokens in a batch, padding included; default: tuned per device"
+        "--token-budget", type=int, metavar="N", help="tokens in a batch, padding included; default: tuned per device"
     )
     parser.add_argument(
         "--dtype",
@@ -97,7 +97,7 @@ def inference_arguments(options: argparse.Namespace) -> dict[str, Any]:
     from hf_dnalm.inference import DTYPES
 
     arguments = {
-        "token_budget": options.batch_tokens,
+        "token_budget": options.token_budget,
         "device": find_device(options.device),
         "dtype": DTYPES[options.dtype],
     }

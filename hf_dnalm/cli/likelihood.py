@@ -20,9 +20,9 @@ knows nothing of DNA, less for one that does, whatever its tokens are. The estim
 
 
 def run(arguments: list[str]) -> None:
-    """Parse the flags, read model and file, score, and write the table to --out or to stdout."""
+    """Parse the flags, read model and file, score, and write the table to --output or to stdout."""
     options = _parser().parse_args(arguments)
-    with claimed_outputs([options.out], inputs=[options.file, options.model], overwrite=options.overwrite):
+    with claimed_outputs([options.output], inputs=[options.file, options.model], overwrite=options.overwrite):
         _run(options)
 
 
@@ -36,8 +36,8 @@ def _run(options: argparse.Namespace) -> None:
     from hf_dnalm.inference.record_streams import check_records, record_batches
     from hf_dnalm.inference.score_writers import likelihood_table
 
-    if options.out is not None:
-        output_extension(options.out, TABLE_WRITERS)
+    if options.output is not None:
+        output_extension(options.output, TABLE_WRITERS)
     inference = inference_arguments(options)
     columns = {"sequence_column": options.sequence_column, "name_column": options.name_column}
     next(stream_file(options.file, **columns))  # no such file, no such column: said before a model is loaded
@@ -52,10 +52,10 @@ def _run(options: argparse.Namespace) -> None:
 
         parts = likelihoods()
         table = likelihood_table(itertools.chain([next(parts)], parts))  # what is refused, is before the first line
-        if options.out is None:
+        if options.output is None:
             write_text(table, sys.stdout)
         else:
-            write_table_file(table, options.out)
+            write_table_file(table, options.output)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", metavar="MODEL", help="folder or Hub id of a masked or causal language model")
     parser.add_argument("file", metavar="FILE", help="FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help=".tsv, .tsv.gz, .csv or .parquet; default: TSV to stdout"
+        "--output", type=Path, metavar="FILE", help=".tsv, .tsv.gz, .csv or .parquet; default: TSV to stdout"
     )
     parser.add_argument(
         "--masked-at-once",

@@ -13,7 +13,7 @@ from hf_dnalm.cli import signals
 # What torch says when the memory of a CPU or GPU is used up; it has no class of its own for a CPU.
 _OUT_OF_MEMORY = re.compile(r"out of memory|not enough memory|can't allocate memory|Cannot allocate memory", re.I)
 _LESS_MEMORY = (
-    "Use smaller batches (--batch-tokens, --per_device_train_batch_size), shorter sequences or a smaller model."
+    "Use smaller batches (--token-budget, --per_device_train_batch_size), shorter sequences or a smaller model."
 )
 
 # name → one line for --help; the module is hf_dnalm.cli.<name>, with "_" for "-", which holds a function
@@ -90,7 +90,7 @@ def expanded(argument: str) -> str:
     """An argument with `~` as the home folder, also after `--flag=`, where shells leave it as it is.
 
     >>> import os
-    >>> expanded("--out=~/x.tsv") == "--out=" + os.path.expanduser("~/x.tsv"), expanded("a~b")
+    >>> expanded("--output=~/x.tsv") == "--output=" + os.path.expanduser("~/x.tsv"), expanded("a~b")
     (True, 'a~b')
     """
     flag, equals, value = argument.partition("=")

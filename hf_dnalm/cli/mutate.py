@@ -19,10 +19,10 @@ sequence, one row each (positions 0-based). --logo draws what the model expects,
 
 
 def run(arguments: list[str]) -> None:
-    """Parse the flags, read model and file, score, write --out and draw --logo."""
+    """Parse the flags, read model and file, score, write --output and draw --logo."""
     options = _parser().parse_args(arguments)
     with claimed_outputs(
-        [options.out, options.logo], inputs=[options.file, options.model], overwrite=options.overwrite
+        [options.output, options.logo], inputs=[options.file, options.model], overwrite=options.overwrite
     ):
         _run(options)
 
@@ -37,7 +37,7 @@ def _run(options: argparse.Namespace) -> None:
     from hf_dnalm.inference.record_streams import check_records
     from hf_dnalm.inference.score_writers import mutagenesis_table
 
-    output_extension(options.out, TABLE_WRITERS)
+    output_extension(options.output, TABLE_WRITERS)
     inference = inference_arguments(options)
     columns = {"sequence_column": options.sequence_column, "name_column": options.name_column}
     if options.logo is None:
@@ -67,14 +67,14 @@ def _run(options: argparse.Namespace) -> None:
     if options.logo is not None:
         results = list(results)  # `check_logo` has seen that it is little
         write_logo([name for name, _ in results], [result for _, result in results], options.logo)
-    write_table_file(mutagenesis_table(results), options.out)
+    write_table_file(mutagenesis_table(results), options.output)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("dnalm mutate", description=_DESCRIPTION, allow_abbrev=False)
     parser.add_argument("model", metavar="MODEL", help="folder or Hub id of a masked or causal language model")
     parser.add_argument("file", metavar="FILE", help="FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet")
-    parser.add_argument("--out", type=Path, metavar="FILE", required=True, help=".tsv, .tsv.gz, .csv or .parquet")
+    parser.add_argument("--output", type=Path, metavar="FILE", required=True, help=".tsv, .tsv.gz, .csv or .parquet")
     parser.add_argument(
         "--logo", type=Path, metavar="FILE", help="a sequence logo, .png or .svg, up to 40 lines of 100 bp"
     )

@@ -23,9 +23,9 @@ probabilities, or values; for a model of single bases one row per base, or runs 
 
 
 def run(arguments: list[str]) -> None:
-    """Parse the flags, read model and file, predict, and write the table to --out or to stdout."""
+    """Parse the flags, read model and file, predict, and write the table to --output or to stdout."""
     options = _parser().parse_args(arguments)
-    with claimed_outputs([options.out], inputs=[options.file, options.model], overwrite=options.overwrite):
+    with claimed_outputs([options.output], inputs=[options.file, options.model], overwrite=options.overwrite):
         _run(options)
 
 
@@ -40,8 +40,8 @@ def _run(options: argparse.Namespace) -> None:
 
     inference = inference_arguments(options)
     model_class, level = find_model_class(options.model)
-    if options.out is not None:
-        find_writer(options.out, level=level)
+    if options.output is not None:
+        find_writer(options.output, level=level)
     model = model_class.from_pretrained(options.model)
     pairs = getattr(model.config, "sequence_pairs", False)
     dataset = read_file(
@@ -60,10 +60,10 @@ def _run(options: argparse.Namespace) -> None:
             **inference,
             progress=bar.update,
         )
-    if options.out is None:
+    if options.output is None:
         write_table(predictions, sys.stdout)
     else:
-        write_predictions(predictions, options.out)
+        write_predictions(predictions, options.output)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", metavar="MODEL", help="folder or Hub id of a fine-tuned model or adapter")
     parser.add_argument("file", metavar="FILE", help="FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help=".tsv, .tsv.gz, .csv, .parquet or .bed; default: TSV to stdout"
+        "--output", type=Path, metavar="FILE", help=".tsv, .tsv.gz, .csv, .parquet or .bed; default: TSV to stdout"
     )
     add_inference_options(parser, overflow=("error", "truncate"))
     add_column_options(parser)

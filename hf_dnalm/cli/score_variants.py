@@ -16,17 +16,17 @@ Score every alternative of a VCF file in a window of the genome around it. Metho
 under a language model, below 0 where the model finds alt less likely; cosine, l2 and dot compare vectors and take any
 model. REF is checked against the genome. A table has one row for each alternative; VCF has the same records with the
 scores in INFO. An allele that cannot be scored, such as <DEL> or *, stays in the output without a score and with the
-reason (--strict refuses it). Finished work is kept in the folder OUT.shards until OUT is written: after a kill the same
+reason (--strict refuses it). Finished work is kept in the folder OUTPUT.shards until OUTPUT is written: after a kill the same
 command continues from there. Several processes share the work under `torchrun -m hf_dnalm score-variants …` or
 `accelerate launch …`.
 """
 
 
 def run(arguments: list[str]) -> None:
-    """Parse the flags, read variants, genome and model, score, and write --out."""
+    """Parse the flags, read variants, genome and model, score, and write --output."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    for flag, number in (("--window", options.window), ("--shard-variants", options.shard_variants)):
+    for flag, number in (("--window-bp", options.window_bp), ("--shard-variants", options.shard_variants)):
         if number < 1:
             parser.error(f"{flag} is {number}; it must be 1 or more")
     # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
@@ -39,13 +39,13 @@ def run(arguments: list[str]) -> None:
     from hf_dnalm.inference.unscored import reasons_unscored
     from hf_dnalm.inference.variant_files import score_variants_file
 
-    inputs = [options.vcf, options.genome, options.model]
-    check_output(options.out, inputs=inputs, overwrite=options.overwrite)
-    if output_extension(options.out, VARIANT_FILES) in (".vcf", ".vcf.gz"):
+    inputs = [options.vcf, options.reference, options.model]
+    check_output(options.output, inputs=inputs, overwrite=options.overwrite)
+    if output_extension(options.output, VARIANT_FILES) in (".vcf", ".vcf.gz"):
         check_info_field(options.vcf, options.info_field)
     inference = inference_arguments(options)
-    with Genome(options.genome) as genome:  # the wrong reference is refused before a model is read
-        reasons_unscored(list(read_variants(options.vcf)), genome, window_bp=options.window, strict=options.strict)
+    with Genome(options.reference) as genome:  # the wrong reference is refused before a model is read
+        reasons_unscored(list(read_variants(options.vcf)), genome, window_bp=options.window_bp, strict=options.strict)
     if options.method == "llr":
         model, tokenizer = load_language_model(options.model)
     else:
@@ -56,10 +56,10 @@ def run(arguments: list[str]) -> None:
             model,
             tokenizer,
             options.vcf,
-            options.out,
-            genome=options.genome,
+            options.output,
+            genome=options.reference,
             method=options.method,
-            window_bp=options.window,
+            window_bp=options.window_bp,
             strands=options.strands,
             strict=options.strict,
             name=Path(options.model).name,
@@ -75,13 +75,21 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("dnalm score-variants", description=_DESCRIPTION, allow_abbrev=False)
     parser.add_argument("model", metavar="MODEL", help="folder or Hub id")
     parser.add_argument("vcf", metavar="VCF", help="variants: VCF, plain, gzip or bgzip")
-    parser.add_argument("--genome", metavar="FASTA", required=True, help="the reference, plain or bgzip; 1 is chr1")
+    parser.add_argument("--reference", metavar="FASTA", required=True, help="the reference, plain or bgzip; 1 is chr1")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", required=True, help=".tsv, .tsv.gz, .csv, .parquet, .vcf or .vcf.gz (bgzip)"
+        "--output",
+        type=Path,
+        metavar="FILE",
+        required=True,
+        help=".tsv, .tsv.gz, .csv, .parquet, .vcf or .vcf.gz (bgzip)",
     )
     parser.add_argument("--method", choices=["llr", "cosine", "l2", "dot"], default="llr", help="default: llr")
     parser.add_argument(
-        "--window", type=int, default=512, metavar="BP", help="of the genome, the variant in its middle; default: 512"
+        "--window-bp",
+        type=int,
+        default=512,
+        metavar="BP",
+        help="of the genome, the variant in its middle; default: 512",
     )
     parser.add_argument(
         "--strands", choices=["both", "forward"], default="both", help="both: the mean of the strands; default: both"

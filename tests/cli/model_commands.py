@@ -15,19 +15,19 @@ MODEL_COMMANDS: dict[str, tuple[str, Arguments]] = {
     "info": ("masked_lm", lambda model, at: ["info", model]),
     "verify": ("masked_lm", lambda model, at: ["verify", model]),
     "export": ("masked_lm", lambda model, at: ["export", model, f"{at}/out"]),
-    "embed": ("masked_lm", lambda model, at: ["embed", model, f"{at}/x.fa", "--out", f"{at}/out.npz"]),
-    "cluster": ("masked_lm", lambda model, at: ["cluster", model, f"{at}/x.csv", "--out", f"{at}/out.json"]),
-    "likelihood": ("masked_lm", lambda model, at: ["likelihood", model, f"{at}/x.fa", "--out", f"{at}/out.tsv"]),
-    "mutate": ("masked_lm", lambda model, at: ["mutate", model, f"{at}/x.fa", "--out", f"{at}/out.tsv"]),
+    "embed": ("masked_lm", lambda model, at: ["embed", model, f"{at}/x.fa", "--output", f"{at}/out.npz"]),
+    "cluster": ("masked_lm", lambda model, at: ["cluster", model, f"{at}/x.csv", "--output", f"{at}/out.json"]),
+    "likelihood": ("masked_lm", lambda model, at: ["likelihood", model, f"{at}/x.fa", "--output", f"{at}/out.tsv"]),
+    "mutate": ("masked_lm", lambda model, at: ["mutate", model, f"{at}/x.fa", "--output", f"{at}/out.tsv"]),
     "score-variants": (
         "masked_lm",
         lambda model, at: [
-            *("score-variants", model, f"{at}/x.vcf", "--genome", f"{at}/genome.fa", "--window", "64"),
-            *("--out", f"{at}/out.tsv"),
+            *("score-variants", model, f"{at}/x.vcf", "--reference", f"{at}/genome.fa", "--window-bp", "64"),
+            *("--output", f"{at}/out.tsv"),
         ],
     ),
-    "predict": ("sequence", lambda model, at: ["predict", model, f"{at}/x.fa", "--out", f"{at}/out.tsv"]),
-    "evaluate": ("sequence", lambda model, at: ["evaluate", model, f"{at}/x.csv", "--out", f"{at}/out"]),
+    "predict": ("sequence", lambda model, at: ["predict", model, f"{at}/x.fa", "--output", f"{at}/out.tsv"]),
+    "evaluate": ("sequence", lambda model, at: ["evaluate", model, f"{at}/x.csv", "--output", f"{at}/out"]),
     "finetune": (
         "masked_lm",
         lambda model, at: ["finetune", "--model", model, "--train", f"{at}/x.csv", "--output_dir", f"{at}/out"],
@@ -35,7 +35,7 @@ MODEL_COMMANDS: dict[str, tuple[str, Arguments]] = {
     "benchmark": (
         "masked_lm",
         lambda model, at: [
-            *("benchmark", "--suite", "gue", "--tasks", "prom_core_tata", "--allow-subset", "--baselines", "majority"),
+            *("benchmark", "--suites", "gue", "--tasks", "prom_core_tata", "--allow-subset", "--baselines", "majority"),
             *("--models", model, "--data-dir", f"{at}/benchmarks", "--output", f"{at}/out"),
         ],
     ),

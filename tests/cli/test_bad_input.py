@@ -67,7 +67,7 @@ FILES = {
 def test_predict_refuses(kind, fine_tuned, tmp_path, capsys):
     name, write, parts = FILES[kind]
     write(tmp_path / name)
-    line = refused(["predict", str(fine_tuned), str(tmp_path / name), "--out", str(tmp_path / "out.tsv")], capsys)
+    line = refused(["predict", str(fine_tuned), str(tmp_path / name), "--output", str(tmp_path / "out.tsv")], capsys)
     for part in [*parts, *([] if "context" in kind else [name])]:
         assert part in line
     assert not (tmp_path / "out.tsv").exists()
@@ -79,7 +79,7 @@ def test_commands_of_language_models_refuse(kind, command, language_model, tmp_p
     name, write, parts = FILES[kind]
     write(tmp_path / name)
     out = tmp_path / {"embed": "out.npz"}.get(command, "out.tsv")
-    line = refused([command, str(language_model), str(tmp_path / name), "--out", str(out)], capsys)
+    line = refused([command, str(language_model), str(tmp_path / name), "--output", str(out)], capsys)
     for part in [*parts, *([] if "context" in kind else [name])]:
         assert part in line
     assert not out.exists()
@@ -117,7 +117,7 @@ def test_predict_and_info_refuse_a_checkpoint_with_a_missing_tensor(fine_tuned, 
     del weights["esm.encoder.layer.1.output.dense.weight"]
     save_file(weights, fine_tuned / "model.safetensors", metadata={"format": "pt"})
     (tmp_path / "x.fa").write_text(">a\nACGT\n")
-    line = refused(["predict", str(fine_tuned), str(tmp_path / "x.fa"), "--out", str(tmp_path / "out.tsv")], capsys)
+    line = refused(["predict", str(fine_tuned), str(tmp_path / "x.fa"), "--output", str(tmp_path / "out.tsv")], capsys)
     assert str(fine_tuned) in line
     assert "esm.encoder.layer.1.output.dense.weight" in line
     assert not (tmp_path / "out.tsv").exists()
@@ -135,9 +135,9 @@ def test_a_config_that_nobody_knows_is_refused(command, tmp_path, capsys):
         "verify": [],
         "export": [out],
         "predict": [fasta],
-        "embed": [fasta, "--out", f"{out}.npz"],
+        "embed": [fasta, "--output", f"{out}.npz"],
         "likelihood": [fasta],
-        "mutate": [fasta, "--out", f"{out}.tsv"],
+        "mutate": [fasta, "--output", f"{out}.tsv"],
     }[command]
     line = refused([command, str(tmp_path / "odd"), *more], capsys)
     for part in ("odd", "'squid'", "family="):

@@ -23,7 +23,7 @@ QUICK = ["--allow-subset", "--bootstrap", "50", "--num_train_epochs", "1", "--pe
 
 
 def flags(data: Path, output: Path, *more: str) -> list[str]:
-    return ["benchmark", "--suite", "gue", "--data-dir", str(data), "--output", str(output), *QUICK, *more]
+    return ["benchmark", "--suites", "gue", "--data-dir", str(data), "--output", str(output), *QUICK, *more]
 
 
 def test_the_table_is_printed_and_the_log_is_not(data_dir, tiny, tmp_path, capsys, caplog):  # noqa: F811

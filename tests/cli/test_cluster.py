@@ -35,7 +35,7 @@ def test_model_and_baseline_stand_side_by_side(model, tmp_path, capsys):
     table = write_species(tmp_path / "x.csv", {"rich": 14, "poor": 12})
     out = tmp_path / "report.json"
     drawn = tmp_path / "map.svg"
-    main(["cluster", model, table, "--test-per-class", "8", "--out", str(out), "--map", str(drawn)])
+    main(["cluster", model, table, "--test-per-class", "8", "--output", str(out), "--map", str(drawn)])
     assert drawn.read_text().count("26 sequences, 2 classes") == 2
     printed = capsys.readouterr().out.splitlines()
     header = [cell for cell in printed[0].split("  ") if cell]
@@ -75,7 +75,7 @@ def test_classes_too_small_for_a_test_are_clustered_alone(model, tmp_path, capsy
         ("name,sequence\na,ACGT\n", [], "'labels'"),
         ("name,sequence,label\na,ACGT,x\nb,ACGT,x\n", [], "cannot be classes"),
         ("name,sequence,label\na,ACGT,x\nb,ACN,y\n", [], "sequence 2 has no stretch of four bases; leave it out"),
-        ("name,sequence,label\na,ACGT,x\nb,ACGT,y\n", ["--out", "x.txt"], "the extension must be one of .json"),
+        ("name,sequence,label\na,ACGT,x\nb,ACGT,y\n", ["--output", "x.txt"], "the extension must be one of .json"),
         ("name,sequence,label\na,ACGT,x\nb,ACGT,y\n", ["--test-per-class", "0"], "--test-per-class is 0; it must be 1"),
     ],
 )

@@ -35,7 +35,7 @@ def test_the_demo_takes_a_model_and_a_file_and_leaves_other_files_alone(small, u
     )
     (small / "out").mkdir()
     (small / "out" / "precious.txt").write_text("mine")
-    main(["demo", "--model", str(upstream_v2), "--data", str(file), "--out", str(small / "out")])
+    main(["demo", "--model", str(upstream_v2), "--data", str(file), "--output", str(small / "out")])
     assert f"$ dnalm finetune --model {upstream_v2}" in capfd.readouterr().out
     assert (small / "out" / "precious.txt").read_text() == "mine"
     assert asked == [[str(small / "out" / "exported"), "ACGTTGCA" * 3 + "A"]]

@@ -36,11 +36,11 @@ def expected(**options):
     [
         ([], {}),
         (["--pooling", "max", "--layer", "1"], {"pooling": "max", "layer": 1}),
-        (["--pooling", "cls", "--batch-tokens", "16"], {"pooling": "cls"}),
+        (["--pooling", "cls", "--token-budget", "16"], {"pooling": "cls"}),
     ],
 )
 def test_the_file_holds_the_vectors_of_the_function(model, fasta, tmp_path, flags, options):
-    main(["embed", model, fasta, "--out", str(tmp_path / "x.parquet"), "--dtype", "float32", *flags])
+    main(["embed", model, fasta, "--output", str(tmp_path / "x.parquet"), "--dtype", "float32", *flags])
     table = pyarrow.parquet.read_table(tmp_path / "x.parquet")
     assert table["name"].to_pylist() == list(SEQUENCES)
     np.testing.assert_allclose(np.array(table["embedding"].to_pylist()), expected(**options), atol=2e-5)
@@ -52,11 +52,11 @@ def test_long_sequences_are_refused_cut_or_read_by_windows(tmp_path, fasta, caps
     short = save(tmp_path / "short", model_max_length=12)
     out = tmp_path / "x.npz"
     assert "sequence 'c' is 60 bp = 21 tokens; the model reads 12" in refused(
-        capsys, "embed", short, fasta, "--out", out
+        capsys, "embed", short, fasta, "--output", out
     )
     assert not out.exists()
     for overflow in ("truncate", "windows"):
-        main(["embed", short, fasta, "--out", str(out), "--dtype", "float32", "--overflow", overflow, "--overwrite"])
+        main(["embed", short, fasta, "--output", str(out), "--dtype", "float32", "--overflow", overflow, "--overwrite"])
         with np.load(out) as file:
             vectors, said = file["embeddings"], str(file["overflow"])
         assert said == overflow
@@ -66,11 +66,11 @@ def test_long_sequences_are_refused_cut_or_read_by_windows(tmp_path, fasta, caps
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--out", "x.npy"], "the extension must be one of .parquet, .safetensors, .h5, .h5ad, .npz"),
-        (["--out", "absent/x.npz"], "there is no folder absent"),
-        (["--out", "x.npz", "--layer", "9"], "there is no layer 9; the model has hidden states 0 to 2"),
-        (["--out", "x.npz", "--device", "toaster"], "--device toaster: "),
-        (["--out", "x.npz", "--pooling", "median"], "invalid choice: 'median'"),
+        (["--output", "x.npy"], "the extension must be one of .parquet, .safetensors, .h5, .h5ad, .npz"),
+        (["--output", "absent/x.npz"], "there is no folder absent"),
+        (["--output", "x.npz", "--layer", "9"], "there is no layer 9; the model has hidden states 0 to 2"),
+        (["--output", "x.npz", "--device", "toaster"], "--device toaster: "),
+        (["--output", "x.npz", "--pooling", "median"], "invalid choice: 'median'"),
     ],
 )
 def test_bad_options_are_one_line_and_write_nothing(model, fasta, tmp_path, monkeypatch, capsys, flags, message):
@@ -81,5 +81,5 @@ def test_bad_options_are_one_line_and_write_nothing(model, fasta, tmp_path, monk
 
 def test_a_missing_extra_is_named_before_any_work(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    line = refused(capsys, "embed", "no such model", "no_such_file.fa", "--out", tmp_path / "x.h5")
+    line = refused(capsys, "embed", "no such model", "no_such_file.fa", "--output", tmp_path / "x.h5")
     assert line == 'dnalm embed: error: h5py is needed to write .h5: pip install "hf_dnalm[hdf5]"'

@@ -25,7 +25,7 @@ def fasta(tmp_path_factory):
 
 def test_killed_at_any_moment_the_same_command_goes_on(model, fasta, tmp_path):
     out, undisturbed = tmp_path / "x.npz", tmp_path / "undisturbed.npz"
-    flags = ["embed", model, fasta, "--shard-bp", "500", "--dtype", "float32", "--out"]  # some 250 shards
+    flags = ["embed", model, fasta, "--shard-bp", "500", "--dtype", "float32", "--output"]  # some 250 shards
     killed_and_finished(flags, out, shards=18)
     main([*flags, str(undisturbed)])
     assert out.read_bytes() == undisturbed.read_bytes()

@@ -57,7 +57,7 @@ def _refused(capsys, *arguments) -> str:
 
 
 def test_the_table_and_the_report_are_those_of_the_models_predictions(classifier, table, tmp_path, capsys):
-    rows = _run(capsys, classifier, table, "--out", tmp_path / "report", "--seed", 7, "--batch-tokens", 16)
+    rows = _run(capsys, classifier, table, "--output", tmp_path / "report", "--seed", 7, "--token-budget", 16)
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     task = Task.from_dict(report["task"])
     assert (task.name, task.label_names) == ("test.csv", ("no", "yes"))
@@ -77,13 +77,13 @@ def test_the_table_and_the_report_are_those_of_the_models_predictions(classifier
 def test_a_fasta_with_class_numbers_is_the_same_as_a_table_with_class_names(classifier, table, tmp_path, capsys):
     fasta = tmp_path / "test.fa"
     fasta.write_text("".join(f">s{i}|{i % 2}\n{sequence}\n" for i, sequence in enumerate(_sequences(12))))
-    one = _run(capsys, classifier, table, "--out", tmp_path / "table")
-    assert _run(capsys, classifier, fasta, "--out", tmp_path / "fasta") == one
+    one = _run(capsys, classifier, table, "--output", tmp_path / "table")
+    assert _run(capsys, classifier, fasta, "--output", tmp_path / "fasta") == one
 
 
 def test_metric_and_baseline_and_split_reach_the_report(classifier, table, tmp_path, capsys):
     options = ("--metric", "auroc", "--baseline", table, "--split", "holdout")
-    rows = _run(capsys, classifier, table, "--out", tmp_path, *options)
+    rows = _run(capsys, classifier, table, "--output", tmp_path, *options)
     report = json.loads((tmp_path / "report.json").read_text())
     assert next(iter(report["metrics"])) == report["task"]["metric"] == "auroc"
     assert report["split"] == report["baselines"][0]["split"] == "holdout"
@@ -95,7 +95,7 @@ def test_the_task_beside_the_model_is_taken(classifier, table, tmp_path, capsys)
     model = shutil.copytree(classifier, tmp_path / "model")
     task = Task("strand", "single_label_classification", ("no", "yes"), metric="f1", description="1 = yes")
     (model / "task.json").write_text(json.dumps(task.to_dict()))
-    _run(capsys, model, table, "--out", tmp_path / "report")
+    _run(capsys, model, table, "--output", tmp_path / "report")
     assert json.loads((tmp_path / "report" / "report.json").read_text())["task"] == task.to_dict()
 
 
@@ -104,7 +104,7 @@ def test_a_regression_is_scored_by_its_numbers(tmp_path, capsys):
     (tmp_path / "test.tsv").write_text(
         "sequence\tstrength\n" + "".join(f"{sequence}\t{i / 2}\n" for i, sequence in enumerate(_sequences(6)))
     )
-    rows = _run(capsys, model, tmp_path / "test.tsv", "--out", tmp_path / "r", "--labels-column", "strength")
+    rows = _run(capsys, model, tmp_path / "test.tsv", "--output", tmp_path / "r", "--labels-column", "strength")
     assert [row[0] for row in rows[1:]] == ["R² (1 − SSE/SST)", "R² (squared Pearson)", "Pearson r", "Spearman ρ"]
 
 
@@ -112,7 +112,7 @@ def test_a_model_of_bases_is_scored_base_by_base(tmp_path, capsys):
     model = _save(tmp_path / "model", toy_model("token", id2label={0: "intron", 1: "exon"}))
     records = [{"sequence": "ACGTAC", "labels": [0, 0, 1, 1, 1, 0]}, {"sequence": "GGGN", "labels": [0, 1, 1, -100]}]
     (tmp_path / "test.jsonl").write_text("\n".join(map(json.dumps, records)))
-    _run(capsys, model, tmp_path / "test.jsonl", "--out", tmp_path / "report")
+    _run(capsys, model, tmp_path / "test.jsonl", "--output", tmp_path / "report")
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert (report["n"], report["n_rows"], report["task"]["level"]) == (2, 9, "nucleotide")
 
@@ -131,8 +131,8 @@ def benchmark(tmp_path):
 def test_a_benchmark_task_brings_its_labels_and_its_training_split(classifier, benchmark, tmp_path, capsys):
     data = "plant-genomic-benchmark/poly_a.arabidopsis_thaliana"
     options = ("--data-dir", benchmark, "--baseline", "train")
-    assert "8 records" in _refused(capsys, classifier, data, "--out", tmp_path / "report", *options)
-    _run(capsys, classifier, data, "--out", tmp_path / "report", *options, "--allow-subset")
+    assert "8 records" in _refused(capsys, classifier, data, "--output", tmp_path / "report", *options)
+    _run(capsys, classifier, data, "--output", tmp_path / "report", *options, "--allow-subset")
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["task"]["name"] == data
     assert "test has 8 of 30,384 published rows" in report["task"]["description"]
@@ -161,10 +161,12 @@ def test_what_cannot_be_scored_is_one_line_and_leaves_nothing(classifier, table,
         ((classifier, table, "--bootstrap", "-1"), "--bootstrap is -1; it must be 0 (no intervals) or more"),
         ((classifier, table, "--baseline", bare), "labels"),
     ):
-        assert message in _refused(capsys, *arguments, "--out", out)
+        assert message in _refused(capsys, *arguments, "--output", out)
         assert not out.exists()
 
 
 def test_an_output_folder_is_asked_for(classifier, table, capsys):
-    assert "required: --out" in _refused(capsys, classifier, table)
-    assert f"--out {table} is a file; the report needs a folder" in _refused(capsys, classifier, table, "--out", table)
+    assert "required: --output" in _refused(capsys, classifier, table)
+    assert f"--output {table} is a file; the report needs a folder" in _refused(
+        capsys, classifier, table, "--output", table
+    )

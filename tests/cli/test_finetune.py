@@ -88,7 +88,7 @@ def test_a_file_of_bins_trains_and_predicts(files, tmp_path, capsys):
     assert "bin level" in report
     assert " bins)" in report
     (tmp_path / "new.fa").write_text(">a\nACGTACGTACGT\n")
-    main(["predict", str(tmp_path / "out"), str(tmp_path / "new.fa"), "--out", str(tmp_path / "new.tsv")])
+    main(["predict", str(tmp_path / "out"), str(tmp_path / "new.fa"), "--output", str(tmp_path / "new.tsv")])
     lines = (tmp_path / "new.tsv").read_text().splitlines()
     assert [line.split("\t")[:3] for line in lines] == [
         ["name", "start", "end"],
@@ -106,9 +106,9 @@ def test_a_file_of_pairs_trains_predicts_and_is_scored(tmp_path, separating_fold
     given = ["--train", str(tmp_path / "pairs.csv"), "--output_dir", str(tmp_path / "out")]
     main(["finetune", "--model", str(separating_folder), *given, *columns, *quick])
     (tmp_path / "new.csv").write_text("sequence,sequence2,label\nACGTACG,GGCA,1\nACGTACGT,GGC,0\n")
-    main(["predict", str(tmp_path / "out"), str(tmp_path / "new.csv"), "--out", str(tmp_path / "new.tsv")])
+    main(["predict", str(tmp_path / "out"), str(tmp_path / "new.csv"), "--output", str(tmp_path / "new.tsv")])
     assert len((tmp_path / "new.tsv").read_text().splitlines()) == 3
-    scored = ["evaluate", str(tmp_path / "out"), str(tmp_path / "new.csv"), "--out", str(tmp_path / "scored")]
+    scored = ["evaluate", str(tmp_path / "out"), str(tmp_path / "new.csv"), "--output", str(tmp_path / "scored")]
     main([*scored, "--bootstrap", "0"])
     assert json.loads((tmp_path / "scored" / "report.json").read_text())["n"] == 2
 

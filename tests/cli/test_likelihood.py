@@ -43,21 +43,21 @@ def test_a_causal_model_is_asked_as_one(tmp_path, fasta):
     config = GPT2Config(vocab_size=75, n_positions=64, n_embd=16, n_layer=1, n_head=2, bos_token_id=2, eos_token_id=2)
     GPT2LMHeadModel(config).save_pretrained(tmp_path / "gpt")
     toy_tokenizer(model_max_length=64).save_pretrained(tmp_path / "gpt")
-    main(["likelihood", str(tmp_path / "gpt"), fasta, "--out", str(tmp_path / "x.parquet")])
+    main(["likelihood", str(tmp_path / "gpt"), fasta, "--output", str(tmp_path / "x.parquet")])
     rows = pyarrow.parquet.read_table(tmp_path / "x.parquet").to_pylist()
     assert {row["estimator"] for row in rows} == {"causal log-likelihood"}
     assert all(row["nats"] < 0 for row in rows)
 
 
 def test_the_published_layout_is_read(upstream_v2, fasta, tmp_path):
-    main(["likelihood", str(upstream_v2), fasta, "--out", str(tmp_path / "x.csv")])
+    main(["likelihood", str(upstream_v2), fasta, "--output", str(tmp_path / "x.csv")])
     assert len((tmp_path / "x.csv").read_text().splitlines()) == 4
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--out", "x.xlsx"], "the extension must be one of .tsv, .tsv.gz, .csv, .parquet"),
+        (["--output", "x.xlsx"], "the extension must be one of .tsv, .tsv.gz, .csv, .parquet"),
         (["--masked-at-once", "0"], "masked_at_once is 0.0; it is a share of the tokens, above 0 and at most 1"),
         (["--masked-at-once", "much"], "invalid float value: 'much'"),
     ],

@@ -43,7 +43,7 @@ def test_an_output_is_whole_and_of_one_run_whoever_was_killed(model, files, tmp_
     moments, out = random.Random(100 * processes + number), tmp_path / "x.npz"
     running = []
     for which in range(processes):
-        flags = [model, files[which % 2], "--out", str(out), "--shard-bp", "2000", "--dtype", "float32"]
+        flags = [model, files[which % 2], "--output", str(out), "--shard-bp", "2000", "--dtype", "float32"]
         command = [sys.executable, "-m", "hf_dnalm", "embed", *flags]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         running.append(
@@ -71,7 +71,7 @@ def test_an_output_is_whole_and_of_one_run_whoever_was_killed(model, files, tmp_
     # Everybody was killed or refused: the folder of shards is of one run, whose command still ends.
     codes = []
     for each in files:
-        command = [sys.executable, "-m", "hf_dnalm", "embed", model, each, "--out", str(out), "--shard-bp", "2000"]
+        command = [sys.executable, "-m", "hf_dnalm", "embed", model, each, "--output", str(out), "--shard-bp", "2000"]
         codes.append(subprocess.run([*command, "--dtype", "float32"], capture_output=True, text=True).returncode)
         if out.exists():
             break

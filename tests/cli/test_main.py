@@ -71,7 +71,7 @@ def test_the_traceback_is_shown_on_request(monkeypatch):
     [
         (TypeError("a\n bug"), "unexpected TypeError: a bug; DNALM_TRACEBACK=1 shows where. Please report it with the"),
         (KeyError(), "unexpected KeyError; DNALM_TRACEBACK=1 shows where"),
-        (MemoryError(), "out of memory (MemoryError). Use smaller batches (--batch-tokens, --per_device_train_batch_"),
+        (MemoryError(), "out of memory (MemoryError). Use smaller batches (--token-budget, --per_device_train_batch_"),
         (
             RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to"),
             "out of memory ([enforce",

@@ -26,7 +26,7 @@ def fasta(tmp_path):
 @pytest.mark.parametrize("strands", ["forward", "both"])
 def test_the_table_holds_what_the_function_computes(model, fasta, tmp_path, strands):
     out = tmp_path / "x.parquet"
-    main(["mutate", model, fasta, "--out", str(out), "--strands", strands, "--dtype", "float32"])
+    main(["mutate", model, fasta, "--output", str(out), "--strands", strands, "--dtype", "float32"])
     table = pyarrow.parquet.read_table(out)
     toy = toy_model("masked_lm", initializer_range=0.5)
     expected = [
@@ -42,7 +42,7 @@ def test_the_table_holds_what_the_function_computes(model, fasta, tmp_path, stra
 
 @pytest.mark.parametrize(("name", "head"), [("logo.svg", b"<?xml"), ("logo.png", b"\x89PNG")])
 def test_a_logo_is_drawn(model, fasta, tmp_path, name, head):
-    main(["mutate", model, fasta, "--out", str(tmp_path / "x.tsv"), "--logo", str(tmp_path / name)])
+    main(["mutate", model, fasta, "--output", str(tmp_path / "x.tsv"), "--logo", str(tmp_path / name)])
     assert (tmp_path / name).read_bytes().startswith(head)
     assert len((tmp_path / "x.tsv").read_text().splitlines()) == 1 + 4 * 75
 
@@ -50,21 +50,21 @@ def test_a_logo_is_drawn(model, fasta, tmp_path, name, head):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--out", "x.bed"], "the extension must be one of .tsv, .tsv.gz, .csv, .parquet"),
+        (["--output", "x.bed"], "the extension must be one of .tsv, .tsv.gz, .csv, .parquet"),
         (["--logo", "x.pdf"], "the extension must be one of .png, .svg"),
         (["--logo", "absent/x.png"], "there is no folder absent"),
     ],
 )
 def test_bad_options_are_one_line_and_write_nothing(model, fasta, tmp_path, monkeypatch, capsys, flags, message):
     monkeypatch.chdir(tmp_path)
-    assert message in refused(capsys, "mutate", model, fasta, "--out", "x.tsv", *flags)
+    assert message in refused(capsys, "mutate", model, fasta, "--output", "x.tsv", *flags)
     assert [path.name for path in tmp_path.iterdir()] == ["x.fa"]
 
 
 def test_a_long_sequence_is_refused_by_its_name(tmp_path, fasta, capsys):
     short = save(tmp_path / "short", model_max_length=12)
-    line = refused(capsys, "mutate", short, fasta, "--out", tmp_path / "x.tsv")
+    line = refused(capsys, "mutate", short, fasta, "--output", tmp_path / "x.tsv")
     assert "sequence 'c' is 60 bp = 21 tokens; the model reads 12" in line
     many = write_fasta(tmp_path / "many.fa", {"long": "ACGT" * 1001})
-    line = refused(capsys, "mutate", short, many, "--out", tmp_path / "x.tsv", "--logo", tmp_path / "x.png")
+    line = refused(capsys, "mutate", short, many, "--output", tmp_path / "x.tsv", "--logo", tmp_path / "x.png")
     assert "a logo of 4,004 bp has 41 lines of 100 bp, more than 40" in line

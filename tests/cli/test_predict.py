@@ -48,7 +48,7 @@ def _refused(capsys, arguments) -> str:
 
 
 def test_the_table_goes_to_stdout_in_input_order(classifier, fasta, capsys):
-    main(["predict", classifier, fasta, "--dtype", "float32", "--batch-tokens", "32"])
+    main(["predict", classifier, fasta, "--dtype", "float32", "--token-budget", "32"])
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines(), delimiter="\t"))
     assert [row["name"] for row in rows] == list(SEQUENCES)
     assert {row["label"] for row in rows} <= {"no", "yes"}
@@ -61,14 +61,14 @@ def test_the_table_goes_to_stdout_in_input_order(classifier, fasta, capsys):
 def test_columns_of_a_table_can_be_named(classifier, tmp_path):
     (tmp_path / "in.csv").write_text("id,dna,label\nx,ACGT,7\ny,GGG,8\n")
     out = tmp_path / "out.parquet"
-    options = ["--sequence-column", "dna", "--name-column", "id", "--out", str(out)]
+    options = ["--sequence-column", "dna", "--name-column", "id", "--output", str(out)]
     main(["predict", classifier, str(tmp_path / "in.csv"), *options])
     assert pyarrow.parquet.read_table(out)["name"].to_pylist() == ["x", "y"]
 
 
 def test_a_model_of_single_bases_writes_bed(tmp_path, fasta):
     folder = _save(tmp_path / "model", toy_model("token", id2label={0: "out", 1: "exon"}))
-    main(["predict", folder, fasta, "--out", str(tmp_path / "out.bed")])
+    main(["predict", folder, fasta, "--output", str(tmp_path / "out.bed")])
     ends = {line.split("\t")[0]: int(line.split("\t")[2]) for line in (tmp_path / "out.bed").read_text().splitlines()}
     assert ends == {name: len(sequence) for name, sequence in SEQUENCES.items()}
 
@@ -99,10 +99,10 @@ def test_an_adapter_predicts_like_the_model_it_was_saved_from(tmp_path, fasta, c
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--out", "out.xlsx"], "the extension must be one of .tsv, .tsv.gz, .csv, .parquet, .bed"),
-        (["--out", "out.bed"], "BED holds a class for each base"),
-        (["--out", "absent/out.tsv"], "there is no folder absent"),
-        (["--batch-tokens", "0"], "token_budget must be at least 1, not 0"),
+        (["--output", "out.xlsx"], "the extension must be one of .tsv, .tsv.gz, .csv, .parquet, .bed"),
+        (["--output", "out.bed"], "BED holds a class for each base"),
+        (["--output", "absent/out.tsv"], "there is no folder absent"),
+        (["--token-budget", "0"], "token_budget must be at least 1, not 0"),
         (["--device", "toaster"], "--device toaster: "),
         (["--device", "cuda:99"], "--device cuda:99: "),
     ],
@@ -113,7 +113,7 @@ def test_bad_options_are_one_line(classifier, fasta, capsys, options, message):
 
 def test_bad_letters_and_missing_files_are_one_line(classifier, tmp_path, capsys):
     (tmp_path / "bad.fa").write_text(">x\nACGJ\n")
-    error = _refused(capsys, [classifier, str(tmp_path / "bad.fa"), "--out", str(tmp_path / "out.tsv")])
+    error = _refused(capsys, [classifier, str(tmp_path / "bad.fa"), "--output", str(tmp_path / "out.tsv")])
     assert "bad.fa" in error
     assert "'x'" in error
     assert "'J'" in error
@@ -130,7 +130,7 @@ def test_a_model_without_a_task_head_is_refused(tmp_path, fasta, capsys):
 def test_a_killed_run_leaves_no_output(classifier, tmp_path):
     (tmp_path / "many.fa").write_text("".join(f">{i}\n{'ACGTTGCA' * 200}\n" for i in range(20_000)))
     out = tmp_path / "out.tsv"
-    command = [sys.executable, "-m", "hf_dnalm", "predict", classifier, str(tmp_path / "many.fa"), "--out", str(out)]
+    command = [sys.executable, "-m", "hf_dnalm", "predict", classifier, str(tmp_path / "many.fa"), "--output", str(out)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
     time.sleep(5)  # it is importing, reading or predicting; 20,000 sequences take longer
     process.send_signal(signal.SIGKILL)

@@ -38,7 +38,7 @@ def vcf(tmp_path):
 
 
 def run(model, vcf, genome, out, *flags):
-    main(["score-variants", model, vcf, "--genome", genome, "--out", str(out), "--dtype", "float32", *flags])
+    main(["score-variants", model, vcf, "--reference", genome, "--output", str(out), "--dtype", "float32", *flags])
 
 
 def agree(tsv, parquet, vcf) -> int:
@@ -66,7 +66,7 @@ def agree(tsv, parquet, vcf) -> int:
     [
         ([], {}),
         (["--method", "cosine", "--strands", "forward"], {"method": "cosine", "strands": "forward"}),
-        (["--window", "24"], {"window_bp": 24}),
+        (["--window-bp", "24"], {"window_bp": 24}),
     ],
 )
 def test_all_formats_hold_what_the_function_computes(model, vcf, genome, tmp_path, flags, options):
@@ -101,7 +101,7 @@ def test_shards_give_the_scores_of_one_call(model, vcf, genome, tmp_path):
     assert not (tmp_path / "shards.parquet.shards").exists()
 
 
-@pytest.mark.parametrize(("flags", "what"), [(["--window", "24"], "window_bp"), (["--method", "cosine"], "method")])
+@pytest.mark.parametrize(("flags", "what"), [(["--window-bp", "24"], "window_bp"), (["--method", "cosine"], "method")])
 def test_shards_of_another_run_are_refused(model, vcf, genome, tmp_path, monkeypatch, capsys, flags, what):
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -111,7 +111,7 @@ def test_shards_of_another_run_are_refused(model, vcf, genome, tmp_path, monkeyp
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             run(model, vcf, genome, tmp_path / "x.tsv")
     capsys.readouterr()
-    files = [vcf, "--genome", genome, "--out", tmp_path / "x.tsv"]
+    files = [vcf, "--reference", genome, "--output", tmp_path / "x.tsv"]
     message = refused(capsys, "score-variants", model, *files, "--dtype", "float32", *flags)
     assert f"x.tsv.shards is of another run: {what} was" in message
 
@@ -134,19 +134,19 @@ def test_distances_take_a_fine_tuned_model(tmp_path, vcf, genome):
         ("1\t4\trs1\tC\tA", [], "but REF is C; the variants are of another reference genome"),
         ("7\t4\trs1\tC\tA", [], "has no contig '7'"),
         ("1\t4\trs1\tT\t<DEL>", ["--strict"], "1:4 T><DEL> cannot be scored: ALT is a name, such as <DEL>, and not"),
-        ("1\t4\trs1\tT\tA", ["--out", "x.bed"], "the extension must be one of .tsv, .tsv.gz, .csv, .parquet, .vcf"),
-        ("1\t4\trs1\tT\tA", ["--window", "0"], "--window is 0; it must be 1 or more"),
+        ("1\t4\trs1\tT\tA", ["--output", "x.bed"], "the extension must be one of .tsv, .tsv.gz, .csv, .parquet, .vcf"),
+        ("1\t4\trs1\tT\tA", ["--window-bp", "0"], "--window-bp is 0; it must be 1 or more"),
         ("1\t4\trs1\tT\tA", ["--shard-variants", "0"], "--shard-variants is 0; it must be 1 or more"),
-        ("1\t4\trs1\tT\tA", ["--out", "x.vcf", "--info-field", "a b"], "'a b' is no name of an INFO field"),
-        ("1\t4\trs1\tT\tA", ["--genome", "absent.fa"], "absent.fa: no such file"),
-        ("1\t4\trs1\tT\tA", ["--window", "90000"], "window of 90,000 bp"),
+        ("1\t4\trs1\tT\tA", ["--output", "x.vcf", "--info-field", "a b"], "'a b' is no name of an INFO field"),
+        ("1\t4\trs1\tT\tA", ["--reference", "absent.fa"], "absent.fa: no such file"),
+        ("1\t4\trs1\tT\tA", ["--window-bp", "90000"], "window of 90,000 bp"),
     ],
 )
 def test_what_cannot_be_scored_is_one_line(model, genome, tmp_path, monkeypatch, capsys, row, flags, message):
     monkeypatch.chdir(tmp_path)
     vcf = write_vcf(tmp_path / "bad.vcf", row)
     out = tmp_path / "x.tsv"
-    assert message in refused(capsys, "score-variants", model, vcf, "--genome", genome, "--out", out, *flags)
+    assert message in refused(capsys, "score-variants", model, vcf, "--reference", genome, "--output", out, *flags)
     assert not {path.name for path in tmp_path.iterdir()} & {"x.tsv", "x.bed", "x.vcf"}
 
 
@@ -183,7 +183,7 @@ def test_real_variants_agree_in_every_format(model, shared, tmp_path):
         vcf = tmp_path / f"{kind}.vcf"
         shutil.copy(shared / "data" / "variants" / f"human_hg38_chr1_OR4F5_spliceai_{kind}.vcf", vcf)
         for extension in ("tsv", "parquet", "vcf"):
-            run(model, str(vcf), str(packed), tmp_path / f"{kind}.out.{extension}", "--window", "48")
+            run(model, str(vcf), str(packed), tmp_path / f"{kind}.out.{extension}", "--window-bp", "48")
         outputs = [tmp_path / f"{kind}.out.{extension}" for extension in ("tsv", "parquet", "vcf")]
         assert agree(*outputs) >= count
         before, after = (
@@ -199,7 +199,9 @@ def test_real_variants_are_refused_on_a_genome_that_is_off_by_one_base(model, sh
     (tmp_path / "off.fa").write_text(f">chr1\n{letters[1:80_000]}\n")
     vcf = tmp_path / "x.vcf"
     shutil.copy(shared / "data" / "variants" / "human_hg38_chr1_OR4F5_spliceai_snv.vcf", vcf)
-    line = refused(capsys, "score-variants", model, vcf, "--genome", tmp_path / "off.fa", "--out", tmp_path / "x.tsv")
+    line = refused(
+        capsys, "score-variants", model, vcf, "--reference", tmp_path / "off.fa", "--output", tmp_path / "x.tsv"
+    )
     assert f"1:69,091 is {letters[69_091]} in " in line
     assert "but REF is A" in line
     assert not (tmp_path / "x.tsv").exists()

@@ -18,8 +18,8 @@ def test_killed_at_any_moment_the_same_command_goes_on(tmp_path):
     rows = [f"1\t{place + 1}\t.\t{letters[place]}\t{'A' if letters[place] != 'A' else 'C'}" for place in range(400)]
     vcf = write_vcf(tmp_path / "in.vcf", *rows)
     out, undisturbed = tmp_path / "x.tsv", tmp_path / "undisturbed.tsv"
-    flags = ["score-variants", save(tmp_path / "model"), vcf, "--genome", genome, "--shard-variants", "4"]
-    flags += ["--window", "64", "--dtype", "float32", "--out"]
+    flags = ["score-variants", save(tmp_path / "model"), vcf, "--reference", genome, "--shard-variants", "4"]
+    flags += ["--window-bp", "64", "--dtype", "float32", "--output"]
     killed_and_finished(flags, out, shards=8)
     main([*flags, str(undisturbed)])
     assert len(out.read_text().splitlines()) == 401

@@ -34,7 +34,7 @@ def test_a_command_refuses_the_adapter_and_says_how_to_train_it_again(command, a
                 command,
                 str(adapter / "adapter"),
                 str(target),
-                *(["--out", str(adapter / "out")] if command == "evaluate" else []),
+                *(["--output", str(adapter / "out")] if command == "evaluate" else []),
             ]
         )
     assert left.value.code == 2

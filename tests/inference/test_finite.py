@@ -188,7 +188,7 @@ def test_commands_refuse_by_name_and_write_nothing(command, head, tmp_path, caps
     rows = [f"sound\t{SOUND}\tLABEL_0", f"hit\t{HIT}\tLABEL_1", *(f"{i}\t{SOUND}\tLABEL_{i % 2}" for i in range(8))]
     table.write_text("\n".join(["name\tsequence\tlabels", *rows, ""]))
     out = tmp_path / {"embed": "out.npz", "evaluate": "report", "cluster": "out.json"}.get(command[0], "out.tsv")
-    line = refused(capsys, command[0], folder, table, *command[1:], "--out", out)
+    line = refused(capsys, command[0], folder, table, *command[1:], "--output", out)
     assert "sequence 'hit': " in line
     assert "not finite (nan)" in line
     assert "dnalm verify" in line
@@ -203,7 +203,7 @@ def test_score_variants_refuses_by_the_name_of_the_variant(tmp_path, capsys):
     vcf = write_vcf(tmp_path / "in.vcf", "1\t20\t.\tC\tA")
     out = tmp_path / "out.tsv"
     line = refused(
-        capsys, "score-variants", tmp_path / "model", vcf, "--genome", genome, "--out", out, "--window", "20"
+        capsys, "score-variants", tmp_path / "model", vcf, "--reference", genome, "--output", out, "--window-bp", "20"
     )
     assert "not finite" in line
     assert "variant 1:" in line
