@@ -135,7 +135,7 @@ def test_every_promise_names_tests_that_exist_and_every_reader_that_is_fuzzed():
 
 
 def test_every_figure_of_the_readme_stands_in_a_result():
-    results = "\n".join(path.read_text() for path in (REPOSITORY / "benchmarks" / "results").glob("*.md"))
+    results = "\n".join(path.read_text() for path in (REPOSITORY / "speed" / "results").glob("*.md"))
     section = (REPOSITORY / "README.md").read_text().split("## How fast")[1].split("\n## ")[0]
     figures = re.findall(r"([\d,.]*\d)(?=×| MB/s| tokens/s| s\b)", section)
     assert len(figures) > 9

@@ -1,6 +1,6 @@
 """What others report on the published tasks, with the place where it stands, to be put beside our own numbers.
 
-The numbers are plain data, in `published.json`. None of them is a target: training rows, recipes and test protocols
+The numbers are plain data, in `published_results.json`. None of them is a target: training rows, recipes and test protocols
 differ, and each value says how it came to be as far as its source does.
 """
 
@@ -55,11 +55,11 @@ def published_values(task: Task) -> list[PublishedValue]:
 
 @functools.cache
 def published_tables() -> list[dict[str, Any]]:
-    """The tables as they stand in `published.json`.
+    """The tables as they stand in `published_results.json`.
 
     Each has `key`, `suite`, `metric`, `scale` (what a printed number is multiplied by), `source`, `protocol`, `models`
     (the columns), `rows` (task → one number for each column, null where nothing is printed or it cannot be read) and
     sometimes `unclear` (task → why its number cannot be compared).
     """
-    text = resources.files("hf_dnalm.benchmarking").joinpath("published.json").read_text(encoding="utf-8")
+    text = resources.files("hf_dnalm.benchmarking").joinpath("published_results.json").read_text(encoding="utf-8")
     return json.loads(text)["tables"]

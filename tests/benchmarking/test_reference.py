@@ -6,7 +6,7 @@ import json
 
 from hf_dnalm.benchmarking import benchmark
 from tests.benchmarking.conftest import QUICK
-from tests.data.test_coordinate_suites import reference, write  # noqa: F401  (a fixture)
+from tests.suites.test_coordinate_suites import reference, write  # noqa: F401  (a fixture)
 
 HEADER = "id,region,start,end,strand"
 

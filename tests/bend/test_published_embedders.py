@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from hf_dnalm.bend import published
+from hf_dnalm.bend import published_embedders as published
 from hf_dnalm.bend.published_embedders import PublishedEmbedder
 from hf_dnalm.inference import embed_tokens
 from hf_dnalm.tokenization import build_overlapping_kmer_tokenizer

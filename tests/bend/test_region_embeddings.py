@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from hf_dnalm.bend import embed as embed_module
+from hf_dnalm.bend import region_embeddings as embed_module
 from hf_dnalm.bend.embedders import ModelEmbedder, embedder_from_file, letter_codes, one_hot
 from hf_dnalm.bend.region_embeddings import embed_task
 from hf_dnalm.bend.shards import find_shards, read_shards

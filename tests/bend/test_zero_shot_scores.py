@@ -92,7 +92,7 @@ def test_models_give_the_distances_of_score_variants(folder, family):
 
 @pytest.fixture
 def small_shards(monkeypatch):
-    monkeypatch.setattr("hf_dnalm.bend.zero_shot._WINDOWS_AT_ONCE", 2)
+    monkeypatch.setattr("hf_dnalm.bend.zero_shot_scores._WINDOWS_AT_ONCE", 2)
 
 
 def stopping_after(windows):

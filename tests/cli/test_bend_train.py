@@ -130,7 +130,7 @@ def test_variants_are_scored_without_training(folder, capsys):
 
 
 def test_a_stopped_scoring_of_variants_is_taken_up_again(folder, monkeypatch):
-    monkeypatch.setattr("hf_dnalm.bend.zero_shot._WINDOWS_AT_ONCE", 8)
+    monkeypatch.setattr("hf_dnalm.bend.zero_shot_scores._WINDOWS_AT_ONCE", 8)
     function = "def own(sequence):\n    return np.array([[1.0, ord(x) * i] for i, x in enumerate(sequence)])\n"
     (folder / "own.py").write_text(f"import numpy as np\n\n{function}")
     command = (
@@ -147,7 +147,7 @@ def test_a_stopped_scoring_of_variants_is_taken_up_again(folder, monkeypatch):
         return 0.5
 
     with monkeypatch.context() as patched:
-        patched.setattr("hf_dnalm.bend.zero_shot.cosine_distance", lambda *_, **__: stop())
+        patched.setattr("hf_dnalm.bend.zero_shot_scores.cosine_distance", lambda *_, **__: stop())
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             dnalm(f"{command} scores.tsv")
     assert not (folder / "scores.tsv").exists()

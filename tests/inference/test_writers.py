@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hf_dnalm.inference import Predictions, write_predictions, writers
-from tests.inference.test_predict import BASES, MULTI, REGRESSION, SINGLE
+from tests.inference.test_predictions import BASES, MULTI, REGRESSION, SINGLE
 
 LOGITS = np.log(np.array([[1, 2, 1], [6, 1, 1]], np.float32))
 CLASSES = Predictions(["b", "a"], LOGITS, SINGLE)
