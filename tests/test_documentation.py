@@ -52,7 +52,7 @@ def run_commands(page: Path, checkpoint: Path) -> None:
     for line in commands:
         command = shlex.split(line.removeprefix("$ ").replace(PUBLISHED, str(checkpoint)))
         assert command[0] == "dnalm"
-        quick = {"finetune": ["--num_train_epochs", "1", "--bootstrap", "20"], "evaluate": ["--bootstrap", "20"]}
+        quick = {"finetune": ["--num-train-epochs", "1", "--bootstrap", "20"], "evaluate": ["--bootstrap", "20"]}
         quick["benchmark"] = quick["finetune"]
         main(command[1:] + quick.get(command[1], []))
 
