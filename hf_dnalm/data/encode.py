@@ -87,8 +87,8 @@ def encode_sequences(
 
 
 def encode_dataset(
-    dataset: Dataset,
     tokenizer: PreTrainedTokenizerBase,
+    dataset: Dataset,
     *,
     max_tokens: int | None,
     overflow: Overflow = "error",
