@@ -15,24 +15,20 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.modeling_outputs import (
-    BaseModelOutput,
-    MaskedLMOutput,
-    SequenceClassifierOutput,
-    TokenClassifierOutput,
-)
+from transformers.modeling_outputs import BaseModelOutput, SequenceClassifierOutput
 from transformers.utils import can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
-# Every sibling that ships is imported here, those that only siblings use too (`as` themselves): transformers 5.5 does
-# not copy what only a sibling imports.
+# transformers 5.5 copies only the siblings that this file imports itself. Those that only siblings use are imported
+# `as` themselves.
 from .configuration_caduceus import CaduceusConfig
 from .layers_caduceus import CaduceusBackbone, CaduceusLayer, CaduceusMamba, CaduceusRMSNorm
 from .pooling import pool
 from .reverse_complement import ReverseComplementEmbedding, ReverseComplementHead, complements, to_strands
 from .state_space import selective_scan as selective_scan
-from .task_heads import masked_lm_output, sequence_output, token_output
+from .task_heads import sequence_output
+from .task_models import MaskedLM, SequenceClassification, TokenClassification
 from .token_order import token_orders as token_orders
 
 # The steps of a new scan, before training: between these, spread evenly over their logarithms (Gu and Dao 2023).
@@ -47,7 +43,6 @@ class CaduceusPreTrainedModel(PreTrainedModel):
     config_class = CaduceusConfig
     base_model_prefix = "caduceus"
     supports_gradient_checkpointing = True
-    accepts_loss_kwargs = False
     _no_split_modules = ["CaduceusLayer", "CaduceusEmbeddings"]  # noqa: RUF012
     _can_record_outputs = {"hidden_states": CaduceusLayer}  # noqa: RUF012
     # Where a file holds no such table (it does, as published), the config's is taken.
@@ -102,6 +97,9 @@ class CaduceusPreTrainedModel(PreTrainedModel):
             return super()._get_resized_embeddings(old_embeddings, *args, **kwargs)
         old_embeddings.embedding = super()._get_resized_embeddings(old_embeddings.embedding, *args, **kwargs)
         return old_embeddings
+
+    def make_body(self, config) -> nn.Module:
+        return CaduceusModel(config)
 
 
 class CaduceusModel(CaduceusPreTrainedModel):
@@ -166,14 +164,10 @@ def _real_tokens(attention_mask: torch.Tensor | None, shape: torch.Size) -> torc
     return None if not torch.compiler.is_compiling() and bool(real.all()) else real
 
 
-class CaduceusForMaskedLM(CaduceusPreTrainedModel):
-    """Which token stands at each position."""
+class CaduceusForMaskedLM(MaskedLM, CaduceusPreTrainedModel):
+    """Predicts the token at each position."""
 
-    accepts_loss_kwargs = True
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.caduceus = CaduceusModel(config)
+    def add_head(self, config) -> None:
         embeddings = "caduceus.backbone.embeddings.word_embeddings"
         if config.rcps:
             self.lm_head: nn.Module = ReverseComplementHead(config.vocab_size, config.d_model, config.complement_ids)
@@ -181,7 +175,9 @@ class CaduceusForMaskedLM(CaduceusPreTrainedModel):
         else:
             self.lm_head = nn.Linear(config.d_model, config.vocab_size, bias=False)
             self._tied_weights_keys = {"lm_head.weight": f"{embeddings}.weight"}
-        self.post_init()
+
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return self.lm_head(hidden_states)
 
     def get_output_embeddings(self) -> nn.Module:
         return self.lm_head.lm_head if isinstance(self.lm_head, ReverseComplementHead) else self.lm_head
@@ -192,49 +188,26 @@ class CaduceusForMaskedLM(CaduceusPreTrainedModel):
         else:
             self.lm_head = new_embeddings
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-        **kwargs,
-    ) -> MaskedLMOutput:
-        """Logits (b, n, v); with `labels` (b, n), -100 where nothing is asked, also the mean cross entropy in nats."""
-        outputs = self.caduceus(input_ids, attention_mask, inputs_embeds, **kwargs)
-        return masked_lm_output(outputs, self.lm_head(outputs.last_hidden_state), labels, num_items_in_batch)
 
+class CaduceusForSequenceClassification(SequenceClassification, CaduceusPreTrainedModel):
+    """Predicts classes, labels or values of whole sequences, according to `config.problem_type`.
 
-class CaduceusForSequenceClassification(CaduceusPreTrainedModel):
-    """Classes, labels or values of whole sequences, as `config.problem_type` says; those of both strands averaged."""
+    The scores of both strands are averaged. With `config.conjoin` the model also reads the reverse complement; the
+    `hidden_states` returned are those of the input alone.
+    """
 
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.caduceus = CaduceusModel(config)
+    def add_head(self, config) -> None:
         self.dropout = nn.Dropout(config.classifier_dropout)
         self.score = nn.Linear(config.d_model, config.num_labels, bias=False)
-        self.post_init()
 
     @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        **kwargs,
-    ) -> SequenceClassifierOutput:
-        """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss.
-
-        With `config.conjoin` the reverse complement is read too; `hidden_states` are then those of the input alone.
+    def _predict(self, labels, input_ids, attention_mask, inputs_embeds, **kwargs) -> SequenceClassifierOutput:
+        """See `SequenceClassification.forward`.
 
         Raises:
             ValueError: `inputs_embeds` with `config.conjoin`: vectors have no complement.
         """
-        outputs = self.caduceus(input_ids, attention_mask, inputs_embeds, **kwargs)
+        outputs = self.base_model(input_ids, attention_mask, inputs_embeds, **kwargs)
         other_mask = None if attention_mask is None else attention_mask.flip(1)
         if self.config.rcps:
             first, second = to_strands(outputs.last_hidden_state)
@@ -245,7 +218,7 @@ class CaduceusForSequenceClassification(CaduceusPreTrainedModel):
             if input_ids is None:
                 raise ValueError("conjoin reads the reverse complement of input_ids; inputs_embeds have none.")
             opposite = torch.tensor(self.config.complement_ids, device=input_ids.device)[input_ids].flip(1)
-            logits = (logits + self._scores(self.caduceus(opposite, other_mask).last_hidden_state, other_mask)) / 2
+            logits = (logits + self._scores(self.base_model(opposite, other_mask).last_hidden_state, other_mask)) / 2
         return sequence_output(outputs, logits, labels, self.config)
 
     def _scores(self, vectors: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
@@ -253,49 +226,22 @@ class CaduceusForSequenceClassification(CaduceusPreTrainedModel):
         return self.score(self.dropout(pool(vectors, attention_mask, pooling=self.config.classifier_pooling)))
 
 
-class CaduceusForTokenClassification(CaduceusPreTrainedModel):
-    """A class for every token, or for every nucleotide; the scores of both strands averaged."""
+class CaduceusForTokenClassification(TokenClassification, CaduceusPreTrainedModel):
+    """Predicts a class for each token, or for each nucleotide. The scores of both strands are averaged."""
 
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.caduceus = CaduceusModel(config)
+    def add_head(self, config) -> None:
         self.dropout = nn.Dropout(config.classifier_dropout)
-        self.token_classifier = nn.Linear(config.d_model, config.num_labels)  # `score` is of sequences
-        self.post_init()
+        self.token_classifier = nn.Linear(config.d_model, config.num_labels)  # sequence heads use `score`
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        bases_per_token: torch.Tensor | None = None,
-        **kwargs,
-    ) -> TokenClassifierOutput:
-        """Logits (b, n, num_labels) and labels (b, n); with `bases_per_token` both are per nucleotide, (b, bp, …).
-
-        Args:
-            labels: class numbers, -100 where there is none.
-            bases_per_token: (b, n), bp that each token covers: 0 for special tokens and padding, which no nucleotide
-                reads.
-        """
-        outputs = self.caduceus(input_ids, attention_mask, inputs_embeds, **kwargs)
-        vectors = self.dropout(outputs.last_hidden_state)
-        if self.config.rcps:
-            first, second = vectors.chunk(2, dim=-1)
-            logits = (self.token_classifier(first) + self.token_classifier(second.flip(-1))) / 2
-        else:
-            logits = self.token_classifier(vectors)
-        return token_output(outputs, logits, labels, bases_per_token)
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        vectors = self.dropout(hidden_states)
+        if not self.config.rcps:
+            return self.token_classifier(vectors)
+        first, second = vectors.chunk(2, dim=-1)
+        return (self.token_classifier(first) + self.token_classifier(second.flip(-1))) / 2
 
 
-# From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.
 CaduceusModel.register_for_auto_class("AutoModel")
-CaduceusForMaskedLM.register_for_auto_class("AutoModelForMaskedLM")
-CaduceusForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
-CaduceusForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")
 
 __all__ = [
     "CaduceusForMaskedLM",

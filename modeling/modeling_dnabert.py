@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import torch
 
-# Every sibling that ships is imported here, those that only siblings use too (`as` themselves): transformers 5.5 does
-# not copy what only a sibling imports.
+# transformers 5.5 copies only the siblings that this file imports itself. Those that only siblings use are imported
+# `as` themselves.
 from .attention import bidirectional_mask as bidirectional_mask
 from .bert_dna import (
     BertDnaForMaskedLM,
@@ -24,6 +24,7 @@ from .configuration_dnabert import DnaBertConfig
 from .pooling import pool as pool
 from .rotary import apply_rotary as apply_rotary
 from .task_heads import classifier_dropout as classifier_dropout
+from .task_models import TaskModel as TaskModel
 
 
 class DnaBertModel(BertDnaModel):
@@ -38,9 +39,9 @@ class DnaBertForMaskedLM(BertDnaForMaskedLM):
     config_class = DnaBertConfig
     body_class = DnaBertModel
 
-    def score(self, hidden_states: torch.Tensor) -> torch.Tensor:
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
         """(b, n, hidden) → logits (b, n, v). The authors' code adds its bias in the decoder and once more after it."""
-        logits = super().score(hidden_states)
+        logits = super().to_logits(hidden_states)
         return logits + self.cls.predictions.bias if self.config.mlm_bias == "twice" else logits
 
 
@@ -58,11 +59,7 @@ class DnaBertForTokenClassification(BertDnaForTokenClassification):
     body_class = DnaBertModel
 
 
-# From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.
 DnaBertModel.register_for_auto_class("AutoModel")
-DnaBertForMaskedLM.register_for_auto_class("AutoModelForMaskedLM")
-DnaBertForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
-DnaBertForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")
 
 __all__ = [
     "DnaBertForMaskedLM",

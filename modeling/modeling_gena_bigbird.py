@@ -13,18 +13,12 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import PreTrainedModel, initialization
-from transformers.modeling_outputs import (
-    BaseModelOutputWithPooling,
-    MaskedLMOutput,
-    SequenceClassifierOutput,
-    TokenClassifierOutput,
-)
-from transformers.utils import can_return_tuple
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
-# Every sibling that ships is imported here, those that only siblings use too (`as` themselves): transformers 5.5 does
-# not copy what only a sibling imports.
+# transformers 5.5 copies only the siblings that this file imports itself. Those that only siblings use are imported
+# `as` themselves.
 from .attention import bidirectional_mask
 from .block_layout_gena_bigbird import sparse_plan
 from .block_sparse_attention import block_sparse_attention as block_sparse_attention
@@ -42,7 +36,12 @@ from .layers_gena_bigbird import (
 )
 from .pooling import pool
 from .rotary import apply_rotary as apply_rotary
-from .task_heads import classifier_dropout, masked_lm_output, sequence_output, token_output
+from .task_heads import classifier_dropout as classifier_dropout
+from .task_models import (
+    MaskedLMWithTokenTypes,
+    SequenceClassificationWithTokenTypes,
+    TokenClassificationWithTokenTypes,
+)
 
 
 class GenaBigBirdPreTrainedModel(PreTrainedModel):
@@ -52,7 +51,6 @@ class GenaBigBirdPreTrainedModel(PreTrainedModel):
     config_class = GenaBigBirdConfig
     base_model_prefix = "bert"
     supports_gradient_checkpointing = True
-    accepts_loss_kwargs = False
     _no_split_modules = ["GenaBigBirdLayer", "GenaBigBirdEmbeddings"]  # noqa: RUF012
     _supports_sdpa = True
     _supports_attention_backend = True
@@ -74,6 +72,9 @@ class GenaBigBirdPreTrainedModel(PreTrainedModel):
         elif isinstance(module, GenaBigBirdCarriedPooler):
             initialization.zeros_(module.weight)
             initialization.zeros_(module.bias)
+
+    def make_body(self, config) -> nn.Module:
+        return GenaBigBirdModel(config, reads_pooler=False)
 
 
 class GenaBigBirdModel(GenaBigBirdPreTrainedModel):
@@ -150,20 +151,19 @@ class GenaBigBirdModel(GenaBigBirdPreTrainedModel):
         return BaseModelOutputWithPooling(last_hidden_state=hidden_states, pooler_output=pooled)
 
 
-class GenaBigBirdForMaskedLM(GenaBigBirdPreTrainedModel):
-    """Which token stands at each position."""
+class GenaBigBirdForMaskedLM(MaskedLMWithTokenTypes, GenaBigBirdPreTrainedModel):
+    """Predicts the token at each position."""
 
-    accepts_loss_kwargs = True
     _tied_weights_keys = {  # noqa: RUF012
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     }
 
-    def __init__(self, config):
-        super().__init__(config)
-        self.bert = GenaBigBirdModel(config, reads_pooler=False)
+    def add_head(self, config) -> None:
         self.cls = GenaBigBirdHeads(config)
-        self.post_init()
+
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return self.cls(hidden_states)
 
     def get_output_embeddings(self) -> nn.Module:
         return self.cls.predictions.decoder
@@ -172,86 +172,22 @@ class GenaBigBirdForMaskedLM(GenaBigBirdPreTrainedModel):
         bias: Any = new_embeddings.bias
         self.cls.predictions.decoder, self.cls.predictions.bias = new_embeddings, bias
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        token_type_ids: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-        **kwargs,
-    ) -> MaskedLMOutput:
-        """Logits (b, n, v); with `labels` (b, n), -100 where nothing is asked, also the mean cross entropy in nats."""
-        outputs = self.bert(input_ids, attention_mask, token_type_ids, inputs_embeds, **kwargs)
-        return masked_lm_output(outputs, self.cls(outputs.last_hidden_state), labels, num_items_in_batch)
 
+class GenaBigBirdForSequenceClassification(SequenceClassificationWithTokenTypes, GenaBigBirdPreTrainedModel):
+    """Predicts classes, labels or values of whole sequences, according to `config.problem_type`."""
 
-class GenaBigBirdForSequenceClassification(GenaBigBirdPreTrainedModel):
-    """Classes, labels or values of whole sequences, as `config.problem_type` says."""
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.bert = GenaBigBirdModel(config, reads_pooler=False)
+    def add_head(self, config) -> None:
         self.classifier = GenaBigBirdClassifier(config)
-        self.post_init()
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        token_type_ids: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        **kwargs,
-    ) -> SequenceClassifierOutput:
-        """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
-        outputs = self.bert(input_ids, attention_mask, token_type_ids, inputs_embeds, **kwargs)
-        pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
-        return sequence_output(outputs, self.classifier(pooled), labels, self.config)
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return self.classifier(hidden_states)
 
 
-class GenaBigBirdForTokenClassification(GenaBigBirdPreTrainedModel):
-    """A class for every token, or for every nucleotide."""
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.bert = GenaBigBirdModel(config, reads_pooler=False)
-        self.dropout = nn.Dropout(classifier_dropout(config))
-        self.token_classifier = nn.Linear(config.hidden_size, config.num_labels)  # `classifier` is of sequences
-        self.post_init()
-
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        token_type_ids: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        bases_per_token: torch.Tensor | None = None,
-        **kwargs,
-    ) -> TokenClassifierOutput:
-        """Logits (b, n, num_labels) and labels (b, n); with `bases_per_token` both are per nucleotide, (b, bp, …).
-
-        Args:
-            labels: class numbers, -100 where there is none.
-            bases_per_token: (b, n), bp that each token covers: 0 for CLS, SEP and padding, which no nucleotide reads.
-        """
-        outputs = self.bert(input_ids, attention_mask, token_type_ids, inputs_embeds, **kwargs)
-        logits = self.token_classifier(self.dropout(outputs.last_hidden_state))
-        return token_output(outputs, logits, labels, bases_per_token)
+class GenaBigBirdForTokenClassification(TokenClassificationWithTokenTypes, GenaBigBirdPreTrainedModel):
+    """Predicts a class for each token, or for each nucleotide."""
 
 
-# From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.
 GenaBigBirdModel.register_for_auto_class("AutoModel")
-GenaBigBirdForMaskedLM.register_for_auto_class("AutoModelForMaskedLM")
-GenaBigBirdForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
-GenaBigBirdForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")
 
 __all__ = [
     "GenaBigBirdForMaskedLM",

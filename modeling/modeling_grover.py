@@ -6,8 +6,8 @@ Source: Sanabria et al. 2024, https://doi.org/10.1038/s42256-024-00872-0.
 
 from __future__ import annotations
 
-# Every sibling that ships is imported here, those that only siblings use too (`as` themselves): transformers 5.5 does
-# not copy what only a sibling imports.
+# transformers 5.5 copies only the siblings that this file imports itself. Those that only siblings use are imported
+# `as` themselves.
 from .attention import bidirectional_mask as bidirectional_mask
 from .bert_dna import (
     BertDnaForMaskedLM,
@@ -20,6 +20,7 @@ from .configuration_grover import GroverConfig
 from .pooling import pool as pool
 from .rotary import apply_rotary as apply_rotary
 from .task_heads import classifier_dropout as classifier_dropout
+from .task_models import TaskModel as TaskModel
 
 
 class GroverModel(BertDnaModel):
@@ -49,11 +50,7 @@ class GroverForTokenClassification(BertDnaForTokenClassification):
     body_class = GroverModel
 
 
-# From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.
 GroverModel.register_for_auto_class("AutoModel")
-GroverForMaskedLM.register_for_auto_class("AutoModelForMaskedLM")
-GroverForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
-GroverForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")
 
 __all__ = [
     "GroverForMaskedLM",
