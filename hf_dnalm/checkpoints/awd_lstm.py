@@ -75,11 +75,6 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     return {_SIZES.get(key, key): value for key, value in arguments.items()}
 
 
-def context_tokens(config: Any) -> None:
-    """Nothing limits it, and a config does not say what it was in pre-training."""
-    del config  # Unused.
-
-
 def unused_keys(config: Any) -> tuple[str, ...]:
     """The recurrent weights as training last dropped some of them, and the state that its last batch left behind."""
     del config  # Unused.
@@ -89,23 +84,15 @@ def unused_keys(config: Any) -> tuple[str, ...]:
 AWD_LSTM = Passport(
     family="awd_lstm",
     title="AWD-LSTM",
-    model_type="dnalm_awd_lstm",
     config_class="configuration_awd_lstm.AwdLstmConfig",
     tokenizer_class="tokenization_nucleotide.NucleotideTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
     unused_keys=unused_keys,
     heads={
         "AutoModelForCausalLM": "decoder.",
         "AutoModelForSequenceClassification": "classifier.",
         "AutoModelForTokenClassification": "token_classifier.",
-    },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights={
-        "AutoModelForSequenceClassification": "classifier.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
     },
     lora_targets=("i2h",),
     tokenizer_files=("tokenizer.json", "tokenizer_config.json"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.passport import HEAD_FIELDS, Checkpoint, Passport, ReadFile
 from hf_dnalm.checkpoints.translation import IGNORED, REQUIRED, translated
 
 CADUCEUS_CITATION = """\
@@ -178,16 +178,6 @@ def _state_space(ssm: Mapping[str, Any]) -> dict[str, Any]:
     return {key: ssm[key] for key in _SSM_KEPT if key in ssm} | {"dt_rank": None if rank == "auto" else rank}
 
 
-def context_tokens(config: Any) -> None:
-    """A config says nothing of the length of sequences, and nothing limits it."""
-    return None
-
-
-def unused_keys(config: Any) -> tuple[str, ...]:
-    """No tensor is left over: what pickled files hold twice is in `copies`."""
-    return ()
-
-
 def equivariant(config: Any) -> bool:
     """Ps and PlantCaduceus: every layer treats both strands alike."""
     return config.rcps
@@ -232,13 +222,10 @@ _LONG, _SHORT = "131k_d_model-256_n_layer-16", "1k_d_model-256_n_layer-4_lr-8e-3
 CADUCEUS = Passport(
     family="caduceus",
     title=_TITLE,
-    model_type="dnalm_caduceus",
     config_class="configuration_caduceus.CaduceusConfig",
     tokenizer_class="tokenization_nucleotide.NucleotideTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
-    unused_keys=unused_keys,
     # The projections of the scan against the sequence are those along it: one tensor here, two names in pickled files.
     copies=((r"(.*\.mamba_)rev(\.(?:in|out)_proj\.weight)", r"\1fwd\2"),),
     heads={
@@ -246,20 +233,7 @@ CADUCEUS = Passport(
         "AutoModelForSequenceClassification": "score.",
         "AutoModelForTokenClassification": "token_classifier.",
     },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=(
-        "id2label",
-        "label2id",
-        "num_labels",
-        "problem_type",
-        "classifier_pooling",
-        "classifier_dropout",
-        "conjoin",
-    ),
-    label_weights={
-        "AutoModelForSequenceClassification": "score.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
-    },
+    head_fields=(*HEAD_FIELDS, "conjoin"),
     lora_targets=("in_proj", "x_proj", "out_proj"),
     tokenizer_files=("tokenizer.json", "tokenizer_config.json"),
     licence="apache-2.0",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
-from hf_dnalm.checkpoints.stock_bert import context_tokens, renamed_keys, translate_bert, unused_keys
+from hf_dnalm.checkpoints.stock_bert import renamed_keys, translate_bert, unused_keys
 from hf_dnalm.checkpoints.vocabularies import most_are_kmers
 
 DNABERT_CITATION = """\
@@ -109,24 +109,11 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
 DNABERT = Passport(
     family="dnabert",
     title="DNABERT",
-    model_type="dnalm_dnabert",
     config_class="configuration_dnabert.DnaBertConfig",
     tokenizer_class="tokenization_overlapping_kmer.OverlappingKmerTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
     unused_keys=unused_keys,
-    heads={
-        "AutoModelForMaskedLM": "cls.",
-        "AutoModelForSequenceClassification": "classifier.",
-        "AutoModelForTokenClassification": "token_classifier.",
-    },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights={
-        "AutoModelForSequenceClassification": "classifier.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
-    },
     lora_targets=("query", "value"),
     tokenizer_files=("vocab.txt",),
     licence="apache-2.0",
@@ -152,7 +139,6 @@ DNABERT = Passport(
         "its centre. One with any other letter than upper-case A, C, G\nand T is `[UNK]`: pass `genome_mode=True` to "
         "hf_dnalm's `AutoTokenizer.from_pretrained` to read lower case as upper case."
     ),
-    added_tokens="`[CLS]` and `[SEP]`",
     overlapping=True,
     poolers=("bert.pooler",),
     renamed_keys=renamed_keys,

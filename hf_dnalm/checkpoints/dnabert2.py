@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.stock_bert import unused_keys
 from hf_dnalm.checkpoints.translation import IGNORED, KEPT, REQUIRED, translated
 
 DNABERT2_CITATION = """\
@@ -128,39 +129,15 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     return arguments | {"pad_token_id": _PAD, "mask_token_id": _MASK, "add_pooler": has_pooler}
 
 
-def context_tokens(config: Any) -> int:
-    """The longest sequences of pre-training, in tokens; ALiBi reads longer ones too."""
-    return config.max_position_embeddings
-
-
-def unused_keys(config: Any) -> tuple[str, ...]:
-    """Tensors that a file may hold and a model not read: a pooler, and the constants of upstream's buffers."""
-    return (r"(bert\.)?pooler\.dense\.(weight|bias)", r"(bert\.)?embeddings\.(token_type|position)_ids")
-
-
 DNABERT2 = Passport(
     family="dnabert2",
     title="DNABERT-2",
-    model_type="dnalm_dnabert2",
     config_class="configuration_dnabert2.DnaBert2Config",
     tokenizer_class="tokenization_dna_bpe.DnaBpeTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
     unused_keys=unused_keys,
-    heads={
-        "AutoModelForMaskedLM": "cls.",
-        "AutoModelForSequenceClassification": "classifier.",
-        "AutoModelForTokenClassification": "token_classifier.",
-    },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights={
-        "AutoModelForSequenceClassification": "classifier.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
-    },
     lora_targets=("Wqkv", "output.dense", "gated_layers", "wo"),
-    tokenizer_files=("tokenizer.json",),
     licence="apache-2.0",
     differences=(
         "Labels of a masked language model are -100 where nothing is asked, as everywhere in transformers, and logits "
@@ -182,7 +159,6 @@ DNABERT2 = Passport(
         "`[UNK]`: pass `genome_mode=True` to hf_dnalm's `AutoTokenizer.from_pretrained` to read lower case as upper "
         "case."
     ),
-    added_tokens="`[CLS]` and `[SEP]`",
     limited=False,
     poolers=("bert.pooler",),
     checkpoints=(

@@ -180,11 +180,6 @@ def renamed_keys(config: Mapping[str, Any]) -> dict[str, str]:
     return {r"^classifier\.": "token_classifier."} if is_of_tokens else {}
 
 
-def context_tokens(config: Any) -> int:
-    """The longest input in tokens."""
-    return config.max_position_embeddings
-
-
 def unused_keys(config: Any) -> tuple[str, ...]:
     """Tensors that a file may hold and a model not read.
 
@@ -234,26 +229,12 @@ def _checkpoint(
 GENA_BERT = Passport(
     family="gena_bert",
     title="GENA-LM",
-    model_type="dnalm_gena_bert",
     config_class="configuration_gena_bert.GenaBertConfig",
     tokenizer_class="tokenization_dna_bpe.DnaBpeTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
     unused_keys=unused_keys,
-    heads={
-        "AutoModelForMaskedLM": "cls.",
-        "AutoModelForSequenceClassification": "classifier.",
-        "AutoModelForTokenClassification": "token_classifier.",
-    },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights={
-        "AutoModelForSequenceClassification": "classifier.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
-    },
     lora_targets=("query", "key", "value", "intermediate.dense", "output.dense"),
-    tokenizer_files=("tokenizer.json",),
     licence="mit",
     differences=(
         "`AutoModelForMaskedLM` and the heads read this model. Plain transformers takes the official repository for a "
@@ -281,7 +262,6 @@ GENA_BERT = Passport(
         "hf_dnalm's\n"
         "`AutoTokenizer.from_pretrained` to read lower case as upper case and IUPAC codes as `N`."
     ),
-    added_tokens="`[CLS]` and `[SEP]`",
     poolers=("bert.pooler",),
     upstream_classes=UPSTREAM_CLASSES,
     renamed_keys=renamed_keys,

@@ -96,11 +96,6 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     return arguments | {"mask_token_id": _MASK, "add_pooler": True}
 
 
-def context_tokens(config: Any) -> int:
-    """The rows of the table of positions."""
-    return config.max_position_embeddings
-
-
 def unused_keys(config: Any) -> tuple[str, ...]:
     """Tensors that a file may hold and a model not read: constants of upstream's buffers, the head for pairs."""
     return (r"(bert\.)?embeddings\.(token_type|position)_ids", r"cls\.seq_relationship\.(weight|bias)")
@@ -109,27 +104,14 @@ def unused_keys(config: Any) -> tuple[str, ...]:
 GENA_BIGBIRD = Passport(
     family="gena_bigbird",
     title="GENA-LM BigBird",
-    model_type="dnalm_gena_bigbird",
     config_class="configuration_gena_bigbird.GenaBigBirdConfig",
     tokenizer_class="tokenization_dna_bpe.DnaBpeTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
     unused_keys=unused_keys,
     renamed_keys=lambda config: {r"^classifier\.(weight|bias)$": r"token_classifier.\1"},
-    heads={
-        "AutoModelForMaskedLM": "cls.",
-        "AutoModelForSequenceClassification": "classifier.",
-        "AutoModelForTokenClassification": "token_classifier.",
-    },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights={
-        "AutoModelForSequenceClassification": "classifier.out_proj.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
-    },
+    sequence_output="out_proj.",
     lora_targets=("query", "key", "value", "intermediate.dense", "output.dense"),
-    tokenizer_files=("tokenizer.json",),
     licence="mit",
     differences=(
         "Whether a sequence is read densely (up to 704 tokens) or by blocks is decided in every call. transformers "
@@ -157,7 +139,6 @@ GENA_BIGBIRD = Passport(
         "`genome_mode=True` to hf_dnalm's `AutoTokenizer.from_pretrained` to read lower case as upper case and IUPAC "
         "codes as `N`."
     ),
-    added_tokens="`[CLS]` and `[SEP]`",
     checkpoints=(
         Checkpoint(
             hub_id="AIRI-Institute/gena-lm-bigbird-base-t2t",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.passport import HEAD_FIELDS, Checkpoint, Passport, ReadFile
 from hf_dnalm.checkpoints.translation import IGNORED, OF_EVERY_CONFIG, REQUIRED, translated
 
 GPN_CITATION = """\
@@ -171,17 +171,6 @@ def _with_dropout(arguments: dict[str, Any]) -> dict[str, Any]:
     return arguments | {"hidden_dropout_prob": in_layers, "classifier_dropout": rate}
 
 
-def context_tokens(config: Any) -> None:
-    """Nothing limits it, and a config does not say what it was in pre-training."""
-    del config  # Unused.
-
-
-def unused_keys(config: Any) -> tuple[str, ...]:
-    """None: the files hold what the model has."""
-    del config  # Unused.
-    return ()
-
-
 _BRASSICALES: dict[str, Any] = {
     "architectures": ["ConvNetForMaskedLM"],
     "dilation_cycle": 6,
@@ -198,32 +187,12 @@ _BRASSICALES: dict[str, Any] = {
 GPN = Passport(
     family="gpn",
     title="GPN",
-    model_type="dnalm_gpn",
     config_class="configuration_gpn.GpnConfig",
     tokenizer_class="tokenization_nucleotide.NucleotideTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
-    unused_keys=unused_keys,
-    heads={
-        "AutoModelForMaskedLM": "cls.",
-        "AutoModelForSequenceClassification": "classifier.",
-        "AutoModelForTokenClassification": "token_classifier.",
-    },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=(
-        "id2label",
-        "label2id",
-        "num_labels",
-        "problem_type",
-        "classifier_pooling",
-        "classifier_dropout",
-        "regression_softplus",
-    ),
-    label_weights={
-        "AutoModelForSequenceClassification": "classifier.out_proj.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
-    },
+    head_fields=(*HEAD_FIELDS, "regression_softplus"),
+    sequence_output="out_proj.",
     # The linear maps of the three kinds of layers. PEFT's adapter of a convolution forgets its dilation.
     lora_targets=r".*encoder\.(\d+\.ffn\.0|layer\.\d+\.(conv\.5|ffn\.[13]|layer\.(2|10)))",
     tokenizer_files=("tokenizer.json", "tokenizer_config.json"),

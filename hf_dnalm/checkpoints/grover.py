@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
-from hf_dnalm.checkpoints.stock_bert import context_tokens, renamed_keys, translate_bert, unused_keys
+from hf_dnalm.checkpoints.stock_bert import renamed_keys, translate_bert, unused_keys
 from hf_dnalm.checkpoints.vocabularies import is_word_list
 
 GROVER_CITATION = """\
@@ -89,26 +89,12 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
 GROVER = Passport(
     family="grover",
     title="GROVER",
-    model_type="dnalm_grover",
     config_class="configuration_grover.GroverConfig",
     tokenizer_class="tokenization_dna_bpe.DnaBpeTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
     unused_keys=unused_keys,
-    heads={
-        "AutoModelForMaskedLM": "cls.",
-        "AutoModelForSequenceClassification": "classifier.",
-        "AutoModelForTokenClassification": "token_classifier.",
-    },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights={
-        "AutoModelForSequenceClassification": "classifier.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
-    },
     lora_targets=("query", "value"),
-    tokenizer_files=("tokenizer.json",),
     licence="unknown",
     differences=(
         "The numbers are those of transformers' own BERT, which reads this checkpoint too.",
@@ -127,7 +113,6 @@ GROVER = Passport(
         "`AutoTokenizer.from_pretrained` to read lower case as upper case. The words at\nthe ends of a sequence depend "
         "on where it was cut: the authors advise to add 100 nucleotides on both sides."
     ),
-    added_tokens="`[CLS]` and `[SEP]`",
     poolers=("bert.pooler",),
     renamed_keys=renamed_keys,
     checkpoints=(

@@ -186,16 +186,6 @@ def _from_first_layout(config: Mapping[str, Any]) -> dict[str, Any]:
     return outer
 
 
-def context_tokens(config: Any) -> int:
-    """The longest input in tokens, `[SEP]` included."""
-    return config.max_position_embeddings
-
-
-def unused_keys(config: Any) -> tuple[str, ...]:
-    """No tensor is left over."""
-    return ()
-
-
 def _checkpoint(
     name: str, revision: str | None, *, d_model: int, n_layer: int, tokens: int, parameters: int
 ) -> Checkpoint:
@@ -221,13 +211,10 @@ _ONE_FREQUENCY = {r"implicit_filter\.(?!1\.)\d+\.freq": "implicit_filter.1.freq"
 HYENADNA = Passport(
     family="hyenadna",
     title=_TITLE,
-    model_type="dnalm_hyenadna",
     config_class="configuration_hyenadna.HyenaDnaConfig",
     tokenizer_class="tokenization_nucleotide.NucleotideTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
-    unused_keys=unused_keys,
     # The sines of a filter share their frequencies; files hold them under one name of three, or under all.
     renamed_keys=lambda config: dict(_ONE_FREQUENCY),
     lightning_file="weights.ckpt",
@@ -245,12 +232,6 @@ HYENADNA = Passport(
         "AutoModelForCausalLM": "lm_head.",
         "AutoModelForSequenceClassification": "score.",
         "AutoModelForTokenClassification": "token_classifier.",
-    },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights={
-        "AutoModelForSequenceClassification": "score.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
     },
     lora_targets=("in_proj", "out_proj", "fc1", "fc2"),
     tokenizer_files=("tokenizer.json", "tokenizer_config.json"),

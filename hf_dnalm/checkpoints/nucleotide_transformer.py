@@ -221,7 +221,6 @@ _PLANTS = "reference genomes of 48 plant species, most of them edible (about 10.
 NUCLEOTIDE_TRANSFORMER = Passport(
     family="nucleotide_transformer",
     title="Nucleotide Transformer",
-    model_type="dnalm_nucleotide_transformer",
     config_class="configuration_nucleotide_transformer.NucleotideTransformerConfig",
     tokenizer_class="tokenization_kmer.KmerTokenizer",
     recognises=recognises,
@@ -233,12 +232,7 @@ NUCLEOTIDE_TRANSFORMER = Passport(
         "AutoModelForSequenceClassification": "classifier.",
         "AutoModelForTokenClassification": "classifier.",
     },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights={
-        "AutoModelForSequenceClassification": "classifier.out_proj.weight",
-        "AutoModelForTokenClassification": "classifier.weight",
-    },
+    sequence_output="out_proj.",
     lora_targets=("query", "value"),
     tokenizer_files=("vocab.txt",),
     licence="cc-by-nc-sa-4.0",

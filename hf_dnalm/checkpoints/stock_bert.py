@@ -74,11 +74,6 @@ def _architectures(config: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(config.get("architectures") or ())
 
 
-def context_tokens(config: Any) -> int:
-    """The longest input in tokens: one for each learned position."""
-    return config.max_position_embeddings
-
-
 def unused_keys(config: Any) -> tuple[str, ...]:
     """Tensors that a file may hold and a model not read: a pooler, and the constants of upstream's buffers."""
     return (r"(bert\.)?pooler\.dense\.(weight|bias)", r"(bert\.)?embeddings\.(token_type|position)_ids")
