@@ -13,8 +13,6 @@ from torch import nn
 from transformers.masking_utils import create_bidirectional_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from .rotary import apply_rotary
-
 
 def compute_dtype(states: torch.Tensor) -> torch.dtype:
     """The number format of linear maps of `states`: under autocast another than that of `states` itself."""
@@ -115,7 +113,7 @@ def attend(
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention without the output projection; queries and keys may carry rotary positions.
+    """Multi-head self-attention without the output projection.
 
     Args:
         config: gives `hidden_size`, `num_attention_heads`, `attention_probs_dropout_prob` and, at run time, the
@@ -140,12 +138,14 @@ class SelfAttention(nn.Module):
         rotary: tuple[torch.Tensor, torch.Tensor] | None = None,
         **kwargs,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """(b, n, hidden) → (b, n, hidden), and the probabilities (b, h, n, n) where the implementation has them."""
+        """(b, n, hidden) → (b, n, hidden), and the probabilities (b, h, n, n) if the implementation returns them."""
         batch_size, length, _ = hidden_states.shape
         heads = (batch_size, length, -1, self.head_dim)
-        query = self.query(hidden_states).view(heads)
-        key = self.key(hidden_states).view(heads)
+        query = self.turned(self.query(hidden_states).view(heads), rotary)
+        key = self.turned(self.key(hidden_states).view(heads), rotary)
         value = self.value(hidden_states).view(heads)
-        if rotary is not None:
-            query, key = apply_rotary(query, *rotary), apply_rotary(key, *rotary)
         return attend(self, query, key, value, attention_mask, **kwargs)
+
+    def turned(self, states: torch.Tensor, rotary: tuple[torch.Tensor, torch.Tensor] | None) -> torch.Tensor:
+        """Queries or keys (b, n, h, d) with rotary positions, which only `RotarySelfAttention` applies."""
+        return states

@@ -10,11 +10,11 @@ from torch import nn
 from torch.nn import functional
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from .attention import SelfAttention, eager_attention_forward
+from .attention import eager_attention_forward
 from .block_layout_gena_bert import GenaBertBlocks, SparsePlan, in_order
 from .block_sparse_attention import block_sparse_attention, pair_biases
 from .pooling import pool
-from .rotary import apply_rotary
+from .rotary import RotarySelfAttention, apply_rotary
 
 
 class GenaBertEmbeddings(nn.Module):
@@ -48,7 +48,7 @@ class GenaBertEmbeddings(nn.Module):
         return self.dropout(self.LayerNorm(embeddings))
 
 
-class GenaBertSelfAttention(SelfAttention):
+class GenaBertSelfAttention(RotarySelfAttention):
     """Attention of every token to every token, or of blocks to the blocks that the weights list."""
 
     def __init__(self, config, layer: int):

@@ -33,6 +33,7 @@ class AwdLstmPreTrainedModel(PreTrainedModel):
     config_class = AwdLstmConfig
     base_model_prefix = "encoder"
     supports_gradient_checkpointing = True
+    accepts_loss_kwargs = False
     _no_split_modules = ["AwdLstmLayer"]  # noqa: RUF012
     _can_record_outputs = {"hidden_states": AwdLstmLayer}  # noqa: RUF012
 

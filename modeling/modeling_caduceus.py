@@ -43,6 +43,7 @@ class CaduceusPreTrainedModel(PreTrainedModel):
     config_class = CaduceusConfig
     base_model_prefix = "caduceus"
     supports_gradient_checkpointing = True
+    accepts_loss_kwargs = False
     _no_split_modules = ["CaduceusLayer", "CaduceusEmbeddings"]  # noqa: RUF012
     _can_record_outputs = {"hidden_states": CaduceusLayer}  # noqa: RUF012
     # Where a file holds no such table (it does, as published), the config's is taken.

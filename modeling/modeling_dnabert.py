@@ -22,7 +22,6 @@ from .bert_dna import (
 from .configuration_bert_dna import BertDnaConfig as BertDnaConfig
 from .configuration_dnabert import DnaBertConfig
 from .pooling import pool as pool
-from .rotary import apply_rotary as apply_rotary
 from .task_heads import classifier_dropout as classifier_dropout
 from .task_models import TaskModel as TaskModel
 

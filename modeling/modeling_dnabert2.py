@@ -30,7 +30,6 @@ from .layers_dnabert2 import (
     DnaBert2SelfAttention,
 )
 from .pooling import pool as pool
-from .rotary import apply_rotary as apply_rotary
 from .task_heads import classifier_dropout as classifier_dropout
 from .task_models import (
     MaskedLMWithTokenTypes,
@@ -47,6 +46,7 @@ class DnaBert2PreTrainedModel(PreTrainedModel):
     base_model_prefix = "bert"
     reads_pooler: bool
     supports_gradient_checkpointing = True
+    accepts_loss_kwargs = False
     _no_split_modules = ["DnaBert2Layer", "DnaBert2Embeddings"]  # noqa: RUF012
     _supports_sdpa = True
     _supports_attention_backend = True

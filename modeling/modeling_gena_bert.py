@@ -52,6 +52,7 @@ class GenaBertPreTrainedModel(PreTrainedModel):
     base_model_prefix = "bert"
     reads_pooler: bool
     supports_gradient_checkpointing = True
+    accepts_loss_kwargs = False
     _no_split_modules = ["GenaBertLayer", "GenaBertEmbeddings"]  # noqa: RUF012
     _supports_sdpa = True
     _supports_attention_backend = True

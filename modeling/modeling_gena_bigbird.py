@@ -35,7 +35,6 @@ from .layers_gena_bigbird import (
     GenaBigBirdSelfAttention,
 )
 from .pooling import pool
-from .rotary import apply_rotary as apply_rotary
 from .task_heads import classifier_dropout as classifier_dropout
 from .task_models import (
     MaskedLMWithTokenTypes,
@@ -51,6 +50,7 @@ class GenaBigBirdPreTrainedModel(PreTrainedModel):
     config_class = GenaBigBirdConfig
     base_model_prefix = "bert"
     supports_gradient_checkpointing = True
+    accepts_loss_kwargs = False
     _no_split_modules = ["GenaBigBirdLayer", "GenaBigBirdEmbeddings"]  # noqa: RUF012
     _supports_sdpa = True
     _supports_attention_backend = True

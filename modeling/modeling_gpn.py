@@ -37,6 +37,7 @@ class GpnPreTrainedModel(PreTrainedModel):
     config_class = GpnConfig
     base_model_prefix = "model"
     supports_gradient_checkpointing = True
+    accepts_loss_kwargs = False
     _no_split_modules = ["PostNormLayer", "PreNormLayer", "ByteNetLayer"]  # noqa: RUF012
     _can_record_outputs = {"hidden_states": GpnLayer}  # noqa: RUF012
 

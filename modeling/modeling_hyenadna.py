@@ -46,6 +46,7 @@ class HyenaDnaPreTrainedModel(PreTrainedModel):
     config_class = HyenaDnaConfig
     base_model_prefix = "hyena"
     supports_gradient_checkpointing = True
+    accepts_loss_kwargs = False
     _no_split_modules = ["HyenaDnaLayer", "HyenaDnaEmbeddings"]  # noqa: RUF012
     _keep_in_fp32_modules_strict = ["filter_fn"]  # noqa: RUF012
     _can_record_outputs = {"hidden_states": [HyenaDnaLayer, HyenaDnaFinalNorm]}  # noqa: RUF012

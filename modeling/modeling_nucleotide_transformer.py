@@ -19,12 +19,12 @@ from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 # Every sibling that ships is imported here: transformers 5.5 does not copy what only a sibling imports.
-from .attention import SelfAttention, bidirectional_mask, compute_dtype
+from .attention import bidirectional_mask, compute_dtype
 from .configuration_nucleotide_transformer import NucleotideTransformerConfig
 from .embeddings_nucleotide_transformer import NucleotideTransformerEmbeddings
 from .feed_forward import FEED_FORWARDS
 from .pooling import pool as pool
-from .rotary import rotary_tables
+from .rotary import RotarySelfAttention, rotary_tables
 from .task_heads import MaskedLMHead, SequenceHead, classifier_dropout
 from .task_models import MaskedLMWithPositions, SequenceClassificationWithPositions, TokenClassificationWithPositions
 
@@ -46,7 +46,7 @@ class NucleotideTransformerAttention(nn.Module):
 
     def __init__(self, config):
         super().__init__()
-        self.self = SelfAttention(config)
+        self.self = RotarySelfAttention(config)
         self.output = NucleotideTransformerProjection(
             config.hidden_size, config.hidden_size, dropout=config.hidden_dropout_prob
         )
@@ -100,6 +100,7 @@ class NucleotideTransformerPreTrainedModel(PreTrainedModel):
     config_class = NucleotideTransformerConfig
     base_model_prefix = "esm"
     supports_gradient_checkpointing = True
+    accepts_loss_kwargs = False
     _no_split_modules = ["NucleotideTransformerLayer", "NucleotideTransformerEmbeddings"]  # noqa: RUF012
     _supports_flash_attn = True
     _supports_sdpa = True
@@ -107,7 +108,7 @@ class NucleotideTransformerPreTrainedModel(PreTrainedModel):
     _supports_attention_backend = True
     _can_record_outputs = {  # noqa: RUF012
         "hidden_states": NucleotideTransformerLayer,
-        "attentions": OutputRecorder(SelfAttention, index=1),
+        "attentions": OutputRecorder(RotarySelfAttention, index=1),
     }
 
     @classmethod

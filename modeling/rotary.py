@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import torch
 
+from .attention import SelfAttention
+
 
 def rotary_tables(
     positions: torch.Tensor, head_dim: int, *, dtype: torch.dtype, base: float = 10_000.0
@@ -49,3 +51,10 @@ def apply_rotary(states: torch.Tensor, cosines: torch.Tensor, sines: torch.Tenso
     half = width // 2
     swapped = torch.cat((states[..., half:], states[..., :half]), dim=-1)
     return torch.addcmul(states * cosines, swapped, sines)
+
+
+class RotarySelfAttention(SelfAttention):
+    """`SelfAttention` whose queries and keys are turned by `rotary`, the tables of `rotary_tables`; None turns none."""
+
+    def turned(self, states: torch.Tensor, rotary: tuple[torch.Tensor, torch.Tensor] | None) -> torch.Tensor:
+        return states if rotary is None else apply_rotary(states, *rotary)

@@ -299,6 +299,7 @@ def test_a_config_checks_the_types_of_its_fields():
 def test_the_files_that_ship_are_all_that_a_stranger_needs(folder, door, tmp_path):
     door.from_pretrained(folder).save_pretrained(tmp_path / "saved")
     shipped = {path.name for path in (tmp_path / "saved").glob("*.py")}
-    assert {"bert_dna.py", "configuration_bert_dna.py", "attention.py", "rotary.py", "task_heads.py"} <= shipped
+    assert {"bert_dna.py", "configuration_bert_dna.py", "attention.py", "task_heads.py", "task_models.py"} <= shipped
+    assert "rotary.py" not in shipped
     assert "model.safetensors" in {path.name for path in (tmp_path / "saved").iterdir()}
     assert load_file(tmp_path / "saved" / "model.safetensors")
