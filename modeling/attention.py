@@ -112,6 +112,17 @@ def attend(
     return output.reshape(*query.shape[:2], -1), probabilities
 
 
+class ChoosesAttention:
+    """Mixin for models that call `attend`: users may choose and change the attention implementation."""
+
+    _supports_sdpa = True
+    _supports_attention_backend = True
+
+    @classmethod
+    def _can_set_attn_implementation(cls) -> bool:
+        return True  # transformers looks for the attention call in the text of the model's own file only
+
+
 class SelfAttention(nn.Module):
     """Multi-head self-attention without the output projection.
 

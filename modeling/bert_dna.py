@@ -38,7 +38,7 @@ class BertDnaPreTrainedModel(BertPreTrainedModel):
 
     @classmethod
     def _can_set_attn_implementation(cls) -> bool:
-        return True  # transformers looks for the attention call in this file's text; it stands in its own
+        return True  # transformers looks for the attention call in the text of this file only
 
 
 class BertDnaModel(BertModel):

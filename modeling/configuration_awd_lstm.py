@@ -4,6 +4,8 @@
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
+from .config_checks import check_choices, check_sizes, check_token_ids
+
 # The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
 # it whole, so that a repository saved from one class also opens with the others.
 AUTO_MAP = {
@@ -74,16 +76,9 @@ class AwdLstmConfig(PreTrainedConfig):
         return list(zip([self.hidden_size, *between], [*between, self.hidden_size], strict=True))
 
     def _check_shape(self) -> None:
-        if self.classifier_pooling not in POOLINGS:
-            choices = ", ".join(map(repr, POOLINGS))
-            raise ValueError(f"classifier_pooling is {self.classifier_pooling!r}; choose from {choices}.")
-        for field in ("vocab_size", "hidden_size", "num_hidden_layers", "intermediate_size"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
-        for field in ("pad_token_id", "mask_token_id", "reset_token_id"):
-            number = getattr(self, field)
-            if number is not None and not 0 <= number < self.vocab_size:
-                raise ValueError(f"{field} {number} is outside of the {self.vocab_size} token ids.")
+        check_choices(self, classifier_pooling=POOLINGS)
+        check_sizes(self, "vocab_size", "hidden_size", "num_hidden_layers", "intermediate_size")
+        check_token_ids(self, "pad_token_id", "mask_token_id", "reset_token_id")
         if self.reset_after_first_token and self.reset_token_id is None:
             raise ValueError("reset_after_first_token=True needs a reset_token_id.")
 

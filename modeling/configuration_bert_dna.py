@@ -5,6 +5,8 @@
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
+from .config_checks import SIZES, check_choices, check_heads, check_sizes, check_token_ids
+
 POOLINGS = ("pooler", "cls", "mean", "max")
 
 
@@ -54,24 +56,14 @@ class BertDnaConfig(PreTrainedConfig):
         self._check_shape()
 
     def _check_shape(self) -> None:
-        if self.classifier_pooling not in POOLINGS:
-            choices = ", ".join(map(repr, POOLINGS))
-            raise ValueError(f"classifier_pooling is {self.classifier_pooling!r}; choose from {choices}.")
+        check_choices(self, classifier_pooling=POOLINGS)
         if self.is_decoder or self.add_cross_attention:
             raise ValueError("is_decoder and add_cross_attention must be False: these models read both ways.")
         if self.hidden_act != "gelu":
             raise ValueError(f"hidden_act is {self.hidden_act!r}; these models are computed with 'gelu' only.")
-        sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-        for field in (*sizes, "type_vocab_size", "max_position_embeddings"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} cannot be shared among {self.num_attention_heads} heads: "
-                "make it a multiple of num_attention_heads."
-            )
-        if self.pad_token_id is not None and not 0 <= self.pad_token_id < self.vocab_size:
-            raise ValueError(f"pad_token_id {self.pad_token_id} is outside of the {self.vocab_size} token ids.")
+        check_sizes(self, *SIZES, "type_vocab_size", "max_position_embeddings")
+        check_heads(self)
+        check_token_ids(self, "pad_token_id")
 
 
 __all__ = ["POOLINGS", "BertDnaConfig"]

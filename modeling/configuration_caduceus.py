@@ -4,6 +4,8 @@
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
+from .config_checks import check_choices, check_sizes, check_token_ids
+
 # The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
 # it whole, so that a repository saved from one class also opens with the others.
 AUTO_MAP = {
@@ -98,16 +100,9 @@ class CaduceusConfig(PreTrainedConfig):
         return self.d_model * self.expand
 
     def _check_shape(self) -> None:
-        for field, choices in (("classifier_pooling", POOLINGS), ("scan", SCANS)):
-            if getattr(self, field) not in choices:
-                listed = ", ".join(map(repr, choices))
-                raise ValueError(f"{field} is {getattr(self, field)!r}; choose from {listed}.")
-        for field in ("vocab_size", "d_model", "n_layer", "d_state", "d_conv", "expand", "dt_rank"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
-        for field in ("pad_token_id", "mask_token_id"):
-            if not 0 <= getattr(self, field) < self.vocab_size:
-                raise ValueError(f"{field} {getattr(self, field)} is outside of the {self.vocab_size} token ids.")
+        check_choices(self, classifier_pooling=POOLINGS, scan=SCANS)
+        check_sizes(self, "vocab_size", "d_model", "n_layer", "d_state", "d_conv", "expand", "dt_rank")
+        check_token_ids(self, "pad_token_id", "mask_token_id")
         if self.rcps and self.conjoin:
             raise ValueError("conjoin is for models that read one strand; with rcps every layer reads both already.")
         if (self.rcps or self.conjoin) and self.complement_ids is None:

@@ -3,6 +3,7 @@
 # No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
 from huggingface_hub.dataclasses import strict
 
+from .config_checks import check_choices
 from .configuration_bert_dna import BertDnaConfig
 
 # The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
@@ -51,9 +52,7 @@ class DnaBertConfig(BertDnaConfig):
 
     def _check_shape(self) -> None:
         super()._check_shape()
-        if self.mlm_bias not in MLM_BIASES:
-            choices = ", ".join(map(repr, MLM_BIASES))
-            raise ValueError(f"mlm_bias is {self.mlm_bias!r}; choose from {choices}.")
+        check_choices(self, mlm_bias=MLM_BIASES)
 
 
 DnaBertConfig.register_for_auto_class()

@@ -4,6 +4,8 @@
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
+from .config_checks import SIZES, check_choices, check_heads, check_sizes, check_token_ids
+
 # The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
 # it whole, so that a repository saved from one class also opens with the others.
 AUTO_MAP = {
@@ -74,21 +76,10 @@ class DnaBert2Config(PreTrainedConfig):
         return self.hidden_size // self.num_attention_heads
 
     def _check_shape(self) -> None:
-        if self.classifier_pooling not in POOLINGS:
-            choices = ", ".join(map(repr, POOLINGS))
-            raise ValueError(f"classifier_pooling is {self.classifier_pooling!r}; choose from {choices}.")
-        sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-        for field in (*sizes, "type_vocab_size"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} cannot be shared among {self.num_attention_heads} heads: "
-                "make it a multiple of num_attention_heads."
-            )
-        for field in ("pad_token_id", "mask_token_id"):
-            if not 0 <= getattr(self, field) < self.vocab_size:
-                raise ValueError(f"{field} {getattr(self, field)} is outside of the {self.vocab_size} token ids.")
+        check_choices(self, classifier_pooling=POOLINGS)
+        check_sizes(self, *SIZES, "type_vocab_size")
+        check_heads(self)
+        check_token_ids(self, "pad_token_id", "mask_token_id")
 
 
 DnaBert2Config.register_for_auto_class()

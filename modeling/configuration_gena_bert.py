@@ -4,6 +4,8 @@
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
+from .config_checks import SIZES, check_choices, check_heads, check_sizes, check_token_ids
+
 # The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
 # it whole, so that a repository saved from one class also opens with the others.
 AUTO_MAP = {
@@ -101,21 +103,10 @@ class GenaBertConfig(PreTrainedConfig):
         return self.max_position_embeddings // self.sparse_block_size if self.sparse_block_size else 0
 
     def _check_shape(self) -> None:
-        for field, choices in CHOICES.items():
-            if getattr(self, field) not in choices:
-                raise ValueError(f"{field} is {getattr(self, field)!r}; choose from {', '.join(map(repr, choices))}.")
-        sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-        for field in (*sizes, "type_vocab_size", "max_position_embeddings", "rotary_dim"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} cannot be shared among {self.num_attention_heads} heads: "
-                "make it a multiple of num_attention_heads."
-            )
-        for field in ("pad_token_id", "mask_token_id"):
-            if not 0 <= getattr(self, field) < self.vocab_size:
-                raise ValueError(f"{field} {getattr(self, field)} is outside of the {self.vocab_size} token ids.")
+        check_choices(self, **CHOICES)
+        check_sizes(self, *SIZES, "type_vocab_size", "max_position_embeddings", "rotary_dim")
+        check_heads(self)
+        check_token_ids(self, "pad_token_id", "mask_token_id")
         if self.position_embedding_type == "rotary" and (self.rotary_dim % 2 or self.rotary_dim > self.head_dim):
             raise ValueError(
                 f"rotary_dim is {self.rotary_dim}; it must be even and at most {self.head_dim}, the width of a head."

@@ -4,6 +4,8 @@
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
+from .config_checks import check_choices, check_sizes, check_token_ids
+
 # The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
 # it whole, so that a repository saved from one class also opens with the others.
 AUTO_MAP = {
@@ -122,25 +124,18 @@ class GpnConfig(PreTrainedConfig):
             )
 
     def _check_choices(self) -> None:
-        for field, choices in CHOICES.items():
-            if getattr(self, field) not in choices:
-                listed = ", ".join(map(repr, choices))
-                raise ValueError(f"{field} is {getattr(self, field)!r}; choose from {listed}.")
+        check_choices(self, **CHOICES)
 
     def _check_shape(self) -> None:
         sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "intermediate_size", "first_kernel_size")
         dilation = ("dilation_base", "dilation_double_every", "dilation_cycle", "dilation_max")
-        for field in (*sizes, "rest_kernel_size", *dilation):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
+        check_sizes(self, *sizes, "rest_kernel_size", *dilation)
         if not self.learned_embedding and self.vocab_size > self.hidden_size:
             raise ValueError(
                 f"hidden_size {self.hidden_size} has no room for {self.vocab_size} one-hot tokens: make it larger, or "
                 "set learned_embedding=True."
             )
-        for field in ("pad_token_id", "mask_token_id"):
-            if not 0 <= getattr(self, field) < self.vocab_size:
-                raise ValueError(f"{field} {getattr(self, field)} is outside of the {self.vocab_size} token ids.")
+        check_token_ids(self, "pad_token_id", "mask_token_id")
 
 
 GpnConfig.register_for_auto_class()

@@ -3,6 +3,7 @@
 # No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
 from huggingface_hub.dataclasses import strict
 
+from .config_checks import check_sizes as check_sizes
 from .configuration_bert_dna import BertDnaConfig
 
 # The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries

@@ -4,6 +4,8 @@
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
+from .config_checks import check_choices, check_sizes, check_token_ids
+
 # The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
 # it whole, so that a repository saved from one class also opens with the others.
 AUTO_MAP = {
@@ -81,13 +83,9 @@ class HyenaDnaConfig(PreTrainedConfig):
         self.pad_vocab_size_multiple = 1
 
     def _check_shape(self) -> None:
-        if self.classifier_pooling not in POOLINGS:
-            choices = ", ".join(map(repr, POOLINGS))
-            raise ValueError(f"classifier_pooling is {self.classifier_pooling!r}; choose from {choices}.")
+        check_choices(self, classifier_pooling=POOLINGS)
         sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "intermediate_size", "max_position_embeddings")
-        for field in (*sizes, "filter_width", "short_filter_size", "pad_vocab_size_multiple"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
+        check_sizes(self, *sizes, "filter_width", "short_filter_size", "pad_vocab_size_multiple")
         if self.filter_inner_layers < 0:
             raise ValueError(f"filter_inner_layers is {self.filter_inner_layers}; it must not be negative.")
         if self.filter_embedding_size < 3 or self.filter_embedding_size % 2 == 0:
@@ -95,8 +93,7 @@ class HyenaDnaConfig(PreTrainedConfig):
                 f"filter_embedding_size is {self.filter_embedding_size}; it must be odd and at least 3: the time, and "
                 "cosines and sines in pairs."
             )
-        if not 0 <= self.pad_token_id < self.vocab_size:
-            raise ValueError(f"pad_token_id {self.pad_token_id} is outside of the {self.vocab_size} token ids.")
+        check_token_ids(self, "pad_token_id")
         if self.use_cache:
             raise ValueError("use_cache is True; a HyenaDNA computes each token from the whole sequence, set it False.")
 

@@ -4,6 +4,8 @@
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
+from .config_checks import SIZES, check_choices, check_heads, check_sizes, check_token_ids
+
 # The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
 # it whole, so that a repository saved from one class also opens with the others.
 AUTO_MAP = {
@@ -92,27 +94,17 @@ class NucleotideTransformerConfig(PreTrainedConfig):
         return self.hidden_size // self.num_attention_heads
 
     def _check_choices(self) -> None:
-        for field, choices in CHOICES.items():
-            if getattr(self, field) not in choices:
-                raise ValueError(f"{field} is {getattr(self, field)!r}; choose from {', '.join(map(repr, choices))}.")
+        check_choices(self, **CHOICES)
 
     def _check_shape(self) -> None:
-        for field in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} cannot be shared among {self.num_attention_heads} heads: "
-                "make it a multiple of num_attention_heads."
-            )
+        check_sizes(self, *SIZES)
+        check_heads(self)
         if self.position_embedding_type == "rotary" and self.head_dim % 2:
             raise ValueError(
                 f"rotary positions turn pairs of numbers, but a head has {self.head_dim} "
                 f"(hidden_size {self.hidden_size} / {self.num_attention_heads} heads): make it even."
             )
-        for field in ("pad_token_id", "mask_token_id"):
-            if not 0 <= getattr(self, field) < self.vocab_size:
-                raise ValueError(f"{field} {getattr(self, field)} is outside of the {self.vocab_size} token ids.")
+        check_token_ids(self, "pad_token_id", "mask_token_id")
         if self.position_embedding_type == "absolute" and self.max_position_embeddings < self.pad_token_id + 2:
             raise ValueError(
                 f"max_position_embeddings {self.max_position_embeddings} leaves no position for a token: "

@@ -17,6 +17,7 @@ from transformers.utils import can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
+from .config_checks import check_sizes as check_sizes
 from .configuration_awd_lstm import AwdLstmConfig
 from .layers_awd_lstm import AwdLstmLayer, AwdLstmStack, Bias, LockedDropout, reset_places
 from .pooling import pool as pool

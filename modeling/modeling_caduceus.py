@@ -22,6 +22,7 @@ from transformers.utils.output_capturing import capture_outputs
 
 # transformers 5.5 copies only the siblings that this file imports itself. Those that only siblings use are imported
 # `as` themselves.
+from .config_checks import check_sizes as check_sizes
 from .configuration_caduceus import CaduceusConfig
 from .layers_caduceus import CaduceusBackbone, CaduceusLayer, CaduceusMamba, CaduceusRMSNorm
 from .pooling import pool

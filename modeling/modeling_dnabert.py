@@ -19,6 +19,7 @@ from .bert_dna import (
     BertDnaForTokenClassification,
     BertDnaModel,
 )
+from .config_checks import check_sizes as check_sizes
 from .configuration_bert_dna import BertDnaConfig as BertDnaConfig
 from .configuration_dnabert import DnaBertConfig
 from .pooling import pool as pool

@@ -18,7 +18,8 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 # transformers 5.5 copies only the siblings that this file imports itself. Those that only siblings use are imported
 # `as` themselves.
 from .alibi import alibi_bias
-from .attention import bidirectional_mask, compute_dtype
+from .attention import ChoosesAttention, bidirectional_mask, compute_dtype
+from .config_checks import check_sizes as check_sizes
 from .configuration_dnabert2 import DnaBert2Config
 from .feed_forward import gelu_gated as gelu_gated
 from .layers_dnabert2 import (
@@ -38,7 +39,7 @@ from .task_models import (
 )
 
 
-class DnaBert2PreTrainedModel(PreTrainedModel):
+class DnaBert2PreTrainedModel(ChoosesAttention, PreTrainedModel):
     """What the four models share: names and capabilities."""
 
     config: DnaBert2Config
@@ -48,16 +49,10 @@ class DnaBert2PreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = True
     accepts_loss_kwargs = False
     _no_split_modules = ["DnaBert2Layer", "DnaBert2Embeddings"]  # noqa: RUF012
-    _supports_sdpa = True
-    _supports_attention_backend = True
     _can_record_outputs = {  # noqa: RUF012
         "hidden_states": DnaBert2Layer,
         "attentions": OutputRecorder(DnaBert2SelfAttention, index=1),
     }
-
-    @classmethod
-    def _can_set_attn_implementation(cls) -> bool:
-        return True  # transformers looks for the attention call in this file's text; it stands in attention.py
 
     def make_body(self, config) -> nn.Module:
         return DnaBert2Model(config, add_pooler=self.reads_pooler and config.classifier_pooling == "pooler")

@@ -20,9 +20,10 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 # transformers 5.5 copies only the siblings that this file imports itself. Those that only siblings use are imported
 # `as` themselves.
-from .attention import bidirectional_mask, compute_dtype
+from .attention import ChoosesAttention, bidirectional_mask, compute_dtype
 from .block_layout_gena_bert import GenaBertBlocks, sparse_plan
 from .block_sparse_attention import block_sparse_attention as block_sparse_attention
+from .config_checks import check_sizes as check_sizes
 from .configuration_gena_bert import GenaBertConfig
 from .exporting import refuse_export
 from .layers_gena_bert import (
@@ -44,7 +45,7 @@ from .task_models import (
 )
 
 
-class GenaBertPreTrainedModel(PreTrainedModel):
+class GenaBertPreTrainedModel(ChoosesAttention, PreTrainedModel):
     """What the four models share: names and capabilities."""
 
     config: GenaBertConfig
@@ -54,16 +55,10 @@ class GenaBertPreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = True
     accepts_loss_kwargs = False
     _no_split_modules = ["GenaBertLayer", "GenaBertEmbeddings"]  # noqa: RUF012
-    _supports_sdpa = True
-    _supports_attention_backend = True
     _can_record_outputs = {  # noqa: RUF012
         "hidden_states": GenaBertLayer,
         "attentions": OutputRecorder(GenaBertSelfAttention, index=1),
     }
-
-    @classmethod
-    def _can_set_attn_implementation(cls) -> bool:
-        return True  # transformers looks for the attention call in this file's text; it stands in attention.py
 
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)

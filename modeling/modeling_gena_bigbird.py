@@ -19,9 +19,10 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 # transformers 5.5 copies only the siblings that this file imports itself. Those that only siblings use are imported
 # `as` themselves.
-from .attention import bidirectional_mask
+from .attention import ChoosesAttention, bidirectional_mask
 from .block_layout_gena_bigbird import sparse_plan
 from .block_sparse_attention import block_sparse_attention as block_sparse_attention
+from .config_checks import check_sizes as check_sizes
 from .configuration_gena_bigbird import GenaBigBirdConfig
 from .exporting import refuse_export
 from .layers_gena_bigbird import (
@@ -43,7 +44,7 @@ from .task_models import (
 )
 
 
-class GenaBigBirdPreTrainedModel(PreTrainedModel):
+class GenaBigBirdPreTrainedModel(ChoosesAttention, PreTrainedModel):
     """What the four models share: names and capabilities."""
 
     config: GenaBigBirdConfig
@@ -52,16 +53,10 @@ class GenaBigBirdPreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = True
     accepts_loss_kwargs = False
     _no_split_modules = ["GenaBigBirdLayer", "GenaBigBirdEmbeddings"]  # noqa: RUF012
-    _supports_sdpa = True
-    _supports_attention_backend = True
     _can_record_outputs = {  # noqa: RUF012
         "hidden_states": GenaBigBirdLayer,
         "attentions": OutputRecorder(GenaBigBirdSelfAttention, index=1),
     }
-
-    @classmethod
-    def _can_set_attn_implementation(cls) -> bool:
-        return True  # transformers looks for the attention call in this file's text; it stands in attention.py
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:

@@ -21,6 +21,7 @@ from transformers.utils.output_capturing import capture_outputs
 
 # transformers 5.5 copies only the siblings that this file imports itself. Those that only siblings use are imported
 # `as` themselves.
+from .config_checks import check_sizes as check_sizes
 from .configuration_gpn import GpnConfig
 from .dilated_convolution import convolve as convolve
 from .layers_gpn import GpnClassifier, GpnEmbeddings, GpnLayer, GpnPredictions, gpn_layers

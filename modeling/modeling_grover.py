@@ -15,6 +15,7 @@ from .bert_dna import (
     BertDnaForTokenClassification,
     BertDnaModel,
 )
+from .config_checks import check_sizes as check_sizes
 from .configuration_bert_dna import BertDnaConfig as BertDnaConfig
 from .configuration_grover import GroverConfig
 from .pooling import pool as pool

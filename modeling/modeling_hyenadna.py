@@ -19,6 +19,7 @@ from transformers.utils.output_capturing import capture_outputs
 
 # transformers 5.5 copies only the siblings that this file imports itself. Those that only siblings use are imported
 # `as` themselves.
+from .config_checks import check_sizes as check_sizes
 from .configuration_hyenadna import HyenaDnaConfig
 from .exporting import is_exported as is_exported
 from .layers_hyenadna import (

@@ -19,7 +19,8 @@ from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 # Every sibling that ships is imported here: transformers 5.5 does not copy what only a sibling imports.
-from .attention import bidirectional_mask, compute_dtype
+from .attention import ChoosesAttention, bidirectional_mask, compute_dtype
+from .config_checks import check_sizes as check_sizes
 from .configuration_nucleotide_transformer import NucleotideTransformerConfig
 from .embeddings_nucleotide_transformer import NucleotideTransformerEmbeddings
 from .feed_forward import FEED_FORWARDS
@@ -93,7 +94,7 @@ class NucleotideTransformerEncoder(nn.Module):
         return self.emb_layer_norm_after(hidden_states)
 
 
-class NucleotideTransformerPreTrainedModel(PreTrainedModel):
+class NucleotideTransformerPreTrainedModel(ChoosesAttention, PreTrainedModel):
     """What the four models share: names, capabilities and initial weights."""
 
     config: NucleotideTransformerConfig
@@ -103,17 +104,11 @@ class NucleotideTransformerPreTrainedModel(PreTrainedModel):
     accepts_loss_kwargs = False
     _no_split_modules = ["NucleotideTransformerLayer", "NucleotideTransformerEmbeddings"]  # noqa: RUF012
     _supports_flash_attn = True
-    _supports_sdpa = True
     _supports_flex_attn = True
-    _supports_attention_backend = True
     _can_record_outputs = {  # noqa: RUF012
         "hidden_states": NucleotideTransformerLayer,
         "attentions": OutputRecorder(RotarySelfAttention, index=1),
     }
-
-    @classmethod
-    def _can_set_attn_implementation(cls) -> bool:
-        return True  # transformers looks for the attention call in this file's text; it stands in attention.py
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
-from hf_dnalm.checkpoints.stock_bert import renamed_keys, translate_bert, unused_keys
+from hf_dnalm.checkpoints.stock_bert import BERT_BASE, renamed_keys, translate_bert, unused_keys
 from hf_dnalm.checkpoints.vocabularies import most_are_kmers
 
 DNABERT_CITATION = """\
@@ -34,23 +34,13 @@ _IGNORED = _FORK_KEYS | {"eos_token_ids", "output_past"}
 
 def _config(k: int) -> dict[str, Any]:
     """config.json as the fork writes it, without what it writes about generating text."""
-    return {
+    return BERT_BASE | {
         "architectures": ["BertForMaskedLM"],
-        "attention_probs_dropout_prob": 0.1,
         "bos_token_id": 0,
         "eos_token_ids": 0,
         "finetuning_task": None,
-        "hidden_act": "gelu",
-        "hidden_dropout_prob": 0.1,
-        "hidden_size": 768,
-        "initializer_range": 0.02,
-        "intermediate_size": 3072,
         "is_decoder": False,
-        "layer_norm_eps": 1e-12,
-        "max_position_embeddings": 512,
         "model_type": "bert",
-        "num_attention_heads": 12,
-        "num_hidden_layers": 12,
         "num_rnn_layer": 1,
         "output_past": True,
         "pad_token_id": 0,
@@ -60,7 +50,6 @@ def _config(k: int) -> dict[str, Any]:
         "rnn_hidden": 768,
         "split": 10,
         "torchscript": False,
-        "type_vocab_size": 2,
         "vocab_size": 4**k + _SPECIAL_TOKENS,
     }
 

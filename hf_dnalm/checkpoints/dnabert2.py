@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
-from hf_dnalm.checkpoints.stock_bert import unused_keys
+from hf_dnalm.checkpoints.stock_bert import BERT_BASE, unused_keys
 from hf_dnalm.checkpoints.translation import IGNORED, KEPT, REQUIRED, translated
 
 DNABERT2_CITATION = """\
@@ -36,7 +36,7 @@ DNABERT_S_CITATION = """\
 _VOCABULARY_SIZE = 4096
 _PAD, _MASK = 3, 4  # of the tokenizer; config.json states 0 (which is [UNK]) or nothing
 
-_CONFIG: dict[str, Any] = {
+_CONFIG: dict[str, Any] = BERT_BASE | {
     "alibi_starting_size": 512,
     "attention_probs_dropout_prob": 0.0,
     "auto_map": {
@@ -46,17 +46,7 @@ _CONFIG: dict[str, Any] = {
         "AutoModelForSequenceClassification": "bert_layers.BertForSequenceClassification",
     },
     "classifier_dropout": None,
-    "hidden_act": "gelu",
-    "hidden_dropout_prob": 0.1,
-    "hidden_size": 768,
-    "initializer_range": 0.02,
-    "intermediate_size": 3072,
-    "layer_norm_eps": 1e-12,
-    "max_position_embeddings": 512,
-    "num_attention_heads": 12,
-    "num_hidden_layers": 12,
     "position_embedding_type": "absolute",
-    "type_vocab_size": 2,
     "vocab_size": _VOCABULARY_SIZE,
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hf_dnalm.checkpoints.dnabert2 import is_dna_vocabulary
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.stock_bert import BERT_BASE
 from hf_dnalm.checkpoints.translation import IGNORED, KEPT, REQUIRED, translated
 
 CITATION = """\
@@ -22,27 +23,16 @@ CITATION = """\
   doi     = {10.1093/nar/gkae1310}
 }"""
 
-_DENSE: dict[str, Any] = {
+_DENSE: dict[str, Any] = BERT_BASE | {
     "architectures": ["BertForMaskedLM"],
-    "attention_probs_dropout_prob": 0.1,
     "auto_map": {"AutoModel": "modeling_bert.BertForMaskedLM"},
     "gradient_checkpointing": False,
-    "hidden_act": "gelu",
-    "hidden_dropout_prob": 0.1,
-    "hidden_size": 768,
-    "initializer_range": 0.02,
-    "intermediate_size": 3072,
     "last_layer_norm": False,
-    "layer_norm_eps": 1e-12,
-    "max_position_embeddings": 512,
     "model_type": "bert",
-    "num_attention_heads": 12,
-    "num_hidden_layers": 12,
     "pad_token_id": 3,
     "position_embedding_type": "absolute",
     "pre_layer_norm": True,
     "transformers_version": "4.6.0.dev0",
-    "type_vocab_size": 2,
     "use_cache": True,
     "vocab_size": 32000,
 }

@@ -8,32 +8,24 @@ from typing import Any
 from hf_dnalm.checkpoints.dnabert2 import is_dna_vocabulary
 from hf_dnalm.checkpoints.gena_bert import CITATION
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.stock_bert import BERT_BASE
 from hf_dnalm.checkpoints.translation import IGNORED, KEPT, REQUIRED, translated
 
 _MASK = 4  # of the tokenizer; config.json does not state it
 
-_CONFIG: dict[str, Any] = {
+_CONFIG: dict[str, Any] = BERT_BASE | {
     "architectures": ["BigBirdForMaskedLM"],
-    "attention_probs_dropout_prob": 0.1,
     "attention_type": "block_sparse",
     "block_size": 64,
     "gradient_checkpointing": False,
     "hidden_act": "gelu_new",
-    "hidden_dropout_prob": 0.1,
-    "hidden_size": 768,
-    "initializer_range": 0.02,
-    "intermediate_size": 3072,
-    "layer_norm_eps": 1e-12,
     "max_position_embeddings": 4096,
     "model_type": "big_bird",
-    "num_attention_heads": 12,
-    "num_hidden_layers": 12,
     "num_random_blocks": 3,
     "pad_token_id": 3,
     "position_embedding_type": "absolute",
     "rescale_embeddings": False,
     "transformers_version": "4.4.0.dev0",
-    "type_vocab_size": 2,
     "use_bias": True,
     "use_cache": True,
     "vocab_size": 32000,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
-from hf_dnalm.checkpoints.stock_bert import renamed_keys, translate_bert, unused_keys
+from hf_dnalm.checkpoints.stock_bert import BERT_BASE, renamed_keys, translate_bert, unused_keys
 from hf_dnalm.checkpoints.vocabularies import is_word_list
 
 GROVER_CITATION = """\
@@ -22,22 +22,11 @@ GROVER_CITATION = """\
 
 _VOCABULARY_SIZE = 609
 
-_CONFIG: dict[str, Any] = {
+_CONFIG: dict[str, Any] = BERT_BASE | {
     "architectures": ["BertForMaskedLM"],
-    "attention_probs_dropout_prob": 0.1,
-    "hidden_act": "gelu",
-    "hidden_dropout_prob": 0.1,
-    "hidden_size": 768,
-    "initializer_range": 0.02,
-    "intermediate_size": 3072,
-    "layer_norm_eps": 1e-12,
-    "max_position_embeddings": 512,
     "model_type": "bert",
-    "num_attention_heads": 12,
-    "num_hidden_layers": 12,
     "pad_token_id": 0,
     "position_embedding_type": "absolute",
-    "type_vocab_size": 2,
     "use_cache": True,
     "vocab_size": _VOCABULARY_SIZE,
 }

@@ -7,6 +7,21 @@ from typing import Any
 
 from hf_dnalm.checkpoints.translation import IGNORED, KEPT, REQUIRED, translated
 
+# The sizes and rates that published configs share with BERT-base.
+BERT_BASE: dict[str, Any] = {
+    "attention_probs_dropout_prob": 0.1,
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.1,
+    "hidden_size": 768,
+    "initializer_range": 0.02,
+    "intermediate_size": 3072,
+    "layer_norm_eps": 1e-12,
+    "max_position_embeddings": 512,
+    "num_attention_heads": 12,
+    "num_hidden_layers": 12,
+    "type_vocab_size": 2,
+}
+
 _REQUIRED = REQUIRED | {
     "position_embedding_type": ("absolute",),
     "tie_word_embeddings": (True,),
