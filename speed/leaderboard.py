@@ -57,8 +57,8 @@ TASKS = {
 }
 ROWS = ("--max-train-rows", "4000", "--max-eval-rows", "1000")
 TRAINING = (
-    *("--max_steps", "500", "--per_device_train_batch_size", "32", "--learning_rate", "2e-3", "--weight_decay", "0.05"),
-    *("--eval_strategy", "steps", "--eval_steps", "125", "--per_device_eval_batch_size", "128"),
+    *("--max-steps", "500", "--per-device-train-batch-size", "32", "--learning-rate", "2e-3", "--weight-decay", "0.05"),
+    *("--eval-strategy", "steps", "--eval-steps", "125", "--per-device-eval-batch-size", "128"),
 )
 SHAPE: dict[str, Any] = {
     "hidden_size": 64,

@@ -43,8 +43,8 @@ CONFIG = {
     "initializer_range": 0.1,
 }
 TRAINING = [
-    *("--pooling", "mean", "--learning_rate", "2e-3", "--weight_decay", "0.05", "--per_device_train_batch_size", "32"),
-    *("--per_device_eval_batch_size", "128", "--num_train_epochs", "15", "--baseline", "--disable_tqdm", "True"),
+    *("--pooling", "mean", "--learning-rate", "2e-3", "--weight-decay", "0.05", "--per-device-train-batch-size", "32"),
+    *("--per-device-eval-batch-size", "128", "--num-train-epochs", "15", "--baseline", "--disable-tqdm", "True"),
 ]
 
 
@@ -61,7 +61,7 @@ class Job(NamedTuple):
 
 
 PGB_FOLDER = ("PGB_hublayout",)
-PGB = ("--data_dir", *PGB_FOLDER, "--allow_subset")
+PGB = ("--data-dir", *PGB_FOLDER, "--allow-subset")
 GUE = tuple(f"GUE/prom/prom_core_tata/{split}.csv.gz" for split in ("train", "dev", "test"))
 JOBS = (
     Job("splice donors, Arabidopsis (PGB)", ("--task", "pgb/splicing.arabidopsis_thaliana_donor", *PGB), PGB_FOLDER),
@@ -73,7 +73,7 @@ JOBS = (
 def measure(job: Job, folder: Path, output_dir: Path, config: Path) -> dict[str, Any]:
     """Fine-tune once; the report's numbers, and how long it took in seconds."""
     started = time.perf_counter()
-    finetune(["--config", str(config), *job.flags(folder), "--output_dir", str(output_dir), *TRAINING])
+    finetune(["--config", str(config), *job.flags(folder), "--output-dir", str(output_dir), *TRAINING])
     report = json.loads((output_dir / "report" / "report.json").read_text())
     return report | {"seconds": time.perf_counter() - started}
 

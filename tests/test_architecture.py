@@ -31,7 +31,10 @@ MAY_IMPORT = {
     "suites": {"sequence", "genome", "tasks", "data"},
     "inference": {"sequence", "genome", "tasks", "data", "tokenization"},
     "evaluation": {"sequence", "tasks", "data", "inference"},
-    "training": {"auto", "checkpoints", "sequence", "tasks", "data", "evaluation", "inference", "tokenization"},
+    "training": {
+        *("auto", "source", "checkpoints", "sequence", "tasks", "data", "suites", "evaluation", "inference"),
+        "tokenization",
+    },
     "benchmarking": {"tasks", "data", "suites", "inference", "evaluation", "training"},
     "bend": {
         *("auto", "checkpoints", "modeling", "sequence", "genome", "tasks", "data", "suites", "evaluation"),

@@ -145,9 +145,9 @@ def test_what_config_json_leaves_out_is_read_as_upstream_reads_it():
 def test_a_checkpoint_that_lies_elsewhere_is_listed_with_its_address(capsys):
     main(["info", "bend-awd-lstm"])
     out = capsys.readouterr().out
-    assert "lies at    https://sid.erda.dk/" in out
+    assert "download   https://sid.erda.dk/" in out
     assert "single nucleotides, any length" in out
-    assert "none: it is in no Hub repository" in out
+    assert "none: it is not on the Hub" in out
     main(["list"])
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("bend-awd-lstm"))
     assert line.split()[1:] == ["awd_lstm", "0.03", "M", "1", "any", "bsd-3-clause", "-"]

@@ -128,7 +128,8 @@ class Leaderboard:
         settings: contestant → what was set, as the first of its results says.
         mixed: contestants whose results were made with more than one setting.
         versions: of the packages that made the results.
-        bootstrap: resamples behind intervals and tests: what was asked for, or more where many pairs are tested.
+        bootstrap: resamples behind intervals and paired tests: as requested, or more if many pairs are tested. 0: none
+            were computed.
     """
 
     contestants: list[str]
@@ -179,7 +180,8 @@ def collect(folder: str | Path) -> Leaderboard | None:
         by_task.setdefault(f"{result.cell.suite}/{result.cell.task}", []).append(result)
     # With fewer, the smallest p value there can be, 2 / (resamples + 1), would not outlive Holm's correction.
     pairs = len(contestants) * (len(contestants) - 1) // 2
-    bootstrap = max(100 * pairs, *(result.facts["settings"]["bootstrap"] for result in results))
+    requested = max(result.facts["settings"]["bootstrap"] for result in results)
+    bootstrap = max(100 * pairs, requested) if requested else 0
     tasks = [_task_result(name, group, contestants, bootstrap) for name, group in sorted(by_task.items())]
     complete = [
         each
@@ -246,6 +248,8 @@ def _task_result(name: str, results: Sequence[Result], contestants: Sequence[str
 
 def _draws(task: Task, result: Result, bootstrap: int) -> np.ndarray:
     """(resamples,) of the task's metric; seed 0 for everyone, so that draws of one test split belong together."""
+    if bootstrap == 0:
+        return np.empty(0)
     return bootstrap_draws(task, result.outputs, resamples=bootstrap, seed=0, metrics=(task.metric,))[task.metric]
 
 
@@ -281,7 +285,7 @@ def _compare(
         return Comparison(first, second, *(math.nan,) * 6)
     one, other = (float(np.mean([_value(runs[who][run], task.metric) for run in shared])) for who in (first, second))
     means = [np.mean([draws[who][run] for run in shared], axis=0) for who in (first, second)]
-    found = paired_bootstrap(one, other, *means)
+    found = paired_bootstrap(one, other, *means) if means[0].size else (one - other, math.nan, math.nan, math.nan)
     mcnemar_p = math.nan
     if task.problem_type == "single_label_classification":
         outputs = [runs[who][shared[0]].outputs for who in (first, second)]

@@ -47,6 +47,8 @@ def summary(leaderboard: Leaderboard) -> str:
         order = sorted(zip(leaderboard.ranks.average, leaderboard.contestants, strict=True))
         ranks = ", ".join(f"{name} {rank:.2f}" for rank, name in order)
         said.append(f"Average ranks over the {len(leaderboard.ranked)} that all of them have: {ranks}.")
+    if leaderboard.bootstrap == 0:
+        return " ".join(said)
     alone = dict.fromkeys(leaderboard.contestants, 0)
     for each in leaderboard.tasks:
         if len(each.beaten_by_none) == 1:
@@ -66,7 +68,7 @@ def score_rows(leaderboard: Leaderboard) -> list[list[str]]:
     """
     rows = [["task", "metric", "test", *leaderboard.contestants]]
     for each in leaderboard.tasks:
-        cells = [_score(each, name) for name in leaderboard.contestants]
+        cells = [_score(each, name, tested=leaderboard.bootstrap > 0) for name in leaderboard.contestants]
         rows.append([each.task.name, METRICS[each.task.metric].title, f"{each.rows['test']:,}", *cells])
     return rows
 
@@ -82,6 +84,8 @@ def sections(leaderboard: Leaderboard) -> list[Section]:
         f"sequences).{several} Bold: better than every other contestant (paired bootstrap, p < 0.05 after Holm's "
         "correction for all pairs of the task). =: cannot be told apart from the best."
     )
+    if leaderboard.bootstrap == 0:
+        note = f"Each task's own metric, without intervals and paired tests (bootstrap is 0).{several}"
     parts = [Section("Scores", note, score_rows(leaderboard))]
     if leaderboard.ranked:
         parts.append(_ranks(leaderboard))
@@ -99,14 +103,14 @@ def sections(leaderboard: Leaderboard) -> list[Section]:
     return [*parts, Section("Versions", "", versions)]
 
 
-def _score(each: TaskResult, name: str) -> str:
+def _score(each: TaskResult, name: str, *, tested: bool) -> str:
     score = each.scores.get(name)
     if score is None:
         return "not run"
     text = str(score.interval)
     if score.runs > 1:
         text += f" ± {score.spread:.3f}"
-    if name in each.beaten_by_none:
+    if tested and name in each.beaten_by_none:
         text = f"**{text}**" if each.beaten_by_none == [name] else f"{text} ="
     return text
 
@@ -165,7 +169,9 @@ def _pair(pair, first: str | None) -> list[str]:
     sign = 1 if pair.first == first else -1
     difference, low, high = sign * pair.difference, *sorted((sign * pair.low, sign * pair.high))
     second = pair.second if pair.first == first else pair.first
-    text = "undefined" if math.isnan(low) else f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
+    text = "undefined" if math.isnan(difference) else f"{difference:+.3f}"
+    if not math.isnan(low):
+        text += f" ({low:+.3f} to {high:+.3f})"
     return [str(first), second, text, _p(pair.p), _p(pair.p_holm), _p(pair.mcnemar_p)]
 
 

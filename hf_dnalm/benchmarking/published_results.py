@@ -1,7 +1,7 @@
-"""What others report on the published tasks, with the place where it stands, to be put beside our own numbers.
+"""Results that others published for the benchmark tasks, with their sources, to compare our own numbers with.
 
-The numbers are plain data, in `published_results.json`. None of them is a target: training rows, recipes and test protocols
-differ, and each value says how it came to be as far as its source does.
+The numbers are plain data, in `published_results.json`. None of them is a target: training rows, recipes and test
+protocols differ. Each value says how it was measured as far as its source does.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ def benchmark(
         data_dir: folder in the benchmark's layout, for all suites or by suite; None = the Hub.
         reference: genome that tasks of coordinates are cut from, as in `load_benchmark`.
         sequence_length, allow_subset, deduplicate, max_train_rows, max_eval_rows, split_seed: see `Rows`.
-        bootstrap: resamples behind every interval and paired test.
+        bootstrap: resamples behind every interval and paired test; 0 means neither is computed.
         process: number of this process, and how many there are.
         **training: options of `finetune` and of transformers.TrainingArguments.
 
@@ -120,8 +120,8 @@ def benchmark(
         raise ValueError(f"no baseline or method {unknown[0]!r}; there are {', '.join((*BASELINES, *METHODS))}")
     if folds < 0 or folds == 1:
         raise ValueError(f"folds is {folds}; it must be 0 (the published splits) or at least 2")
-    if bootstrap < 1:
-        raise ValueError(f"bootstrap is {bootstrap}; intervals and tests need 1 resample or more (1000 is usual)")
+    if bootstrap < 0:
+        raise ValueError(f"bootstrap is {bootstrap}; it must be 0 (no intervals, no tests) or more (usually 1000).")
     check_training(training)
     sources = named_models(models)
     contestants = [(name, "") for name in baselines] + [(name, method) for name in sources for method in methods]

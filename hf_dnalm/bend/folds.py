@@ -39,8 +39,8 @@ class Fold(NamedTuple):
 def find_folds(task: BendTask, parts: Sequence[Part], *, compat: bool = False) -> list[Fold]:
     """The folds of a task, in order; one fold without a number where there is no cross-validation.
 
-    Fold k tests on the k-th part (`part<k>`, k from 1), validates on the next one, after the last on the first, and
-    trains on all others. All chunks of a part belong to it.
+    Folds count from 0. Fold k tests on `part<k+1>`, validates on the next part (the last fold on part1), and trains on
+    all others; BEND's publication calls it fold k + 1. All chunks of a part belong to it.
 
     Args:
         parts: what there is.
@@ -75,13 +75,11 @@ def find_folds(task: BendTask, parts: Sequence[Part], *, compat: bool = False) -
             f"task {task.name!r} has {task.cross_validation} folds, but there are {len(ordered)} {what}: "
             f"{', '.join(there)}"
         )
-    return [_fold(ordered, number) for number in range(1, len(ordered) + 1)]
+    return [_fold(ordered, number) for number in range(len(ordered))]
 
 
-def choose_folds(task: BendTask, folds: Sequence[Fold], numbers: Sequence[int] | None, *, compat: bool) -> list[Fold]:
-    """The folds of these numbers; all where there are none.
-
-    With `compat` a fold 0 is taken, as the published code does: it is the last one.
+def choose_folds(task: BendTask, folds: Sequence[Fold], numbers: Sequence[int] | None) -> list[Fold]:
+    """The folds with these numbers, from 0; all folds if `numbers` is None.
 
     Raises:
         ValueError: the task has no folds, or none of this number.
@@ -89,18 +87,17 @@ def choose_folds(task: BendTask, folds: Sequence[Fold], numbers: Sequence[int] |
     if numbers is None:
         return list(folds)
     if not task.cross_validation:
-        raise ValueError(f"task {task.name!r} has splits train, valid and test, and no folds; leave out the fold")
-    wrong = [number for number in numbers if not (0 if compat else 1) <= number <= len(folds)]
+        raise ValueError(f"task {task.name!r} has splits train, valid and test, and no folds; leave out the fold.")
+    wrong = [number for number in numbers if not 0 <= number < len(folds)]
     if wrong:
-        raise ValueError(f"there is no fold {wrong[0]}; task {task.name!r} has folds 1 to {len(folds)}")
-    return [folds[number - 1] for number in numbers]
+        raise ValueError(f"there is no fold {wrong[0]}; task {task.name!r} has folds 0 to {len(folds) - 1}.")
+    return [folds[number] for number in numbers]
 
 
 def _fold(ordered: Sequence[list[Part]], number: int) -> Fold:
-    test = number - 1
-    validation = number % len(ordered)
-    rest = [part for index, group in enumerate(ordered) if index not in (test, validation) for part in group]
-    return Fold(number, rest, ordered[validation], ordered[test])
+    validation = (number + 1) % len(ordered)
+    rest = [part for index, group in enumerate(ordered) if index not in (number, validation) for part in group]
+    return Fold(number, rest, ordered[validation], ordered[number])
 
 
 def _number(part: Part) -> int:

@@ -91,7 +91,7 @@ def train_bend(
         source: of embeddings or letters.
         output: folder, made where there is none: `result.json`, the best epoch's `network.safetensors` and, until then,
             `state.pt`; with cross-validation in a folder `fold_<k>` each, and `summary.json` over all of them.
-        folds: their numbers; None = all.
+        folds: their numbers, from 0; None = all.
         progress: called after each epoch with a line about it.
 
     Returns:
@@ -107,7 +107,7 @@ def train_bend(
         raise ValueError(f"task {task.name!r} is zero-shot and trains nothing; score it with dnalm bend zero-shot")
     device = torch.device(device)
     every = find_folds(task, source.parts, compat=settings.compat)
-    chosen = choose_folds(task, every, folds, compat=settings.compat)
+    chosen = choose_folds(task, every, folds)
     output = Path(output)
     runs = [_FoldRun(task, source, fold, _folder(output, fold), settings, device) for fold in every]
     for run in runs:

@@ -1,4 +1,4 @@
-"""Tables for the eye of whoever sits before the terminal."""
+"""Tables for the terminal."""
 
 from __future__ import annotations
 

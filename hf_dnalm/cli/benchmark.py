@@ -1,4 +1,4 @@
-"""`dnalm benchmark`: models × tasks × folds × seeds beside baselines, and the leaderboard of all of them.
+"""`dnalm benchmark`: models × tasks × folds × seeds compared with baselines, and their leaderboard.
 
 Many processes: `accelerate launch -m hf_dnalm benchmark …` (each process takes other cells), or `--jobs 4`.
 """
@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from hf_dnalm.cli.aligned import aligned
+from hf_dnalm.cli.parser import Parser
 from hf_dnalm.cli.signals import WATCHES_PARENT, end_with_parent
 
 _DESCRIPTION = """\
-Fine-tune models on benchmark tasks and put them beside each other and beside baselines: the majority, a linear model on
-k-mer counts, a small CNN. Every result is a file of its own in OUTPUT/cells; leaderboard.json, .md and .html stand in
-OUTPUT. The same command goes on where a killed one was. Every other flag of `dnalm finetune` (method and training) works
-and holds for all models: --num_train_epochs, --learning_rate, --max_tokens, --reverse_complement, …
-Example: dnalm benchmark --suites gue --tasks 'prom_*' --models my/model InstaDeepAI/nucleotide-transformer-v2-50m-multi-species --output out
-"""  # noqa: E501
+Fine-tune models on benchmark tasks and compare them with each other and with baselines: the majority class, a linear
+model on k-mer counts, and a small CNN. Every result is a file in OUTPUT/cells; the leaderboard is written to OUTPUT as
+JSON, Markdown and HTML. An interrupted command continues when you run it again. All other flags of `dnalm finetune`
+that concern the method and the training work too and hold for all models: --num-train-epochs, --learning-rate,
+--max-tokens, --reverse-complement, …
+"""
 # What torchrun and accelerate tell a process of its group. The processes here work alone, so Trainer must not see it.
 _GROUP = (
     *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "ROLE_RANK", "ROLE_WORLD_SIZE"),
@@ -45,9 +46,9 @@ def run(arguments: list[str]) -> None:
 
     settings: dict[str, Any] = {
         "output": options.output,
-        "suites": options.suite,
+        "suites": options.suites,
         "tasks": options.tasks,
-        "methods": options.method,
+        "methods": options.methods,
         "baselines": [each for each in options.baselines if each != "none"],
         "folds": options.folds,
         "seeds": options.seeds,
@@ -69,13 +70,13 @@ def run(arguments: list[str]) -> None:
     with contextlib.redirect_stdout(sys.stderr):  # Trainer writes its log to stdout, which is for the result
         result = benchmark(options.models, process=process, **settings)
     if result.unfinished:
-        print(f"{len(result.unfinished)} cells are being worked on by other processes", file=sys.stderr)
+        print(f"{len(result.unfinished)} cells are still running in other processes", file=sys.stderr)
     elif result.leaderboard is not None:
         print(aligned([[cell.strip("*") for cell in row] for row in score_rows(result.leaderboard)]))
         print(f"\n{summary(result.leaderboard)}\nLeaderboard: {result.folder / 'leaderboard.html'}")
     if result.failed:
         cell, message = next(iter(result.failed.items()))
-        raise ValueError(f"{len(result.failed)} cells were refused, all others are kept; {cell}: {message}")
+        raise ValueError(f"{len(result.failed)} cells failed, the results of all others are kept; {cell}: {message}")
 
 
 def leave_group(environment: Any) -> tuple[int, int]:
@@ -111,7 +112,7 @@ def _in_processes(arguments: list[str], jobs: int) -> None:
             worker.terminate()
             worker.communicate()
     if any(codes):
-        logging.getLogger("hf_dnalm.benchmarking").warning("a process ended early; what it left is done now")
+        logging.getLogger("hf_dnalm.benchmarking").warning("a process ended early; this process computes the rest")
 
 
 def _training(parser: argparse.ArgumentParser, rest: list[str]) -> dict[str, Any]:
@@ -144,61 +145,98 @@ def _data_dirs(given: list[str]) -> str | dict[str, str] | None:
     return dict(each.split("=", 1) for each in given)
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(Parser):
     def error(self, message: str) -> Any:
         """One line."""
         self.exit(2, f"{self.prog}: error: {message}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser("dnalm benchmark", description=_DESCRIPTION, allow_abbrev=False)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--suites", nargs="+", default=[], metavar="SUITE", help="whole suites, or where --tasks look")
+def _parser() -> _Parser:
+    example = "dnalm benchmark --suites gue --tasks 'prom_*' --models my_model zhihan1996/DNABERT-2-117M --output board"
+    parser = _Parser("benchmark", _DESCRIPTION, example=example)
     parser.add_argument(
-        "--tasks", nargs="+", default=[], metavar="TASK", help="SUITE/NAME, or NAME of a --suites; * and commas work"
+        "--suites",
+        nargs="+",
+        default=[],
+        metavar="SUITE",
+        help="suites to run; with --tasks, the suites in which to look for them; default: none",
+    )
+    parser.add_argument(
+        "--tasks",
+        nargs="+",
+        default=[],
+        metavar="TASK",
+        help="tasks: SUITE/NAME, or NAME in one of --suites; * and commas work; default: all of --suites",
     )
     parser.add_argument(
         "--models",
         nargs="+",
         default=[],
         metavar="MODEL",
-        help="folders or Hub ids; NAME=SOURCE names one in the tables",
+        help="model folders or Hub ids; NAME=MODEL sets the name in the tables; default: only baselines",
     )
     parser.add_argument(
-        "--method", nargs="+", default=["full"], metavar="METHOD", help="full, lora, ia3, probe; default: full"
+        "--methods", nargs="+", default=["full"], metavar="METHOD", help="full, lora, ia3 and probe; default: full"
     )
     parser.add_argument(
         "--baselines",
         nargs="+",
         default=["majority", "kmer", "cnn"],
         metavar="NAME",
-        help="majority, kmer, cnn; none for none; default: all three",
+        help="majority, kmer and cnn, or none; default: all three",
     )
     parser.add_argument(
-        "--folds", type=int, default=0, metavar="K", help="cross-validation over all rows but the test's; default: none"
+        "--folds",
+        type=int,
+        default=0,
+        metavar="K",
+        help="cross-validation folds over all rows outside the test split; default: 0, no cross-validation",
     )
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="of training; default: 0")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="training seeds; default: 0")
     parser.add_argument(
         "--data-dir",
         nargs="+",
         default=[],
         metavar="FOLDER",
-        help="the benchmarks' files, instead of the Hub; SUITE=FOLDER where suites lie in different places",
-    )
-    parser.add_argument("--reference", metavar="FASTA", help="genome that tasks of coordinates are cut from")
-    parser.add_argument("--sequence-length", type=int, metavar="BP", help="of the windows of long-range tasks")
-    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="results and leaderboard")
-    parser.add_argument(
-        "--allow-subset", action="store_true", help="take files with other numbers of rows than published"
+        help="local folder with the benchmarks' files, or SUITE=FOLDER for each suite; default: read from the Hub",
     )
     parser.add_argument(
-        "--deduplicate", action="store_true", help="leave out training rows that stand in validation or test"
+        "--reference", metavar="FASTA", help="genome assembly for tasks whose files have coordinates; default: none"
     )
-    parser.add_argument("--max-train-rows", type=int, metavar="N", help="sample more training rows than that down")
-    parser.add_argument("--max-eval-rows", type=int, metavar="N", help="the same for validation and test rows")
     parser.add_argument(
-        "--split-seed", type=int, default=0, metavar="N", help="of splits, folds and samples; default: 0"
+        "--sequence-length",
+        type=int,
+        metavar="BP",
+        help="length of the windows of long-range tasks; default: as published",
     )
-    parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resamples; default: 1000")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help="folder for results and leaderboard; required"
+    )
+    parser.add_argument(
+        "--allow-subset",
+        action="store_true",
+        help="accept files whose number of rows differs from the published one; default: refuse",
+    )
+    parser.add_argument(
+        "--deduplicate",
+        action="store_true",
+        help="drop training rows that are also in validation or test; default: keep and count them",
+    )
+    parser.add_argument(
+        "--max-train-rows", type=int, metavar="N", help="sample at most N training rows; default: all rows"
+    )
+    parser.add_argument(
+        "--max-eval-rows", type=int, metavar="N", help="sample at most N validation and N test rows; default: all rows"
+    )
+    parser.add_argument(
+        "--split-seed", type=int, default=0, metavar="N", help="seed of splits, folds and samples; default: 0"
+    )
+    parser.add_argument(
+        "--bootstrap",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="resamples for the intervals, 0 for no intervals; default: 1000",
+    )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes on this machine; default: 1")
     return parser

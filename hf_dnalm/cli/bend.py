@@ -6,17 +6,17 @@ import importlib
 
 # step → one line for --help; the module is hf_dnalm.cli.bend_<step>, with "_" for "-", with `run(arguments)`.
 STEPS = {
-    "embed": "Write the frozen embeddings of a task's regions, one vector for each nucleotide, as shards.",
-    "train": "Train and test a small network on the embeddings of a task, or a baseline on its letters.",
-    "zero-shot": "Score the variants of a task by the distance of their embeddings; nothing is trained.",
+    "embed": "Embed the regions of a task, one vector per nucleotide, and write them as shards.",
+    "train": "Train and test a small network on the embeddings of a task, or a baseline on its sequences.",
+    "zero-shot": "Score the variants of a task by the distance between embeddings, without training.",
 }
 
 
 def usage() -> str:
     """The text of `dnalm bend --help`."""
-    lines = ["usage: dnalm bend STEP …", "", "The benchmark BEND, its tasks or your own.", "", "steps:"]
+    lines = ["usage: dnalm bend STEP …", "", "Run the BEND benchmark on its own tasks or on yours.", "", "steps:"]
     lines += [f"  {name:<15} {text}" for name, text in STEPS.items()]
-    lines += ["", "`dnalm bend STEP --help` shows the options of one step, `dnalm list --tasks` the tasks."]
+    lines += ["", "`dnalm bend STEP --help` shows the options of a step, `dnalm list --tasks` the tasks."]
     return "\n".join(lines)
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from hf_dnalm.cli.inference_options import add_inference_options, inference_arguments
+from hf_dnalm.cli.parser import Parser
 
 _DESCRIPTION = """\
-Write the frozen embeddings of a task's regions, one vector for each nucleotide, as shards of BEND's layout:
-<output>/<task>/<name>/<split>_<chunk>.tar.gz. Shards that are there are kept, so a command that was stopped goes on
-where it was. Several processes share the work by --splits and --chunks, or by themselves under torchrun or accelerate
-launch: each takes its share of the chunks.
+Compute the frozen embeddings of a BEND task's regions, one vector per nucleotide, and write them as shards in BEND's
+layout: OUTPUT/TASK/NAME/SPLIT_CHUNK.tar.gz. Finished shards are kept, so an interrupted command continues when you run
+it again. Several processes can share the work: give each its own --splits or --chunks, or start them with torchrun or
+accelerate launch, which divide the chunks.
 """
 
 
@@ -30,7 +31,7 @@ def run(arguments: list[str]) -> None:
     task = find_task(options.task)
     if options.bend_compat and (options.dtype != "auto" or options.token_budget or options.layer != -1):
         raise ValueError(
-            "--bend-compat reads one sequence at a time in float32: leave out --dtype, --token-budget, --layer"
+            "--bend-compat reads one sequence at a time in float32. Leave out --dtype, --token-budget and --layer."
         )
     embedder, name, made_by = _embedder(options)
     rank, ranks = process_of_this_run()
@@ -64,14 +65,14 @@ def run(arguments: list[str]) -> None:
 
 
 def _embedder(options: argparse.Namespace) -> tuple[Any, str, dict[str, str]]:
-    """The embedder that --model names, what its folder is called, and digests of what its numbers depend on."""
+    """The embedder that MODEL names, what its folder is called, and digests of what its numbers depend on."""
     from hf_dnalm.bend.embedders import ModelEmbedder, embedder_from_file, file_fingerprint, letter_codes, one_hot
 
     if options.model == "onehot":
         return (letter_codes if options.bend_compat else one_hot), "onehot", {"model": "onehot"}
     if ".py:" in options.model:
         if options.bend_compat:
-            raise ValueError("--bend-compat is of the models that BEND embeds; it has no function of yours")
+            raise ValueError("--bend-compat reproduces BEND's embedders; leave it out for a function of your own.")
         embedder = embedder_from_file(options.model)
         return embedder, options.model.rpartition(":")[2], file_fingerprint(options.model)
     from hf_dnalm.auto import AutoModel, AutoTokenizer
@@ -89,43 +90,56 @@ def _embedder(options: argparse.Namespace) -> tuple[Any, str, dict[str, str]]:
     return ModelEmbedder(model, tokenizer, layer=options.layer, **inference), name, made_by
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("dnalm bend embed", description=_DESCRIPTION, allow_abbrev=False)
-    parser.add_argument("task", metavar="TASK", help="a task of BEND (dnalm list --tasks), or a YAML file of your own")
+def _parser() -> Parser:
+    example = (
+        "dnalm bend embed InstaDeepAI/nucleotide-transformer-v2-50m-multi-species histone_modification --data-dir bend "
+        "--reference GRCh38.fa --output embeddings"
+    )
+    parser = Parser("bend embed", _DESCRIPTION, example=example)
     parser.add_argument(
-        "--model",
+        "model",
         metavar="MODEL",
+        help="model folder or Hub id; onehot; or file.py:function, which turns a sequence into an array (length, size)",
+    )
+    parser.add_argument("task", metavar="TASK", help="BEND task (dnalm list --tasks) or YAML file of your own task")
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="FASTA",
         required=True,
-        help="folder or Hub id, onehot, or file.py:function: a sequence in, an array (length, size) out",
+        help="genome assembly of the task; an index is written if there is none; required",
     )
     parser.add_argument(
-        "--reference", type=Path, metavar="FASTA", required=True, help="of the task's assembly; indexed where it is not"
+        "--output", type=Path, metavar="FOLDER", required=True, help="folder in which TASK/NAME is made; required"
     )
-    parser.add_argument("--output", type=Path, metavar="FOLDER", required=True, help="where <task>/<name> is made")
     parser.add_argument(
         "--data-dir",
         type=Path,
         metavar="FOLDER",
-        help="with <task>/<task>.bed (and .hdf5); a YAML file finds its own in its folder",
+        help="folder with TASK/TASK.bed (and .hdf5); default: for a YAML file, its own folder",
     )
-    parser.add_argument("--name", help="of the embedder, for its folder; default: the last part of MODEL")
-    parser.add_argument("--splits", nargs="+", metavar="SPLIT", help="as the BED file calls them; default: all")
-    parser.add_argument("--chunks", nargs="+", type=int, metavar="N", help="of each split, from 0; default: all")
+    parser.add_argument("--name", help="name of the embedder, used as folder name; default: the last part of MODEL")
     parser.add_argument(
-        "--chunk-size", type=int, default=50_000, metavar="N", help="regions of a shard; default: 50000, as published"
+        "--splits", nargs="+", metavar="SPLIT", help="splits to embed, named as in the BED file; default: all"
+    )
+    parser.add_argument(
+        "--chunks", nargs="+", type=int, metavar="N", help="chunks of each split to embed, from 0; default: all"
+    )
+    parser.add_argument(
+        "--chunk-size", type=int, default=50_000, metavar="N", help="regions in a shard; default: 50000, as published"
     )
     parser.add_argument(
         "--layer",
         type=int,
         default=-1,
         metavar="N",
-        help="0: embeddings, 1: after the first layer, -1: the last; default: -1",
+        help="hidden states to use; 0: the embedding layer, 1: after the first layer, -1: after the last; default: -1",
     )
     parser.add_argument(
         "--bend-compat",
         action="store_true",
-        help="as the published embedders do it, bugs included (docs/bend.md lists them): cuts without overlap, and "
-        "regions whose embedding has a wrong length left out and counted",
+        help="embed as the published code does, including its bugs (listed in docs/bend.md): long regions are cut "
+        "without overlap, and regions whose embedding has a wrong length are skipped and counted; default: correct",
     )
     add_inference_options(parser)
     return parser

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from hf_dnalm.cli.aligned import aligned
 from hf_dnalm.cli.inference_options import find_device
+from hf_dnalm.cli.parser import Parser
 
 if TYPE_CHECKING:
     from hf_dnalm.suites.bend.definition import BendTask
 
 _DESCRIPTION = """\
-Train BEND's network for a task on the shards that `dnalm bend embed` wrote, choose the epoch by the validation split
-and test it there; with --network resnet or basset, a baseline that reads the letters of the genome itself. A command
-that was stopped is taken up again by the same command after its last epoch, with equal numbers. Folds may run at the
-same time, each by --fold; the summary is over all that have a result.
+Train BEND's network for a task on the shards that `dnalm bend embed` wrote, choose the best epoch on the validation
+split and score it on the test split. With --network resnet or basset, train a baseline that reads the DNA sequence
+itself. An interrupted command continues after its last complete epoch, with the same numbers, when you run it again.
+Folds can be trained at the same time, each with its own --fold; the summary covers all folds that have a result.
 """
 
 
@@ -48,11 +49,11 @@ def run(arguments: list[str]) -> None:
     }
     if options.network == "cnn":
         if options.embeddings is None:
-            raise ValueError("--network cnn reads embeddings: pass --embeddings, a folder that dnalm bend embed wrote")
+            raise ValueError("--network cnn reads embeddings. Pass --embeddings, a folder that dnalm bend embed wrote.")
         summary = train_bend(task, ShardSource(options.embeddings), options.output, **rest)
     else:
         if options.embeddings is not None or options.reference is None:
-            raise ValueError(f"--network {options.network} reads letters: pass --reference, and no --embeddings")
+            raise ValueError(f"--network {options.network} reads sequences. Pass --reference, and no --embeddings.")
         with closing(LetterSource(task, options.data_dir, options.reference)) as source:
             summary = train_bend(task, source, options.output, **rest)
     print(aligned(_rows(summary)))
@@ -81,47 +82,67 @@ def _rows(summary: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("dnalm bend train", description=_DESCRIPTION, allow_abbrev=False)
-    parser.add_argument("task", metavar="TASK", help="a task of BEND (dnalm list --tasks), or a YAML file of your own")
+def _parser() -> Parser:
+    example = "dnalm bend train histone_modification --embeddings embeddings/histone_modification/NAME --output trained"
+    parser = Parser("bend train", _DESCRIPTION, example=example)
+    parser.add_argument("task", metavar="TASK", help="BEND task (dnalm list --tasks) or YAML file of your own task")
     parser.add_argument(
-        "--embeddings", type=Path, metavar="FOLDER", help="of shards: <task>/<name> under dnalm bend embed --output"
+        "--embeddings",
+        type=Path,
+        metavar="FOLDER",
+        help="folder with the shards, TASK/NAME in the output of dnalm bend embed; default: none, for a baseline",
     )
-    parser.add_argument("--output", type=Path, metavar="FOLDER", required=True, help="for results and weights")
+    parser.add_argument(
+        "--output", type=Path, metavar="FOLDER", required=True, help="folder for results and weights; required"
+    )
     parser.add_argument(
         "--network",
         choices=["cnn", "resnet", "basset"],
         default="cnn",
-        help="cnn: on embeddings; resnet, basset: on the letters of --reference; default: cnn",
+        help="cnn reads embeddings; resnet and basset read the sequences of --reference; default: cnn",
     )
-    parser.add_argument("--reference", type=Path, metavar="FASTA", help="of the task's assembly, for a baseline")
-    parser.add_argument("--data-dir", type=Path, metavar="FOLDER", help="with <task>/<task>.bed, for a baseline")
-    parser.add_argument("--fold", type=_fold, metavar="K", help="1, 2, … or all; default: all")
-    parser.add_argument("--epochs", type=int, metavar="N", help="default: the task's, 100 as published")
-    parser.add_argument("--batch-size", type=int, metavar="N", help="regions; default: the task's")
-    parser.add_argument("--learning-rate", type=float, metavar="RATE", help="default: the task's")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="FASTA",
+        help="genome assembly of the task; needed by resnet and basset; default: none",
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="FOLDER",
+        help="folder with TASK/TASK.bed, needed by resnet and basset; default: for a YAML file, its own folder",
+    )
+    parser.add_argument("--fold", type=_fold, metavar="K", help="fold to train, from 0, or all; default: all")
+    parser.add_argument("--epochs", type=int, metavar="N", help="training epochs; default: the task's (100)")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="regions in a batch; default: the task's")
+    parser.add_argument("--learning-rate", type=float, metavar="RATE", help="learning rate; default: the task's")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of weights and shuffling; default: 0")
     parser.add_argument(
         "--memory",
         type=float,
         default=1.0,
         metavar="GB",
-        help="of samples held to be shuffled; 0: train in the order of the files; default: 1",
+        help="size of the shuffle buffer; 0: train in the order of the files; default: 1",
     )
     parser.add_argument(
-        "--bootstrap", type=int, default=1000, metavar="N", help="resamples for the interval, 0: none; default: 1000"
+        "--bootstrap",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="resamples for the interval, 0 for no interval; default: 1000",
     )
     parser.add_argument(
         "--dtype",
         choices=["float32", "bfloat16", "float16"],
         default="float32",
-        help="of the arithmetic in training; float16, as published, with scaled gradients; default: float32",
+        help="precision of training; float16, as published, scales the gradients; default: float32",
     )
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, …; default: the GPU where there is one")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, …; default: the GPU if there is one")
     parser.add_argument(
         "--bend-compat",
         action="store_true",
-        help="as the published code trains, bugs included (docs/bend.md lists them)",
+        help="train as the published code does, including its bugs (listed in docs/bend.md); default: correct",
     )
     return parser
 

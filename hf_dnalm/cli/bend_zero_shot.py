@@ -11,16 +11,17 @@ from typing import Any
 
 from hf_dnalm.cli.inference_options import add_inference_options, inference_arguments
 from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.cli.parser import Parser
 from hf_dnalm.outputs import claimed_outputs
 from hf_dnalm.version import __version__
 
 _DESCRIPTION = """\
-Score every variant of a BED file (columns chromosome, start, end, label, alt and, to be checked, ref) by the cosine
-distance of the embeddings of both alleles at the variant, and see how well it tells the labels: nothing is trained.
-Models that read from left to right read what stands before the variant. --output has every variant with its score; a
-JSON file beside it has AUROC and AUPRC with their intervals. Scores are kept in <output>.shards until both are written,
-so a command that was stopped goes on where it was. Computed in float32 unless --dtype says otherwise: the
-distances are small.
+Score every variant of a BED file by the cosine distance between the embeddings of its two alleles, and measure how well
+the distance separates the labels; nothing is trained. The columns are chromosome, start, end, label, alt and, if REF is
+to be checked, ref. Causal models read only the sequence to the left of the variant. --output gets one row per variant;
+a JSON file next to it has AUROC and AUPRC with their intervals. Finished shards are kept in OUTPUT.shards until both
+files are complete, so an interrupted command continues when you run it again. The model runs in float32 unless --dtype
+says otherwise, because the distances are small.
 """
 
 
@@ -76,14 +77,14 @@ def _run(options: argparse.Namespace, summary: Path) -> None:
 
 
 def _embedder(options: argparse.Namespace, context_bp: int) -> tuple[Any, dict[str, Any], dict[str, str]]:
-    """The embedder that --model names, how it is read, and digests of what its numbers depend on."""
+    """The embedder that MODEL names, how it is read, and digests of what its numbers depend on."""
     from hf_dnalm.bend.embedders import ModelEmbedder, embedder_from_file, file_fingerprint
     from hf_dnalm.bend.published_embedders import PublishedEmbedder
     from hf_dnalm.bend.zero_shot_scores import CAUSAL_MODEL_TYPES, PublishedReading
 
     if ".py:" in options.model:
         if options.bend_compat:
-            raise ValueError("--bend-compat is of the models that BEND embeds; it has no function of yours")
+            raise ValueError("--bend-compat reproduces BEND's embedders; leave it out for a function of your own.")
         embedder = embedder_from_file(options.model)
         return embedder, {"context": options.context or "both"}, file_fingerprint(options.model)
     from hf_dnalm.auto import AutoModel, AutoTokenizer
@@ -96,7 +97,7 @@ def _embedder(options: argparse.Namespace, context_bp: int) -> tuple[Any, dict[s
     if options.bend_compat:
         if options.context or options.token_budget:
             raise ValueError(
-                "--bend-compat reads one window at a time where it did: leave out --context, --token-budget"
+                "--bend-compat reads one window at a time, at fixed positions. Leave out --context and --token-budget."
             )
         model = model.to(inference["device"], inference["dtype"])
         reading = PublishedReading(PublishedEmbedder(model, tokenizer), context_bp=context_bp)
@@ -106,40 +107,58 @@ def _embedder(options: argparse.Namespace, context_bp: int) -> tuple[Any, dict[s
     return ModelEmbedder(model, tokenizer, **inference), {"context": context}, made_by
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("dnalm bend zero-shot", description=_DESCRIPTION, allow_abbrev=False)
-    parser.add_argument(
-        "task", metavar="TASK", help="a zero-shot task (dnalm list --tasks), or a YAML file of your own"
+def _parser() -> Parser:
+    example = (
+        "dnalm bend zero-shot InstaDeepAI/nucleotide-transformer-v2-50m-multi-species variant_effects_disease "
+        "--data-dir bend --reference GRCh38.fa --output clinvar.parquet"
     )
+    parser = Parser("bend zero-shot", _DESCRIPTION, example=example)
     parser.add_argument(
-        "--model",
+        "model",
         metavar="MODEL",
-        required=True,
-        help="folder or Hub id, or file.py:function: a sequence in, an array (length, size) out",
+        help="model folder or Hub id; or file.py:function, which turns a sequence into an array (length, size)",
     )
-    parser.add_argument("--reference", type=Path, metavar="FASTA", required=True, help="of the task's assembly")
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", required=True, help="every variant: .parquet, .tsv, .tsv.gz or .csv"
+        "task", metavar="TASK", help="zero-shot task (dnalm list --tasks) or YAML file of your own task"
+    )
+    parser.add_argument(
+        "--reference", type=Path, metavar="FASTA", required=True, help="genome assembly of the task; required"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        required=True,
+        help="scores of all variants: .parquet, .tsv, .tsv.gz or .csv; required",
     )
     place = parser.add_mutually_exclusive_group()
-    place.add_argument("--variants", type=Path, metavar="BED", help="in the place of the task's own file")
-    place.add_argument("--data-dir", type=Path, metavar="FOLDER", help="with <task>/<task>.bed")
+    place.add_argument("--variants", type=Path, metavar="BED", help="BED file to read; default: the task's own")
+    place.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="FOLDER",
+        help="folder with TASK/TASK.bed; default: for a YAML file, its own folder",
+    )
     parser.add_argument(
         "--context",
         choices=["both", "left"],
-        help="letters read around the variant; default: left (and twice as many) for HyenaDNA and AWD-LSTM, both for "
-        "all others",
+        help="sides of the variant that the model reads; default: left, and twice as many bases, for causal models, "
+        "both for all others",
     )
     parser.add_argument(
-        "--bootstrap", type=int, default=1000, metavar="N", help="resamples for the interval, 0: none; default: 1000"
+        "--bootstrap",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="resamples for the interval, 0 for no interval; default: 1000",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the resamples; default: 0")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the resamples; default: 0")
     parser.add_argument(
         "--bend-compat",
         action="store_true",
-        help="read the vectors where the published script does, mistakes included (docs/bend.md lists them)",
+        help="read the embeddings where the published script does, including its mistakes (listed in docs/bend.md); "
+        "default: correct",
     )
-    add_inference_options(parser)
-    parser.set_defaults(dtype="float32")
+    add_inference_options(parser, dtype="float32")
     add_overwrite_option(parser)
     return parser

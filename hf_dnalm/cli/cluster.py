@@ -19,6 +19,7 @@ from hf_dnalm.cli.inference_options import (
     inference_arguments,
 )
 from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.cli.parser import Parser
 from hf_dnalm.outputs import claimed_outputs
 
 if TYPE_CHECKING:
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
     from hf_dnalm.tasks import Task
 
 _DESCRIPTION = """\
-Embed labelled sequences (species, say) and see how well k-means finds the classes, and how well a few sequences of each
-teach a linear classifier; the same for tetranucleotide frequencies, the baseline of metagenomics. The protocol is that
-of DNABERT-S, means over five seeds. The table goes to stdout, every number to --output, a map of the vectors to --map.
+Embed labelled sequences, for example of several species, and measure how well the embeddings separate the classes: by
+k-means clustering, and by a linear classifier trained on a few sequences per class. The same numbers are computed for
+tetranucleotide frequencies, the usual baseline in metagenomics. The protocol is the one of DNABERT-S; numbers are means
+over five seeds. The table goes to stdout, all numbers to --output, a picture of the vectors to --map.
 """
 BASELINE = "tetranucleotides"
 
@@ -157,26 +159,36 @@ def _rows(scored: dict[str, dict[str, Any]]) -> list[list[str]]:
     return rows
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("dnalm cluster", description=_DESCRIPTION, allow_abbrev=False)
-    parser.add_argument("model", metavar="MODEL", help="folder or Hub id; a head is left aside")
+def _parser() -> Parser:
+    example = "dnalm cluster zhihan1996/DNABERT-S species.csv --output clusters.json --map clusters.png"
+    parser = Parser("cluster", _DESCRIPTION, example=example)
+    parser.add_argument("model", metavar="MODEL", help="model folder or Hub id; a task head is ignored")
     parser.add_argument(
         "file",
         metavar="DATA",
-        help="labelled FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet; or the test split of a benchmark task, "
-        "SUITE/TASK, such as dnabert-s/marine-clustering-0",
+        help="labelled FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet; or SUITE/TASK, such as "
+        "dnabert-s/marine-clustering-0, for the test split of a benchmark task",
     )
     add_benchmark_options(parser)
-    parser.add_argument("--output", type=Path, metavar="FILE", help="the report, .json")
-    parser.add_argument("--map", type=Path, metavar="FILE", help="a map of both kinds of vectors, .png or .svg")
-    parser.add_argument("--map-method", choices=["tsne", "umap"], default="tsne", help="default: tsne")
-    parser.add_argument("--pooling", choices=["mean", "max", "cls"], default="mean", help="default: mean")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="report to write, .json; default: none")
+    parser.add_argument(
+        "--map",
+        type=Path,
+        metavar="FILE",
+        help="picture of the embeddings and the frequencies in two dimensions, .png or .svg; default: none",
+    )
+    parser.add_argument(
+        "--map-method", choices=["tsne", "umap"], default="tsne", help="projection for --map; default: tsne"
+    )
+    parser.add_argument(
+        "--pooling", choices=["mean", "max", "cls"], default="mean", help="how tokens are pooled; default: mean"
+    )
     parser.add_argument(
         "--test-per-class",
         type=int,
         default=80,
         metavar="N",
-        help="sequences of each class that score the few-shot classifier; default: 80, as published",
+        help="sequences of each class that test the few-shot classifier; default: 80, as published",
     )
     add_label_options(parser)
     add_inference_options(parser, overflow=("error", "truncate", "windows"))

@@ -1,8 +1,7 @@
-"""`dnalm demo`: the main job end to end, offline, each step shown as the command that a user would type."""
+"""`dnalm demo`: fine-tuning from data to predictions, offline; each step prints the command that you would type."""
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import os
@@ -16,6 +15,7 @@ from pathlib import Path
 import transformers
 
 from hf_dnalm.cli.main import main
+from hf_dnalm.cli.parser import Parser
 
 # A small model with the learned positions of version 1 and AgroNT, which see at once that sites lie in the middle;
 # the smallest published one has hidden size 512, 12 layers and 6-mers.
@@ -34,8 +34,8 @@ SMALL_MODEL = {
 N_SIMULATED = 6_000
 EPOCHS = 8
 
-# Run in a process that cannot see this package: what a colleague with transformers alone gets from the exported folder.
-STRANGER = """
+# Run in a process that cannot import this package: what a colleague who has only transformers gets.
+WITHOUT_THIS_PACKAGE = """
 import sys
 sys.modules["hf_dnalm"] = None
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -44,21 +44,13 @@ tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
 model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=True)
 logits = model(**tokenizer(sequence, return_tensors="pt")).logits[0]
 label = model.config.id2label[logits.argmax().item()] if len(logits) > 1 else f"{logits.item():.3f}"
-print(f"{type(model).__module__.split('.')[0]}.{type(model).__name__} says: {label}")
+print(f"{type(model).__module__.split('.')[0]}.{type(model).__name__} predicts: {label}")
 """
 
 
 def run(arguments: list[str]) -> None:
-    """Make or take data and model, then fine-tune, export, load as a stranger and predict."""
-    parser = argparse.ArgumentParser(prog="dnalm demo", description=__doc__)
-    parser.add_argument(
-        "--model", help="folder or Hub id of a checkpoint; by default a small model from random weights"
-    )
-    parser.add_argument("--data", help="labelled FASTA, CSV, TSV, Parquet or JSONL; by default simulated splice sites")
-    parser.add_argument(
-        "--output", type=Path, default=Path("demo_output"), help="folder for everything; default: %(default)s"
-    )
-    options = parser.parse_args(arguments)
+    """Prepare data and model, then fine-tune, export, load without this package and predict."""
+    options = _parser().parse_args(arguments)
     transformers.utils.logging.disable_progress_bar()
     started = time.perf_counter()
     tuned, shipped = options.output / "finetuned", options.output / "exported"
@@ -69,30 +61,51 @@ def run(arguments: list[str]) -> None:
     if options.data is None:
         options.data = str(_write_simulated(options.output / "splice_sites.csv"))
         print(f"{N_SIMULATED:,} simulated sequences with a donor, an acceptor or no splice site: {options.data}")
-        print("(drawn from published position weights on a random background: for trying things out, not for science)")
+        print("(drawn from published position weights on a random background: to try things out, not for science)")
     if options.model is None:
         config = options.output / "small_model.json"
         config.write_text(json.dumps(SMALL_MODEL, indent=2))
-        start = ["--config", str(config), "--learning_rate", "1e-3", "--num_train_epochs", str(EPOCHS)]
+        start = ["--config", str(config), "--learning-rate", "1e-3", "--num-train-epochs", str(EPOCHS)]
     else:
-        start = ["--model", options.model, "--num_train_epochs", "3"]
+        start = ["--model", options.model, "--num-train-epochs", "3"]
 
-    training = ["--per_device_train_batch_size", "32", "--logging_steps", "0.1", "--disable_tqdm", "true"]
-    _step("finetune", *start, "--train", options.data, "--output_dir", str(tuned), "--baseline", *training)
+    training = ["--per-device-train-batch-size", "32", "--logging-steps", "0.1", "--disable-tqdm", "true"]
+    _step("finetune", *start, "--train", options.data, "--output-dir", str(tuned), "--baseline", *training)
     print(f"report: {tuned / 'report' / 'report.html'}")
-    _step("export", str(tuned), str(shipped))
+    _step("export", str(tuned), "--output", str(shipped))
 
     names, sequences = _new_sequences(options.data)
-    print("\n$ python -c '…'    # a process without hf_dnalm, with torch and transformers alone", flush=True)
+    print("\n$ python -c '…'    # in a process that has only torch and transformers", flush=True)
     quiet = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error"}
-    subprocess.run([sys.executable, "-c", STRANGER, str(shipped), sequences[0]], check=True, env=os.environ | quiet)
+    subprocess.run(
+        [sys.executable, "-c", WITHOUT_THIS_PACKAGE, str(shipped), sequences[0]], check=True, env=os.environ | quiet
+    )
 
     new = options.output / "new.fa"
     new.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in zip(names, sequences, strict=True)))
     predictions = options.output / "predictions.tsv"
     _step("predict", str(shipped), str(new), "--output", str(predictions))
     print(predictions.read_text(), end="")
-    print(f"\nthe whole way took {time.perf_counter() - started:.0f} s")
+    print(f"\nall steps took {time.perf_counter() - started:.0f} s")
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "demo",
+        "Fine-tune, evaluate, export and predict on a small data set, offline. Each step prints the command that you "
+        "would type.",
+        example="dnalm demo --output demo_output",
+    )
+    parser.add_argument("--model", help="folder or Hub id of a checkpoint; default: a small model with random weights")
+    parser.add_argument("--data", help="labelled FASTA, CSV, TSV, Parquet or JSONL; default: simulated splice sites")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        default=Path("demo_output"),
+        help="folder for all results; default: demo_output",
+    )
+    return parser
 
 
 def _step(*arguments: str) -> None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
-from hf_dnalm.cli.inference_options import add_column_options, add_inference_options, inference_arguments
+from hf_dnalm.cli.inference_options import SEQUENCE_FILE, add_column_options, add_inference_options, inference_arguments
 from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.cli.parser import Parser
 from hf_dnalm.outputs import check_output
 
 _DESCRIPTION = """\
-Write one vector per sequence, in input order, with the names beside them: the hidden states of a layer, pooled over the
-tokens; or, with --pooling nucleotide or token, a vector for each of those. A sequence longer than the model reads is
-refused unless --overflow says otherwise. The file may be of any size. What is done is kept in the folder OUTPUT.shards
-until OUTPUT is written: after a kill the same command goes on from there. Many processes share the work under
-`torchrun -m hf_dnalm embed …` or `accelerate launch -m hf_dnalm embed …`.
+Compute embeddings of DNA sequences: one vector per sequence, or one per nucleotide or token. A vector is the hidden
+state of one layer, pooled over the tokens of the sequence. Records are read one at a time, so the file can be of any
+size, and the results keep its order. Sequences that are longer than the model's context are refused unless --overflow
+says otherwise. Finished shards are kept in OUTPUT.shards until the output is complete, so an interrupted command
+continues when you run it again. Under `torchrun -m hf_dnalm embed …` or `accelerate launch -m hf_dnalm embed …`, the
+processes share the work.
 """
 
 
@@ -54,22 +55,24 @@ def run(arguments: list[str]) -> None:
         )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("dnalm embed", description=_DESCRIPTION, allow_abbrev=False)
-    parser.add_argument("model", metavar="MODEL", help="folder or Hub id; a head is left aside")
-    parser.add_argument("file", metavar="FILE", help="FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet")
+def _parser() -> Parser:
+    example = "dnalm embed InstaDeepAI/nucleotide-transformer-v2-50m-multi-species reads.fa --output vectors.parquet"
+    parser = Parser("embed", _DESCRIPTION, example=example)
+    parser.add_argument("model", metavar="MODEL", help="model folder or Hub id; a task head is ignored")
+    parser.add_argument("file", metavar="FILE", help=SEQUENCE_FILE)
     parser.add_argument(
         "--output",
         type=Path,
         metavar="FILE",
         required=True,
-        help=".parquet, .safetensors, .npz, .h5 (needs h5py), .h5ad (needs anndata) or .tar.gz (webdataset)",
+        help="file to write: .parquet, .safetensors, .npz, .h5 (needs h5py), .h5ad (needs anndata) or .tar.gz "
+        "(WebDataset); required",
     )
     parser.add_argument(
         "--pooling",
         choices=["mean", "max", "cls", "nucleotide", "token"],
         default="mean",
-        help="over all tokens (mean, max), the first token's vector (cls), or a vector for each nucleotide or token; "
+        help="mean or max over all tokens, the first token's vector (cls), or one vector for each nucleotide or token; "
         "default: mean",
     )
     parser.add_argument(
@@ -77,13 +80,14 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=-1,
         metavar="N",
-        help="0: embeddings, 1: after the first layer, -1: the last; default: -1",
+        help="hidden states to use; 0: the embedding layer, 1: after the first layer, -1: after the last; default: -1",
     )
     parser.add_argument(
         "--shard-bp",
         type=int,
-        metavar="N",
-        help="letters in a shard, the work that a killed process loses; default: a million, less for nucleotides",
+        metavar="BP",
+        help="sequence in one shard, which is the most work that an interruption can lose; default: 1 Mbp, less for "
+        "one vector per nucleotide",
     )
     add_inference_options(parser, overflow=("error", "truncate", "windows"))
     add_column_options(parser)

@@ -19,6 +19,7 @@ from hf_dnalm.cli.inference_options import (
 )
 from hf_dnalm.cli.load import find_model_class
 from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.cli.parser import Parser
 from hf_dnalm.damage import decoding, read_json
 from hf_dnalm.outputs import claimed_outputs
 from hf_dnalm.tasks import Task
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _DESCRIPTION = """\
-Score a fine-tuned model on labelled sequences: every metric that fits the task, with its 95 % bootstrap interval. The
-table goes to stdout; report.json, report.md and report.html, with plots, go to the folder --output.
+Score a fine-tuned model on labelled sequences with every metric that fits the task, each with its 95 % bootstrap
+interval. The table goes to stdout. The report (report.json, report.md and report.html with plots) goes to the folder
+--output.
 """
 
 
@@ -161,33 +163,40 @@ def _read_file(path: str, task: Task, options: argparse.Namespace) -> Dataset:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("dnalm evaluate", description=_DESCRIPTION, allow_abbrev=False)
+def _parser() -> Parser:
+    parser = Parser("evaluate", _DESCRIPTION, example="dnalm evaluate tuned held_out.csv --output evaluation")
     parser.add_argument("model", metavar="MODEL", help="folder or Hub id of a fine-tuned model or adapter")
     parser.add_argument(
         "data",
         metavar="DATA",
         help="labelled FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet; or a benchmark task, SUITE/TASK",
     )
-    parser.add_argument("--output", type=Path, metavar="FOLDER", required=True, help="where the report is written")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", required=True, help="folder for the report; required")
     add_benchmark_options(parser)
     parser.add_argument(
-        "--split", default="test", metavar="NAME", help="of a benchmark; for a file, what the report calls it"
+        "--split",
+        default="test",
+        metavar="NAME",
+        help="split of a benchmark task; for a file, its name in the report; default: test",
     )
-    parser.add_argument("--metric", metavar="NAME", help="the metric that the report puts first; default: the task's")
+    parser.add_argument(
+        "--metric", metavar="NAME", help="metric that the report shows first; default: the task's primary metric"
+    )
     parser.add_argument(
         "--bootstrap",
         type=int,
         default=1000,
         metavar="N",
-        help="resamples for the intervals, 0 for none; default: 1000",
+        help="resamples for the intervals, 0 for no intervals; default: 1000",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of resamples and baseline; default: 0")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="seed of the resamples and the baseline; default: 0"
+    )
     parser.add_argument(
         "--baseline",
         metavar="FILE",
-        help="labelled training sequences (for a benchmark task also the word train): a linear model on their k-mers "
-        "is scored beside the model",
+        help="labelled training sequences, or the word train for a benchmark task: also train and score a linear model "
+        "on k-mer counts; default: no baseline",
     )
     add_inference_options(parser, overflow=("error", "truncate"))
     add_column_options(parser)

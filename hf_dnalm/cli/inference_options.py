@@ -1,4 +1,4 @@
-"""What the commands that run a model share: the flags that say how it runs and which columns of a table it reads."""
+"""Flags that commands share: how a model runs, and which columns of a table are read."""
 
 from __future__ import annotations
 
@@ -10,31 +10,38 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
+SEQUENCE_FILE = "sequences: FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet"
 _OVERFLOW = {
     "error": "refuse it",
-    "truncate": "read its start",
-    "windows": "read it by overlapping windows, every token counted once",
+    "truncate": "read only its start",
+    "windows": "read it in overlapping windows, each token counted once",
 }
 
 
-def add_inference_options(parser: argparse.ArgumentParser, *, overflow: Sequence[str] = ()) -> None:
-    """Flags for batches, numbers and device, and for long sequences where there is a choice (`overflow`)."""
+def add_inference_options(
+    parser: argparse.ArgumentParser, *, overflow: Sequence[str] = (), dtype: str = "auto"
+) -> None:
+    """Flags for batch size, precision and device, and for long sequences if the command has a choice (`overflow`)."""
     parser.add_argument(
-        "--token-budget", type=int, metavar="N", help="tokens in a batch, padding included; default: tuned per device"
+        "--token-budget",
+        type=int,
+        metavar="N",
+        help="tokens in a batch, padding included; default: chosen for the device",
     )
     parser.add_argument(
         "--dtype",
         choices=["auto", "float32", "bfloat16"],
-        default="auto",
-        help="auto: bfloat16 where the hardware multiplies in it (CUDA, AMX), else the model's own",
+        default=dtype,
+        help="precision; auto: bfloat16 if the hardware multiplies in it (CUDA, AMX), else the checkpoint's own; "
+        f"default: {dtype}",
     )
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, …; default: the GPU where there is one")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, …; default: the GPU if there is one")
     if overflow:
         parser.add_argument(
             "--overflow",
             choices=overflow,
             default=overflow[0],
-            help="what happens to a sequence longer than the model reads: "
+            help="what to do with a sequence that is longer than the model's context; "
             + "; ".join(f"{choice}: {_OVERFLOW[choice]}" for choice in overflow)
             + f"; default: {overflow[0]}",
         )
@@ -42,18 +49,22 @@ def add_inference_options(parser: argparse.ArgumentParser, *, overflow: Sequence
 
 def add_column_options(parser: argparse.ArgumentParser) -> None:
     """Flags for the columns of a table."""
-    parser.add_argument("--sequence-column", default="sequence", metavar="NAME", help="of a table; default: sequence")
-    parser.add_argument("--name-column", default="name", metavar="NAME", help="of a table; default: name")
+    parser.add_argument(
+        "--sequence-column", default="sequence", metavar="NAME", help="table column with sequences; default: sequence"
+    )
+    parser.add_argument("--name-column", default="name", metavar="NAME", help="table column with names; default: name")
 
 
 def add_label_options(parser: argparse.ArgumentParser) -> None:
     """Flags for the labels of a table."""
-    parser.add_argument("--labels-column", default="labels", metavar="NAME", help="of a table; default: labels")
+    parser.add_argument(
+        "--labels-column", default="labels", metavar="NAME", help="table column with labels; default: labels"
+    )
     parser.add_argument(
         "--missing-labels",
         choices=["error", "drop"],
         default="error",
-        help="what happens to a record without a label: error refuses the file, drop leaves it out; default: error",
+        help="what to do with records without a label; error: refuse the file; drop: skip them; default: error",
     )
 
 
@@ -62,29 +73,31 @@ def add_pair_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sequence2-column",
         metavar="NAME",
-        help="of a table: the second sequence of each pair, for a model of pairs; default: sequence2 for such a model",
+        help="table column with the second sequence of each pair; default: sequence2 if the model reads pairs",
     )
 
 
 def add_benchmark_options(parser: argparse.ArgumentParser) -> None:
     """Flags that say where a benchmark's files are and how they are read."""
-    parser.add_argument("--data-dir", metavar="FOLDER", help="the benchmark's files, instead of the Hub")
+    parser.add_argument(
+        "--data-dir", metavar="FOLDER", help="local folder with the benchmark's files; default: read from the Hub"
+    )
     parser.add_argument(
         "--reference",
         metavar="FASTA",
-        help="the assembly, for benchmark tasks whose files hold coordinates; CLASS=FILE,CLASS=FILE where classes are "
-        "of different genomes",
+        help="genome assembly, for benchmark tasks whose files have coordinates; CLASS=FASTA,CLASS=FASTA if classes "
+        "come from different genomes; default: none",
     )
     parser.add_argument(
         "--sequence-length",
         type=int,
         metavar="BP",
-        help="of the windows that a long-range task cuts from the reference",
+        help="length of the windows that a long-range task cuts from the reference; default: as published",
     )
     parser.add_argument(
         "--allow-subset",
         action="store_true",
-        help="take benchmark files with another number of rows than was published; the report says so",
+        help="accept files whose number of rows differs from the published one; the report notes it; default: refuse",
     )
 
 
@@ -105,7 +118,7 @@ def inference_arguments(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def find_device(name: str | None) -> torch.device:
-    """The device of that name; the GPU where there is one when None, and among several processes the GPU of this one.
+    """The device of that name. None means the GPU if there is one; with several processes, the GPU of this process.
 
     Raises:
         ValueError: this machine has no such device.

@@ -1,8 +1,7 @@
-"""`dnalm info SRC`: what a checkpoint is, what it reads and what it costs, without loading its weights."""
+"""`dnalm info`: a checkpoint's architecture, input limits and memory use, without loading its weights."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -11,6 +10,7 @@ from inspect import get_annotations
 from typing import TYPE_CHECKING, Any
 
 from hf_dnalm.checkpoints import Checkpoint, Passport, find_checkpoint
+from hf_dnalm.cli.parser import Parser
 from hf_dnalm.damage import decoding
 
 if TYPE_CHECKING:
@@ -31,20 +31,30 @@ _HEADS = {
 }
 
 
+_DESCRIPTION = """\
+Show a checkpoint's architecture, input limits and memory use, without loading its weights. A published Hub id that this
+package knows is answered offline.
+"""
+
+
 def run(arguments: list[str]) -> None:
     """Print what is known about a folder or a Hub id."""
-    parser = argparse.ArgumentParser(
-        prog="dnalm info",
-        description="What a checkpoint is, what it reads and what it costs. A published id that this package knows is "
-        "answered from its own table, offline.",
-    )
-    parser.add_argument("source", metavar="SRC", help="a folder or a Hub id")
-    parser.add_argument("--family", help="read it as this family, whatever its config.json says")
-    parser.add_argument("--revision", help="branch, tag or commit on the Hub; reads the repository itself")
-    parser.add_argument("--json", action="store_true", help="print JSON in place of text")
-    options = parser.parse_args(arguments)
-    facts = describe(options.source, family=options.family, revision=options.revision)
+    options = _parser().parse_args(arguments)
+    facts = describe(options.model, family=options.family, revision=options.revision)
     print(json.dumps(facts, indent=2) if options.json else text(facts))
+
+
+def _parser() -> Parser:
+    parser = Parser("info", _DESCRIPTION, example="dnalm info zhihan1996/DNABERT-2-117M")
+    parser.add_argument("model", metavar="MODEL", help="model folder or Hub id")
+    parser.add_argument(
+        "--family", help="model family, if config.json does not tell it; default: recognised from the files"
+    )
+    parser.add_argument(
+        "--revision", help="branch, tag or commit to read from the Hub; default: answer a known id offline"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON; default: text")
+    return parser
 
 
 def describe(source: str, *, family: str | None = None, revision: str | None = None) -> dict[str, Any]:
@@ -186,7 +196,7 @@ def _left_to_transformers(source: Source) -> dict[str, Any]:
         model = AutoModel.from_config(config, trust_remote_code=False)
     return {
         "source": source.name,
-        "kind": f"{config.model_type} model, of no family of this package: transformers reads it",
+        "kind": f"{config.model_type} model: loaded by transformers, not a family of this package",
         "vocabulary": getattr(config, "vocab_size", None),
         **_cost(sum(each.numel() for each in model.parameters())),
     }
@@ -197,7 +207,7 @@ def _size(n_bytes: int) -> str:
 
 
 def _reads(facts: dict[str, Any]) -> str:
-    """Which words, and how many of them."""
+    """Which tokens, and how many of them."""
     k, tokens, bp = facts["k"], facts["context_tokens"], facts["context_bp"]
     words = "" if k is None else "single nucleotides, " if k == 1 else f"{k}-mers, "
     if tokens is None:
@@ -216,26 +226,26 @@ def text(facts: dict[str, Any]) -> str:
 
     line("base model", facts.get("base_model"))
     line("family", facts.get("family"))
-    line("lies at", facts.get("download"))
+    line("download", facts.get("download"))
     line("trained on", facts.get("trained_on"))
     if "context_tokens" in facts:
-        line("reads", _reads(facts))
+        line("input", _reads(facts))
     if "parameters" in facts:
         full, half = _size(facts["memory_float32"]), _size(facts["memory_bfloat16"])
-        line("costs", f"{facts['parameters']:,} parameters: {full} in float32, {half} in bfloat16")
+        line("size", f"{facts['parameters']:,} parameters: {full} in float32, {half} in bfloat16")
     if "heads" in facts:
         heads = facts["heads"]
-        line("heads", "not looked at" if heads is None else ", ".join(heads) or "none: hidden states only")
+        line("heads", "not checked" if heads is None else ", ".join(heads) or "none: hidden states only")
     if "labels" in facts:
         line("predicts", f"{facts['problem_type'] or 'labels'}: {', '.join(map(str, facts['labels']))}")
     line("licence", facts.get("licence"))
     if "licence_of_published" in facts:
-        line("licence", f"{facts['licence_of_published']} where it comes from the family's published weights")
+        line("licence", f"{facts['licence_of_published']} if it comes from the family's published weights")
     if facts["kind"] == "published checkpoint":
-        on_hub = facts["revision"] or "main (none is pinned)"
-        line("revision", "none: it is in no Hub repository" if facts["download"] else on_hub)
+        on_hub = facts["revision"] or "main (no commit is pinned)"
+        line("revision", "none: it is not on the Hub" if facts["download"] else on_hub)
         if not facts["config_checked"]:
-            lines.append("  Its sizes follow the authors' code; its config.json was not compared with them.")
+            lines.append("  The sizes follow the authors' code; they were not compared with its config.json.")
     else:
         line("revision", facts.get("revision"))
     return "\n".join(lines)

@@ -8,14 +8,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from hf_dnalm.cli.inference_options import add_column_options, add_inference_options, inference_arguments
+from hf_dnalm.cli.inference_options import SEQUENCE_FILE, add_column_options, add_inference_options, inference_arguments
 from hf_dnalm.cli.load import load_language_model
 from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.cli.parser import Parser
 from hf_dnalm.outputs import claimed_outputs
 
 _DESCRIPTION = """\
-The log-likelihood of each sequence in nats, how many tokens and bases it covers, and bits per base: 2 for a model that
-knows nothing of DNA, less for one that does, whatever its tokens are. The estimator, masked or causal, is named.
+Compute how likely a language model finds each sequence. The table has the log-likelihood in nats, the number of tokens
+and bases that it covers, and bits per base, which can be compared between tokenizers: 2 for a model that has learned
+nothing about DNA, less for a better one. The last column names the estimator: masked (pseudo-likelihood) or causal.
 """
 
 
@@ -58,18 +60,25 @@ def _run(options: argparse.Namespace) -> None:
             write_table_file(table, options.output)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("dnalm likelihood", description=_DESCRIPTION, allow_abbrev=False)
+def _parser() -> Parser:
+    example = (
+        "dnalm likelihood InstaDeepAI/nucleotide-transformer-v2-50m-multi-species reads.fa --output bits_per_base.tsv"
+    )
+    parser = Parser("likelihood", _DESCRIPTION, example=example)
     parser.add_argument("model", metavar="MODEL", help="folder or Hub id of a masked or causal language model")
-    parser.add_argument("file", metavar="FILE", help="FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet")
+    parser.add_argument("file", metavar="FILE", help=SEQUENCE_FILE)
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help=".tsv, .tsv.gz, .csv or .parquet; default: TSV to stdout"
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="file to write: .tsv, .tsv.gz, .csv or .parquet; default: TSV on stdout",
     )
     parser.add_argument(
         "--masked-at-once",
         type=float,
         metavar="SHARE",
-        help="of the tokens to mask together, in 1 / SHARE passes; default: one token at a time, the exact way",
+        help="share of the tokens to mask in the same pass, which needs 1 / SHARE passes; default: one token per pass, "
+        "which is exact",
     )
     add_inference_options(parser)
     add_column_options(parser)

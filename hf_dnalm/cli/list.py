@@ -1,25 +1,19 @@
-"""`dnalm list`: the published checkpoints that this package knows, or the benchmark tasks."""
+"""`dnalm list`: the registry of published checkpoints, or of benchmark tasks."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from typing import Any
 
 from hf_dnalm.checkpoints import PASSPORTS
 from hf_dnalm.checkpoints.passport import in_millions
+from hf_dnalm.cli.parser import Parser
 
 
 def run(arguments: list[str]) -> None:
     """Print a table, or with --json the same as JSON."""
-    parser = argparse.ArgumentParser(
-        prog="dnalm list",
-        description="The published checkpoints that this package knows, or with --tasks the benchmark tasks.",
-    )
-    parser.add_argument("--tasks", action="store_true", help="list benchmark tasks in place of checkpoints")
-    parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     rows = task_rows() if options.tasks else checkpoint_rows()
     if options.json:
         print(json.dumps(rows, indent=2))
@@ -27,8 +21,19 @@ def run(arguments: list[str]) -> None:
     print(table(rows, TASK_COLUMNS if options.tasks else CHECKPOINT_COLUMNS))
     if not options.tasks:
         print()
-        print("context: the longest input; + where longer ones than in pre-training are read too.")
-        print("revision: the commit that was checked and is read; main where none was; - where it lies elsewhere.")
+        print("context: the longest input; +: inputs longer than in pre-training work too.")
+        print("revision: the pinned commit; main: no commit is pinned; -: not on the Hub.")
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "list",
+        "List the published checkpoints that this package loads by name, or with --tasks the benchmark tasks.",
+        example="dnalm list --tasks",
+    )
+    parser.add_argument("--tasks", action="store_true", help="list benchmark tasks; default: checkpoints")
+    parser.add_argument("--json", action="store_true", help="print JSON; default: a table")
+    return parser
 
 
 CHECKPOINT_COLUMNS = ("checkpoint", "family", "parameters", "k", "tokens", "context", "licence", "revision")
@@ -36,10 +41,10 @@ TASK_COLUMNS = ("task", "type", "labels", "metric", "length", "licence")
 
 
 def checkpoint_rows() -> list[dict[str, Any]]:
-    """One row a checkpoint: plain numbers; `context_tokens` in tokens, special ones counted, `context_bp` in bp.
+    """One row for each checkpoint; `context_tokens` includes special tokens, `context_bp` is in bp.
 
-    `k` and `context_bp` are None where tokens differ in length; the context is None where nothing limits it and that of
-    pre-training is not known. `limited` says whether the context is a limit.
+    `k` and `context_bp` are None if tokens differ in length. The context is None if nothing limits it and the length in
+    pre-training is not known. `limited`: longer inputs are refused.
     """
     return [
         {
@@ -60,7 +65,7 @@ def checkpoint_rows() -> list[dict[str, Any]]:
 
 
 def task_rows() -> list[dict[str, Any]]:
-    """One row a benchmark task: what it asks, what is scored; `length_bp`: shortest and longest sequence."""
+    """One row for each benchmark task; `length_bp`: shortest and longest sequence."""
     from hf_dnalm.suites import benchmark_tasks
 
     return [

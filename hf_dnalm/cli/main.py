@@ -13,27 +13,27 @@ from hf_dnalm.cli import signals
 # What torch says when the memory of a CPU or GPU is used up; it has no class of its own for a CPU.
 _OUT_OF_MEMORY = re.compile(r"out of memory|not enough memory|can't allocate memory|Cannot allocate memory", re.I)
 _LESS_MEMORY = (
-    "Use smaller batches (--token-budget, --per_device_train_batch_size), shorter sequences or a smaller model."
+    "Use smaller batches (--token-budget, --per-device-train-batch-size), shorter sequences or a smaller model."
 )
 
 # name → one line for --help; the module is hf_dnalm.cli.<name>, with "_" for "-", which holds a function
 # `run(arguments: list[str])`.
 COMMANDS = {
-    "demo": "Fine-tune, evaluate, report, export and predict on a small simulated data set, offline.",
-    "list": "The published checkpoints (or, with --tasks, the benchmark tasks) that this package knows.",
-    "info": "What a checkpoint is, what it reads and what it costs.",
-    "verify": "Whether a checkpoint is whole, sound, and the one that was published.",
+    "demo": "Run fine-tuning, evaluation, export and prediction on a small data set, offline.",
+    "list": "List the published checkpoints, or with --tasks the benchmark tasks.",
+    "info": "Show a checkpoint's architecture, input limits and memory use.",
+    "verify": "Check that a checkpoint is complete, sound and identical to the published one.",
     "finetune": "Fine-tune a checkpoint on a benchmark task or on your own file.",
     "predict": "Apply a fine-tuned model to new sequences.",
     "evaluate": "Score a fine-tuned model on labelled sequences and write a report.",
-    "embed": "Write one vector per sequence.",
-    "likelihood": "How likely a language model finds sequences: nats, and bits per base.",
-    "score-variants": "Score the variants of a VCF file by a language model.",
-    "mutate": "Score every substitution of sequences, and draw a sequence logo.",
-    "benchmark": "Put models beside each other and beside baselines on published tasks.",
-    "cluster": "See how well vectors of labelled sequences fall into their classes.",
-    "bend": "The benchmark BEND, step by step: embed genome regions, train on them, score variants.",
-    "export": "Write a folder that strangers load with trust_remote_code=True.",
+    "embed": "Compute embeddings of sequences, nucleotides or tokens.",
+    "likelihood": "Compute how likely a language model finds sequences, in nats and bits per base.",
+    "score-variants": "Score the variants of a VCF file with a model.",
+    "mutate": "Score every substitution of sequences and draw a sequence logo.",
+    "benchmark": "Compare models with each other and with baselines on benchmark tasks.",
+    "cluster": "Measure how well embeddings separate labelled sequences.",
+    "bend": "Run the BEND benchmark: embed genome regions, train on them, score variants.",
+    "export": "Export a self-contained model folder for the Hugging Face Hub.",
 }
 
 
@@ -41,15 +41,15 @@ def usage() -> str:
     """The text of `dnalm --help`."""
     lines = ["usage: dnalm COMMAND …", "", "DNA language models, native to the Hugging Face stack.", "", "commands:"]
     lines += [f"  {name:<15} {text}" for name, text in COMMANDS.items()]
-    lines += ["", "`dnalm COMMAND --help` shows the options of one command."]
-    lines += ["Errors in the input are one line and exit code 2; DNALM_TRACEBACK=1 shows where they were raised."]
+    lines += ["", "`dnalm COMMAND --help` shows the options and an example of a command."]
+    lines += ["Bad input ends with a one-line error and exit code 2; DNALM_TRACEBACK=1 shows the traceback."]
     return "\n".join(lines)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command. Exit code 0 when it did its work, 2 when the input was refused (one line says why).
+    """Run one command. Exit codes: 0 success, 2 bad input (with a one-line error), 1 unexpected error or out of memory.
 
-    1: an error that is not expected, or no memory; 130 and 143: interrupted and terminated.
+    130 and 143: interrupted and terminated.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() in ("ascii", "us-ascii", "ansi_x3.4-1968"):
@@ -72,13 +72,13 @@ def main(arguments: list[str] | None = None) -> None:
         module = name.replace("-", "_")
         importlib.import_module(f"hf_dnalm.cli.{module}").run([expanded(each) for each in rest])
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough: `dnalm list | head -3`
+    except BrokenPipeError:  # the reader closed the pipe: `dnalm list | head -3`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left for Python to flush at exit
     except (KeyboardInterrupt, signals.Terminated) as error:
         interrupted = isinstance(error, KeyboardInterrupt)
         print(signals.stopped(name, "interrupted" if interrupted else "terminated"), file=sys.stderr)
         raise SystemExit(130 if interrupted else 143) from None
-    except Exception as error:  # the last net: a user sees one line, whatever happened
+    except Exception as error:  # a user sees one line, whatever happened
         if os.environ.get("DNALM_TRACEBACK"):
             raise
         code, line = described(error)
@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def expanded(argument: str) -> str:
-    """An argument with `~` as the home folder, also after `--flag=`, where shells leave it as it is.
+    """An argument with `~` expanded to the home folder, also after `--flag=`, where shells do not expand it.
 
     >>> import os
     >>> expanded("--output=~/x.tsv") == "--output=" + os.path.expanduser("~/x.tsv"), expanded("a~b")
@@ -100,11 +100,11 @@ def expanded(argument: str) -> str:
 
 
 def described(error: Exception) -> tuple[int, str]:
-    """Exit code and one line for an error: 2 where the input was refused, 1 for anything that is not expected."""
+    """Exit code and one line for an error: 2 for bad input, 1 for anything unexpected."""
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or _OUT_OF_MEMORY.search(text):
         return 1, f"out of memory ({text[:200] or 'MemoryError'}). {_LESS_MEMORY}"
     if isinstance(error, ValueError | OSError | ImportError):
         return 2, text
     shown = f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
-    return 1, f"unexpected {shown}; DNALM_TRACEBACK=1 shows where. Please report it with the command."
+    return 1, f"unexpected {shown}; DNALM_TRACEBACK=1 shows the traceback. Please report it with the command."

@@ -7,14 +7,16 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from hf_dnalm.cli.inference_options import add_column_options, add_inference_options, inference_arguments
+from hf_dnalm.cli.inference_options import SEQUENCE_FILE, add_column_options, add_inference_options, inference_arguments
 from hf_dnalm.cli.load import load_language_model
 from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.cli.parser import Parser
 from hf_dnalm.outputs import claimed_outputs
 
 _DESCRIPTION = """\
-In silico mutagenesis: log p(letter) - log p(reference letter) in nats for every letter at every position of every
-sequence, one row each (positions 0-based). --logo draws what the model expects, letters as high as it is sure of them.
+Score every substitution of every sequence (in silico mutagenesis). The table has one row for each letter at each
+position (0-based): log p(letter) - log p(reference letter) in nats. --logo draws a sequence logo of what the model
+expects: the height of each letter is its information in bits.
 """
 
 
@@ -70,19 +72,32 @@ def _run(options: argparse.Namespace) -> None:
     write_table_file(mutagenesis_table(results), options.output)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("dnalm mutate", description=_DESCRIPTION, allow_abbrev=False)
+def _parser() -> Parser:
+    example = (
+        "dnalm mutate InstaDeepAI/nucleotide-transformer-v2-50m-multi-species promoters.fa --output scores.tsv "
+        "--logo logo.png"
+    )
+    parser = Parser("mutate", _DESCRIPTION, example=example)
     parser.add_argument("model", metavar="MODEL", help="folder or Hub id of a masked or causal language model")
-    parser.add_argument("file", metavar="FILE", help="FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet")
-    parser.add_argument("--output", type=Path, metavar="FILE", required=True, help=".tsv, .tsv.gz, .csv or .parquet")
+    parser.add_argument("file", metavar="FILE", help=SEQUENCE_FILE)
     parser.add_argument(
-        "--logo", type=Path, metavar="FILE", help="a sequence logo, .png or .svg, up to 40 lines of 100 bp"
+        "--output",
+        type=Path,
+        metavar="FILE",
+        required=True,
+        help="file to write: .tsv, .tsv.gz, .csv or .parquet; required",
+    )
+    parser.add_argument(
+        "--logo",
+        type=Path,
+        metavar="FILE",
+        help="also draw a sequence logo, .png or .svg, of at most 40 lines of 100 bp; default: no logo",
     )
     parser.add_argument(
         "--strands",
         choices=["both", "forward"],
         default="forward",
-        help="both: the mean with the reverse complement; default: forward",
+        help="both: average with the scores of the reverse complement; default: forward",
     )
     add_inference_options(parser)
     add_column_options(parser)

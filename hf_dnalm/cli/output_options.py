@@ -1,4 +1,4 @@
-"""The flag of all commands that write a result: whether one that exists already is replaced."""
+"""The flag of all commands that write a result: may an existing one be replaced?"""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ import argparse
 
 def add_overwrite_option(parser: argparse.ArgumentParser) -> None:
     """Add --overwrite."""
-    parser.add_argument("--overwrite", action="store_true", help="replace what exists under the name of the output")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing output; default: refuse")

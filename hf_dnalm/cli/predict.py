@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from hf_dnalm.cli.inference_options import (
+    SEQUENCE_FILE,
     add_column_options,
     add_inference_options,
     add_pair_option,
@@ -14,11 +15,13 @@ from hf_dnalm.cli.inference_options import (
 )
 from hf_dnalm.cli.load import find_model_class
 from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.cli.parser import Parser
 from hf_dnalm.outputs import claimed_outputs
 
 _DESCRIPTION = """\
-Apply a fine-tuned model to new sequences. The table has one row per sequence in input order: name, label and
-probabilities, or values; for a model of single bases one row per base, or runs of equal labels as BED.
+Apply a fine-tuned model to new sequences. The output table has one row per sequence, in input order: the name, the
+predicted label and the probabilities, or the predicted values. A model that classifies nucleotides gives one row per
+base, or BED intervals of equal labels.
 """
 
 
@@ -66,12 +69,16 @@ def _run(options: argparse.Namespace) -> None:
         write_predictions(predictions, options.output)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("dnalm predict", description=_DESCRIPTION, allow_abbrev=False)
+def _parser() -> Parser:
+    example = "dnalm predict tuned new_sequences.fa --output predictions.tsv"
+    parser = Parser("predict", _DESCRIPTION, example=example)
     parser.add_argument("model", metavar="MODEL", help="folder or Hub id of a fine-tuned model or adapter")
-    parser.add_argument("file", metavar="FILE", help="FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet")
+    parser.add_argument("file", metavar="FILE", help=SEQUENCE_FILE)
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help=".tsv, .tsv.gz, .csv, .parquet or .bed; default: TSV to stdout"
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="file to write: .tsv, .tsv.gz, .csv, .parquet or .bed; default: TSV on stdout",
     )
     add_inference_options(parser, overflow=("error", "truncate"))
     add_column_options(parser)

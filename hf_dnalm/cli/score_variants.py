@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 from hf_dnalm.cli.inference_options import add_inference_options, inference_arguments
 from hf_dnalm.cli.load import load_language_model
 from hf_dnalm.cli.output_options import add_overwrite_option
+from hf_dnalm.cli.parser import Parser
 from hf_dnalm.outputs import check_output
 
 _DESCRIPTION = """\
-Score every alternative of a VCF file in a window of the genome around it. Method llr is log p(alt) - log p(ref) in nats
-under a language model, below 0 where the model finds alt less likely; cosine, l2 and dot compare vectors and take any
-model. REF is checked against the genome. A table has one row for each alternative; VCF has the same records with the
-scores in INFO. An allele that cannot be scored, such as <DEL> or *, stays in the output without a score and with the
-reason (--strict refuses it). Finished work is kept in the folder OUTPUT.shards until OUTPUT is written: after a kill the same
-command continues from there. Several processes share the work under `torchrun -m hf_dnalm score-variants …` or
-`accelerate launch …`.
+Score every alternative allele of a VCF file in a window of the genome around it. Method llr is log p(ALT) - log p(REF)
+in nats under a language model: negative if the model finds ALT less likely. Methods cosine, l2 and dot compare the
+embeddings of both alleles and work with any model. REF is checked against the genome. A table gets one row per
+alternative allele; a VCF output keeps the input records and adds the scores to INFO. An allele that cannot be scored,
+such as <DEL> or *, is kept without a score and with the reason (--strict refuses it). Finished shards are kept in
+OUTPUT.shards until the output is complete, so an interrupted command continues when you run it again. Under `torchrun
+-m hf_dnalm score-variants …` or `accelerate launch …`, the processes share the work.
 """
 
 
@@ -71,39 +71,58 @@ def run(arguments: list[str]) -> None:
         )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("dnalm score-variants", description=_DESCRIPTION, allow_abbrev=False)
-    parser.add_argument("model", metavar="MODEL", help="folder or Hub id")
+def _parser() -> Parser:
+    example = (
+        "dnalm score-variants InstaDeepAI/nucleotide-transformer-v2-50m-multi-species variants.vcf --reference "
+        "genome.fa --output scored.vcf.gz"
+    )
+    parser = Parser("score-variants", _DESCRIPTION, example=example)
+    parser.add_argument("model", metavar="MODEL", help="model folder or Hub id")
     parser.add_argument("vcf", metavar="VCF", help="variants: VCF, plain, gzip or bgzip")
-    parser.add_argument("--reference", metavar="FASTA", required=True, help="the reference, plain or bgzip; 1 is chr1")
+    parser.add_argument(
+        "--reference",
+        metavar="FASTA",
+        required=True,
+        help="genome, plain or bgzip; contig names with and without chr are matched; required",
+    )
     parser.add_argument(
         "--output",
         type=Path,
         metavar="FILE",
         required=True,
-        help=".tsv, .tsv.gz, .csv, .parquet, .vcf or .vcf.gz (bgzip)",
+        help="file to write: .tsv, .tsv.gz, .csv, .parquet, .vcf or .vcf.gz (bgzip); required",
     )
-    parser.add_argument("--method", choices=["llr", "cosine", "l2", "dot"], default="llr", help="default: llr")
+    parser.add_argument(
+        "--method",
+        choices=["llr", "cosine", "l2", "dot"],
+        default="llr",
+        help="log-likelihood ratio, or a comparison of embeddings; default: llr",
+    )
     parser.add_argument(
         "--window-bp",
         type=int,
         default=512,
         metavar="BP",
-        help="of the genome, the variant in its middle; default: 512",
+        help="length of the window, with the variant in its centre; default: 512",
     )
     parser.add_argument(
-        "--strands", choices=["both", "forward"], default="both", help="both: the mean of the strands; default: both"
+        "--strands",
+        choices=["both", "forward"],
+        default="both",
+        help="both: average with the scores of the reverse complement; default: both",
     )
     parser.add_argument(
-        "--strict",
-        action="store_true",
-        help="refuse a file with an allele that cannot be scored",
+        "--strict", action="store_true", help="refuse a file with an allele that cannot be scored; default: keep it"
     )
     parser.add_argument(
-        "--info-field", default="DNALM", metavar="NAME", help="of a VCF, where the scores stand; default: DNALM"
+        "--info-field", default="DNALM", metavar="NAME", help="INFO field of a VCF output; default: DNALM"
     )
     parser.add_argument(
-        "--shard-variants", type=int, default=2_048, metavar="N", help="variants kept at a time; default: 2048"
+        "--shard-variants",
+        type=int,
+        default=2_048,
+        metavar="N",
+        help="variants in one shard, which is the most work that an interruption can lose; default: 2048",
     )
     add_inference_options(parser)
     add_overwrite_option(parser)

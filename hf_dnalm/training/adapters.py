@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import torch
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -63,6 +64,7 @@ def add_adapter(
     rank: int = 8,
     alpha: float = 16,
     dropout: float = 0.0,
+    seed: int = 0,
 ) -> PeftModel:
     """The model with new adapters, its head trained and saved with them.
 
@@ -71,6 +73,7 @@ def add_adapter(
     Args:
         base: written into the adapter's config; whoever loads the adapter reads the weights under it from there.
         rank, alpha, dropout: of LoRA; the update of a weight is alpha / rank × B A.
+        seed: of the random start of LoRA's A; torch's global random state is left as it was.
 
     Raises:
         ImportError: peft is not installed.
@@ -86,7 +89,9 @@ def add_adapter(
             "loaded from a folder or a Hub id: save it and load it from there, or use method='full'"
         )
     peft_config = _adapter_config(model, method, rank=rank, alpha=alpha, dropout=dropout)
-    with warnings.catch_warnings():  # PEFT still asks for the old name of transformers' property
+    # PEFT draws LoRA's A from torch's global generator, and still asks for the old name of transformers' property
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        torch.manual_seed(seed)
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
         adapted = get_peft_model(model, peft_config)
     peft_config.base_model_name_or_path, peft_config.revision = base

@@ -186,7 +186,7 @@ def run(
         check_record(folder, record)
     if given:
         check_record(Path(given).parent, record)
-    trained = _prepare(model, source, options)
+    trained = _prepare(model, source, options, seed=arguments.seed)
     trainable = trainable_parameters(trained)
 
     PartialState().wait_for_everyone()  # nobody writes before everybody has looked at the folder
@@ -289,7 +289,7 @@ def _arguments_for(task: Task, arguments: FineTuningArguments, options: MethodAr
 
 
 def _prepare(
-    model: PreTrainedModel, source: BaseWeights | None, options: MethodArguments
+    model: PreTrainedModel, source: BaseWeights | None, options: MethodArguments, *, seed: int
 ) -> PreTrainedModel | PeftModel:
     match options.method:
         case "full":
@@ -305,6 +305,7 @@ def _prepare(
                 rank=options.lora_rank,
                 alpha=options.lora_alpha,
                 dropout=options.lora_dropout,
+                seed=seed,
             )
 
 

@@ -1,16 +1,35 @@
-"""The model that a run starts from: a checkpoint with a head for the task."""
+"""The model that a run starts from: a checkpoint, or a config with random weights, with a head for the task."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from hf_dnalm.auto import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification
+from hf_dnalm.auto import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+)
+from hf_dnalm.checkpoints import PASSPORTS, find_passport
+from hf_dnalm.checkpoints.contents import check_contents
+from hf_dnalm.damage import decoding, read_json
+from hf_dnalm.source import naming
 from hf_dnalm.tasks import Task
+from hf_dnalm.tokenization import build_kmer_tokenizer
+from hf_dnalm.training.arguments import ModelArguments
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+# How many tokens a k-mer vocabulary has in addition to its 4^k k-mers: 5 letters and 6 special tokens. The models of
+# version 1 have no embeddings for the last two special tokens.
+_LAYOUTS = {11: "nucleotide_transformer_v2", 9: "nucleotide_transformer_v1"}
+
+_KMERS = "tokenization_kmer.KmerTokenizer"  # its vocabulary follows from vocab_size
+_MODEL_TYPES = " or ".join(repr(passport.model_type) for passport in PASSPORTS if passport.tokenizer_class == _KMERS)
 
 
 def load_for_task(
@@ -64,3 +83,45 @@ def describe_inputs(config: PreTrainedConfig, task: Task) -> None:
     for name, value, otherwise in (("bin_bp", task.bin_bp, None), ("sequence_pairs", task.pair, False)):
         if value != getattr(config, name, otherwise):
             setattr(config, name, value)
+
+
+def start_model(arguments: ModelArguments, task: Task, *, seed: int) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The model to train, from a checkpoint or randomly initialised, and its tokenizer.
+
+    Raises:
+        ValueError: the checkpoint or the config is damaged, or a config alone does not define the tokenizer.
+    """
+    if arguments.model is not None:
+        where: dict[str, Any] = {} if arguments.revision is None else {"revision": arguments.revision}
+        model = load_for_task(arguments.model, task, seed=seed, revision=arguments.revision, pooling=arguments.pooling)
+        return model, AutoTokenizer.from_pretrained(arguments.model, **where)
+    path = Path(arguments.config or "")
+    fields = read_json(path)
+    with naming(str(path)):
+        check_contents(fields, ())
+    if arguments.pooling is not None:
+        fields["classifier_pooling"] = arguments.pooling
+    passport = find_passport(fields)
+    if passport is None or "model_type" not in fields:
+        raise ValueError(f"{path}: model_type is {fields.get('model_type')!r}; it must be {_MODEL_TYPES}")
+    if passport.tokenizer_class != _KMERS:
+        raise ValueError(
+            f"{path}: the config of a {passport.title} does not define its tokenizer. Pass --model with a "
+            "folder that has the tokenizer."
+        )
+    with decoding(path, remedy="A field has a value that it cannot have; correct it."), naming(str(path)):
+        config = AutoConfig.for_model(**fields | head_settings(task))
+    limit: Any = passport.context_tokens(config)  # known for every family of k-mers
+    tokenizer = _tokenizer_for(config.vocab_size, limit, path)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return model_class(task).from_config(config), tokenizer
+
+
+def _tokenizer_for(vocab_size: int, context_tokens: int | None, path: Path) -> PreTrainedTokenizerBase:
+    """The k-mer tokenizer of a config, which gives the size of its vocabulary but not its letters."""
+    for extra, layout in _LAYOUTS.items():
+        k = max(vocab_size - extra, 1).bit_length() // 2
+        if k > 0 and vocab_size == 4**k + extra:
+            return build_kmer_tokenizer(k, layout=layout, model_max_length=context_tokens)
+    raise ValueError(f"{path}: vocab_size is {vocab_size}; a k-mer vocabulary has 4^k + 11 (v2) or 4^k + 9 (v1) tokens")

@@ -31,7 +31,17 @@ def decided(classes: int, skill: float, rows: int, seed: int) -> tuple[np.ndarra
     return 4 * np.eye(classes)[decisions], labels
 
 
-def write(folder: Path, suite: str, name: str, model: str, skill: float, *, seed: int = 0, rows: int = 200) -> None:
+def write(
+    folder: Path,
+    suite: str,
+    name: str,
+    model: str,
+    skill: float,
+    *,
+    seed: int = 0,
+    rows: int = 200,
+    bootstrap: int = 50,
+) -> None:
     task = benchmark_tasks()[suite][name]
     if task.problem_type == "single_label_classification":
         logits, labels = decided(task.num_labels, skill, rows, seed + len(model))
@@ -43,8 +53,8 @@ def write(folder: Path, suite: str, name: str, model: str, skill: float, *, seed
     write_result(
         Folder(folder),
         cell,
-        Evaluation.from_logits(task, logits, labels, bootstrap=50),
-        settings={"bootstrap": 50, "training": {"learning_rate": 1e-3}} if method else {"bootstrap": 50},
+        Evaluation.from_logits(task, logits, labels, bootstrap=bootstrap),
+        settings={"bootstrap": bootstrap} | ({"training": {"learning_rate": 1e-3}} if method else {}),
         data={"how": "", "rows": {"train": 9, "validation": 5, "test": rows}, "digests": {"test": "same"}},
         seconds=1.5,
     )
@@ -112,6 +122,22 @@ def test_mcnemar_compares_the_first_run_that_both_models_have(tmp_path):
     task = benchmark_tasks()["gue"]["emp_H3"]
     right = [runs[model, 2].decisions(task) == runs[model, 2].references for model in ("one", "another")]
     assert comparison.mcnemar_p == mcnemar(*right)
+
+
+def test_without_resamples_the_scores_stand_alone(tmp_path):
+    for model, skill in SKILL.items():
+        write(tmp_path, "gue", "emp_H3", model, skill, bootstrap=0)
+    board = collect(tmp_path)
+    assert board.bootstrap == 0
+    (task,) = board.tasks
+    assert all(math.isnan(each.interval.low) for each in task.scores.values())
+    assert not any(each.is_significant for each in task.comparisons)
+    files = write_leaderboard(board, tmp_path)
+    text = files.markdown.read_text()
+    assert "without intervals and paired tests (bootstrap is 0)" in text
+    assert "beyond chance" not in summary(board)
+    assert not any("**" in cell or "=" in cell for cell in score_rows(board)[1])
+    assert json.loads(files.json.read_text())["tasks"][0]["comparisons"][0]["p"] is None
 
 
 def test_a_task_that_not_all_have_is_shown_and_not_ranked(board):

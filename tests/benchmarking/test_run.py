@@ -178,7 +178,7 @@ def test_processes_start_at_their_share_and_go_round(count, data_dir, tmp_path, 
     ("changes", "message"),
     [
         ({"folds": 1}, "folds is 1; it must be 0"),
-        ({"bootstrap": 0}, "bootstrap is 0; intervals and tests need"),
+        ({"bootstrap": -1}, "bootstrap is -1; it must be 0"),
         ({"baselines": ["svm"]}, "no baseline or method 'svm'; there are majority, kmer, cnn, full"),
         ({"methods": ["none"]}, "no baseline or method 'none'"),
         ({"baselines": []}, "there is nothing to run"),

@@ -21,7 +21,7 @@ def names(parts):
 @pytest.mark.parametrize("compat", [False, True])
 def test_each_part_is_tested_once_and_the_next_validates(compat):
     folds = find_folds(ENHANCERS, TEN, compat=compat)
-    assert [fold.number for fold in folds] == list(range(1, 11))
+    assert [fold.number for fold in folds] == list(range(10))
     assert [names(fold.test) for fold in folds] == [[f"part{number}_0"] for number in range(1, 11)]
     assert [names(fold.validation) for fold in folds] == [[f"part{number}_0"] for number in (*range(2, 11), 1)]
     assert names(folds[8].train) == [f"part{number}_0" for number in range(1, 9)]
@@ -60,17 +60,9 @@ def test_missing_and_odd_splits_are_refused():
 
 def test_a_fold_is_chosen_by_its_number():
     folds = find_folds(ENHANCERS, TEN)
-    assert choose_folds(ENHANCERS, folds, None, compat=False) == folds
-    assert choose_folds(ENHANCERS, folds, [3, 10], compat=False) == [folds[2], folds[9]]
-    with pytest.raises(ValueError, match="there is no fold 11; task 'enhancer_annotation' has folds 1 to 10"):
-        choose_folds(ENHANCERS, folds, [11], compat=False)
+    assert choose_folds(ENHANCERS, folds, None) == folds
+    assert choose_folds(ENHANCERS, folds, [2, 9]) == [folds[2], folds[9]]
+    with pytest.raises(ValueError, match="there is no fold 10; task 'enhancer_annotation' has folds 0 to 9"):
+        choose_folds(ENHANCERS, folds, [10])
     with pytest.raises(ValueError, match="has splits train, valid and test, and no folds; leave out the fold"):
-        choose_folds(HISTONES, [], [1], compat=False)
-
-
-def test_fold_0_is_the_last_one_as_published_and_else_an_error():
-    folds = find_folds(ENHANCERS, TEN, compat=True)
-    assert choose_folds(ENHANCERS, folds, [0], compat=True) == [folds[9]]
-    assert names(folds[9].validation) == ["part1_0"]
-    with pytest.raises(ValueError, match="there is no fold 0"):
-        choose_folds(ENHANCERS, folds, [0], compat=False)
+        choose_folds(HISTONES, [], [1])

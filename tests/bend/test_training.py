@@ -164,15 +164,15 @@ def test_a_finished_fold_is_not_run_again_and_the_summary_is_over_all(tmp_path):
     source = tracks({f"part{number}": 24 for number in (1, 2, 3)}, tmp_path / "shards")
     task = dataclasses.replace(TRACKS, cross_validation=3, epochs=2)
     lines = []
-    first = train_bend(task, source, tmp_path / "out", folds=[2], settings=QUICK, progress=lines.append)
-    assert first["folds"] == [2]
+    first = train_bend(task, source, tmp_path / "out", folds=[1], settings=QUICK, progress=lines.append)
+    assert first["folds"] == [1]
     assert first["metrics"]["auroc"]["sd"] is None
-    assert [line.split(",")[0] for line in lines] == ["fold 2", "fold 2"]
+    assert [line.split(",")[0] for line in lines] == ["fold 1", "fold 1"]
     summary = train_bend(task, source, tmp_path / "out", settings=QUICK, progress=lines.append)
-    assert [line.split(",")[0] for line in lines[2:]] == ["fold 1", "fold 1", "fold 3", "fold 3"]
+    assert [line.split(",")[0] for line in lines[2:]] == ["fold 0", "fold 0", "fold 2", "fold 2"]
     assert summary == read(tmp_path / "out" / "summary.json")
-    assert summary["folds"] == [1, 2, 3]
-    values = [read(tmp_path / "out" / f"fold_{fold}" / "result.json")["test"]["value"] for fold in (1, 2, 3)]
+    assert summary["folds"] == [0, 1, 2]
+    values = [read(tmp_path / "out" / f"fold_{fold}" / "result.json")["test"]["value"] for fold in (0, 1, 2)]
     assert summary["metrics"]["auroc"]["values"] == values
     assert summary["metrics"]["auroc"]["mean"] == pytest.approx(np.mean(values))
     assert summary["metrics"]["auroc"]["sd"] == pytest.approx(np.std(values, ddof=1))

@@ -14,7 +14,7 @@ Arguments = Callable[[str, Path], list[str]]
 MODEL_COMMANDS: dict[str, tuple[str, Arguments]] = {
     "info": ("masked_lm", lambda model, at: ["info", model]),
     "verify": ("masked_lm", lambda model, at: ["verify", model]),
-    "export": ("masked_lm", lambda model, at: ["export", model, f"{at}/out"]),
+    "export": ("masked_lm", lambda model, at: ["export", model, "--output", f"{at}/out"]),
     "embed": ("masked_lm", lambda model, at: ["embed", model, f"{at}/x.fa", "--output", f"{at}/out.npz"]),
     "cluster": ("masked_lm", lambda model, at: ["cluster", model, f"{at}/x.csv", "--output", f"{at}/out.json"]),
     "likelihood": ("masked_lm", lambda model, at: ["likelihood", model, f"{at}/x.fa", "--output", f"{at}/out.tsv"]),
@@ -42,14 +42,14 @@ MODEL_COMMANDS: dict[str, tuple[str, Arguments]] = {
     "bend embed": (
         "masked_lm",
         lambda model, at: [
-            *("bend", "embed", "gene_finding", "--model", model, "--data-dir", str(at)),
+            *("bend", "embed", model, "gene_finding", "--data-dir", str(at)),
             *("--reference", f"{at}/genome.fa", "--output", f"{at}/out"),
         ],
     ),
     "bend zero-shot": (
         "masked_lm",
         lambda model, at: [
-            *("bend", "zero-shot", "variant_effects_disease", "--model", model, "--variants", f"{at}/x.bed"),
+            *("bend", "zero-shot", model, "variant_effects_disease", "--variants", f"{at}/x.bed"),
             *("--reference", f"{at}/genome.fa", "--output", f"{at}/out.tsv"),
         ],
     ),

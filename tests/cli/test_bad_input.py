@@ -133,7 +133,7 @@ def test_a_config_that_nobody_knows_is_refused(command, tmp_path, capsys):
     more = {
         "info": [],
         "verify": [],
-        "export": [out],
+        "export": ["--output", out],
         "predict": [fasta],
         "embed": [fasta, "--output", f"{out}.npz"],
         "likelihood": [fasta],

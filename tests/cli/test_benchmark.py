@@ -27,7 +27,7 @@ def flags(data: Path, output: Path, *more: str) -> list[str]:
 
 
 def test_the_table_is_printed_and_the_log_is_not(data_dir, tiny, tmp_path, capsys, caplog):  # noqa: F811
-    tasks = ["--tasks", "prom_core_tata,splice_*", "--models", f"mine={tiny}", "--method", "probe"]
+    tasks = ["--tasks", "prom_core_tata,splice_*", "--models", f"mine={tiny}", "--methods", "probe"]
     main(flags(data_dir, tmp_path / "out", *tasks, "--baselines", "kmer", "--seeds", "0", "1"))
     printed = capsys.readouterr()
     header, first, *_ = printed.out.splitlines()
@@ -81,7 +81,7 @@ def test_a_process_of_a_group_works_alone_on_its_own_gpu():
         (["--tasks", "emp_H3", "--learning-rate", "fast"], "invalid float value: 'fast'"),
         (["--tasks", "emp_H3", "--seed", "3"], "seed: the benchmark sets this itself"),
         (["--tasks", "emp_H3", "--data-dir", "gue=a", "b"], "give one folder, or SUITE=FOLDER for each suite"),
-        (["--tasks", "emp_H3"], "1 cells were refused, all others are kept; gue/emp_H3: majority, seed 0: "),
+        (["--tasks", "emp_H3"], "1 cells failed, the results of all others are kept; gue/emp_H3: majority, seed 0: "),
     ],
 )
 def test_bad_input_is_one_line(more, message, data_dir, tmp_path, capsys):  # noqa: F811
@@ -105,7 +105,7 @@ def test_killed_at_random_moments_it_ends_like_an_undisturbed_run(data_dir, tiny
     """DNALM_KILLS=10 is the full run, on more cells."""
     kills = int(os.environ.get("DNALM_KILLS", "1"))
     tasks, seeds = ("prom_core_tata", ["0"]) if kills == 1 else ("prom_core_tata,splice_*", ["0", "1"])
-    more = ["--tasks", tasks, "--models", str(tiny), "--method", "full", "probe", "--seeds", *seeds]
+    more = ["--tasks", tasks, "--models", str(tiny), "--methods", "full", "probe", "--seeds", *seeds]
     more += ["--eval_strategy", "steps", "--eval_steps", "1", "--learning_rate", "1e-3"]
     started = time.monotonic()
     main(flags(data_dir, tmp_path / "undisturbed", *more))

@@ -29,7 +29,7 @@ def refusal(capsys, arguments: list[str]) -> str:
 
 
 def test_shards_are_written_and_kept(flags, tmp_path, capsys):
-    command = ["bend", "embed", "gene_finding", "--model", "onehot", *flags]
+    command = ["bend", "embed", "onehot", "gene_finding", *flags]
     main(command)
     folder = tmp_path / "out" / "gene_finding" / "onehot"
     assert capsys.readouterr().out == f"{folder}: 2 shards written (3 samples), 0 kept\n"
@@ -40,7 +40,7 @@ def test_shards_are_written_and_kept(flags, tmp_path, capsys):
 
 
 def test_the_published_mode_writes_letters_as_codes(flags, tmp_path):
-    main(["bend", "embed", "gene_finding", "--model", "onehot", "--bend-compat", "--name", "codes", *flags])
+    main(["bend", "embed", "onehot", "gene_finding", "--bend-compat", "--name", "codes", *flags])
     sample = next(read_shards(tmp_path / "out" / "gene_finding" / "codes", "test"))
     assert sample.embedding.shape == (20,)
     assert set(sample.embedding.tolist()) <= {0, 1, 2, 4}
@@ -49,9 +49,7 @@ def test_the_published_mode_writes_letters_as_codes(flags, tmp_path):
 def test_a_model_folder_is_embedded_in_both_modes(flags, tmp_path):
     model = dnabert.write_upstream(tmp_path / "dnabert3")
     for name, extra in (("correct", []), ("published", ["--bend-compat"])):
-        main(
-            ["bend", "embed", "gene_finding", "--model", str(model), "--name", name, "--device", "cpu", *extra, *flags]
-        )
+        main(["bend", "embed", str(model), "gene_finding", "--name", name, "--device", "cpu", *extra, *flags])
     folder = tmp_path / "out" / "gene_finding"
     correct, published = (
         {sample.number: sample.embedding for sample in read_shards(folder / name, "train")}
@@ -65,7 +63,7 @@ def test_processes_of_a_launcher_share_the_chunks(flags, tmp_path, monkeypatch, 
     monkeypatch.setenv("WORLD_SIZE", "2")
     for rank in ("0", "1"):
         monkeypatch.setenv("RANK", rank)
-        main(["bend", "embed", "gene_finding", "--model", "onehot", "--chunk-size", "1", *flags])
+        main(["bend", "embed", "onehot", "gene_finding", "--chunk-size", "1", *flags])
     assert "2 shards written" in capsys.readouterr().out
     assert len(find_shards(tmp_path / "out" / "gene_finding" / "onehot")) == 3
 
@@ -77,16 +75,16 @@ def test_regions_left_out_are_counted(flags, tmp_path, capsys):
     genome = tmp_path / "gaps.fa"
     genome.write_text(">chr1\n" + "ACGT" * 2 + "N" * 12 + "ACGTA" * 150 + "\n>chr2\n" + "ACGTA" * 140 + "\n")
     flags[3] = str(genome)
-    main(["bend", "embed", "gene_finding", "--model", str(folder), "--bend-compat", "--device", "cpu", *flags])
+    main(["bend", "embed", str(folder), "gene_finding", "--bend-compat", "--device", "cpu", *flags])
     assert "2 samples, 1 left out: wrong length" in capsys.readouterr().out
 
 
 def test_refusals_are_one_line(flags, capsys):
-    assert "no BEND task 'genes'" in refusal(capsys, ["embed", "genes", "--model", "onehot", *flags])
-    compat = ["embed", "gene_finding", "--bend-compat", *flags]
-    assert "leave out --dtype" in refusal(capsys, [*compat, "--model", "onehot", "--dtype", "float32"])
-    assert "it has no function of yours" in refusal(capsys, [*compat, "--model", "mine.py:gc"])
-    assert "mine.py: no such file" in refusal(capsys, ["embed", "gene_finding", "--model", "mine.py:gc", *flags])
+    assert "no BEND task 'genes'" in refusal(capsys, ["embed", "onehot", "genes", *flags])
+    compat = ["gene_finding", "--bend-compat", *flags]
+    assert "Leave out --dtype" in refusal(capsys, ["embed", "onehot", *compat, "--dtype", "float32"])
+    assert "leave it out for a function of your own." in refusal(capsys, ["embed", "mine.py:gc", *compat])
+    assert "mine.py: no such file" in refusal(capsys, ["embed", "mine.py:gc", "gene_finding", *flags])
     assert "no step 'embedd'; there are: embed" in refusal(capsys, ["embedd"])
 
 

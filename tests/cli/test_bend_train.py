@@ -61,7 +61,7 @@ def dnalm(line):
 
 
 def test_a_motif_is_found_from_its_embeddings(folder, capsys):
-    dnalm("bend embed motif.yaml --model onehot --reference genome.fa --output embeddings")
+    dnalm("bend embed onehot motif.yaml --reference genome.fa --output embeddings")
     dnalm("bend train motif.yaml --embeddings embeddings/motif/onehot --output out --bootstrap 50 --device cpu")
     result = json.loads((folder / "out" / "result.json").read_text())
     assert result["test"]["value"] > 0.9
@@ -75,7 +75,7 @@ def test_a_motif_is_found_from_its_embeddings(folder, capsys):
 
 def test_embeddings_of_a_model_are_trained_on(folder, capsys):
     write_gpn(folder / "gpn")
-    dnalm("bend embed motif.yaml --model gpn --reference genome.fa --output embeddings")
+    dnalm("bend embed gpn motif.yaml --reference genome.fa --output embeddings")
     dnalm("bend train motif.yaml --embeddings embeddings/motif/gpn --output out --epochs 1 --bootstrap 0 --device cpu")
     result = json.loads((folder / "out" / "result.json").read_text())
     assert result["parameters"] == 16 * 16 * 3 + 16 + 16 * 16 * 3 + 16 + 16 + 1
@@ -83,16 +83,16 @@ def test_embeddings_of_a_model_are_trained_on(folder, capsys):
 
 
 def test_folds_are_trained_one_by_one_or_all(folder, capsys):
-    dnalm("bend embed folds.yaml --model onehot --reference genome.fa --output embeddings")
+    dnalm("bend embed onehot folds.yaml --reference genome.fa --output embeddings")
     train = "bend train folds.yaml --embeddings embeddings/folds/onehot --output out --bootstrap 0 --device cpu"
-    dnalm(f"{train} --fold 3")
-    assert json.loads((folder / "out" / "summary.json").read_text())["folds"] == [3]
-    assert capsys.readouterr().err.count("fold 3, epoch 1/1: loss") == 1
+    dnalm(f"{train} --fold 2")
+    assert json.loads((folder / "out" / "summary.json").read_text())["folds"] == [2]
+    assert capsys.readouterr().err.count("fold 2, epoch 1/1: loss") == 1
     dnalm(f"{train} --fold all")
     printed = capsys.readouterr()
-    assert "fold 3" not in printed.err
-    assert printed.out.splitlines()[0].split() == ["metric", "mean", "sd", *("fold", "1", "fold", "2", "fold", "3")]
-    assert json.loads((folder / "out" / "summary.json").read_text())["folds"] == [1, 2, 3]
+    assert "fold 2" not in printed.err
+    assert printed.out.splitlines()[0].split() == ["metric", "mean", "sd", *("fold", "0", "fold", "1", "fold", "2")]
+    assert json.loads((folder / "out" / "summary.json").read_text())["folds"] == [0, 1, 2]
 
 
 def test_a_baseline_reads_the_genome(folder, capsys):
@@ -115,7 +115,7 @@ def test_a_baseline_reads_the_genome(folder, capsys):
 def test_variants_are_scored_without_training(folder, capsys):
     write_gpn(folder / "gpn")
     dnalm(
-        "bend zero-shot variant_effects_disease --model gpn --variants variants.bed --reference genome.fa "
+        "bend zero-shot gpn variant_effects_disease --variants variants.bed --reference genome.fa "
         "--output scores.parquet --bootstrap 50 --device cpu"
     )
     table = pq.read_table(folder / "scores.parquet")
@@ -134,7 +134,7 @@ def test_a_stopped_scoring_of_variants_is_taken_up_again(folder, monkeypatch):
     function = "def own(sequence):\n    return np.array([[1.0, ord(x) * i] for i, x in enumerate(sequence)])\n"
     (folder / "own.py").write_text(f"import numpy as np\n\n{function}")
     command = (
-        "bend zero-shot variant_effects_disease --model own.py:own --variants variants.bed --reference genome.fa "
+        "bend zero-shot own.py:own variant_effects_disease --variants variants.bed --reference genome.fa "
         "--bootstrap 10 --output"
     )
     dnalm(f"{command} whole.tsv")
@@ -163,8 +163,8 @@ def test_a_stopped_scoring_of_variants_is_taken_up_again(folder, monkeypatch):
 def test_variants_are_scored_as_published_or_by_a_function(folder, capsys):
     write_gpn(folder / "gpn")
     rest = "--variants variants.bed --reference genome.fa --bootstrap 0"
-    dnalm(f"bend zero-shot variant_effects_disease --model gpn {rest} --output a.tsv --bend-compat --device cpu")
-    dnalm(f"bend zero-shot variant_effects_disease --model gpn {rest} --output b.tsv --device cpu")
+    dnalm(f"bend zero-shot gpn variant_effects_disease {rest} --output a.tsv --bend-compat --device cpu")
+    dnalm(f"bend zero-shot gpn variant_effects_disease {rest} --output b.tsv --device cpu")
     scores = [
         [float(line.split("\t")[-1]) for line in (folder / name).read_text().splitlines()[1:]]
         for name in ("a.tsv", "b.tsv")
@@ -175,24 +175,24 @@ def test_variants_are_scored_as_published_or_by_a_function(folder, capsys):
         "    counts = np.array([[letter == each for letter in 'ACGTN'] for each in sequence], float)\n"
         "    return counts.cumsum(0)\n"
     )
-    dnalm(f"bend zero-shot variant_effects_disease --model own.py:shares {rest} --output c.csv --context left")
+    dnalm(f"bend zero-shot own.py:shares variant_effects_disease {rest} --output c.csv --context left")
     assert json.loads((folder / "c.json").read_text())["context"] == "left"
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("train motif.yaml --output out", "--network cnn reads embeddings: pass --embeddings"),
-        ("train motif.yaml --output out --network resnet", "--network resnet reads letters: pass --reference"),
+        ("train motif.yaml --output out", "--network cnn reads embeddings. Pass --embeddings"),
+        ("train motif.yaml --output out --network resnet", "--network resnet reads sequences. Pass --reference"),
         ("train motif.yaml --output out --embeddings nowhere", "nowhere: no such folder"),
         ("train motif.yaml --output out --embeddings . --bootstrap -1", "bootstrap is -1; it must be 0 or more"),
         ("train motif.yaml --output out --embeddings . --epochs 0", "epochs is 0; it must be more than 0"),
         (
-            "zero-shot motif.yaml --model own.py:f --reference genome.fa --output a.tsv --bend-compat",
-            "--bend-compat is of the models that BEND embeds; it has no function of yours",
+            "zero-shot own.py:f motif.yaml --reference genome.fa --output a.tsv --bend-compat",
+            "--bend-compat reproduces BEND's embedders; leave it out for a function of your own.",
         ),
         (
-            "zero-shot motif.yaml --model m --reference genome.fa --output a.txt",
+            "zero-shot m motif.yaml --reference genome.fa --output a.txt",
             "cannot write a.txt: the extension must be one of",
         ),
     ],
@@ -208,10 +208,10 @@ def test_published_places_leave_no_choice(folder, capsys):
     write_gpn(folder / "gpn")
     with pytest.raises(SystemExit):
         dnalm(
-            "bend zero-shot variant_effects_disease --model gpn --variants variants.bed --reference genome.fa "
+            "bend zero-shot gpn variant_effects_disease --variants variants.bed --reference genome.fa "
             "--output a.tsv --bend-compat --context left"
         )
-    assert "--bend-compat reads one window at a time where it did" in capsys.readouterr().err
+    assert "--bend-compat reads one window at a time, at fixed positions" in capsys.readouterr().err
 
 
 def test_a_fold_is_a_number_or_all(folder, capsys):

@@ -19,9 +19,9 @@ def small(monkeypatch, tmp_path):
 def test_the_demo_goes_the_whole_way(small, capfd):
     main(["demo"])
     printed = capfd.readouterr().out
-    for step in ("$ dnalm finetune --config", "$ dnalm export", "$ dnalm predict", "the whole way took"):
+    for step in ("$ dnalm finetune --config", "$ dnalm export", "$ dnalm predict", "all steps took"):
         assert step in printed
-    assert "transformers_modules.NucleotideTransformerForSequenceClassification says: " in printed
+    assert "transformers_modules.NucleotideTransformerForSequenceClassification predicts: " in printed
     assert (small / "demo_output" / "finetuned" / "report" / "report.html").exists()
     assert len((small / "demo_output" / "predictions.tsv").read_text().splitlines()) == 6
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
+from hf_dnalm.cli.finetune import _parser
 from hf_dnalm.cli.main import main
 from tests.training.conftest import TASKS, labelled
 
@@ -144,7 +146,14 @@ def test_help_lists_our_flags_and_transformers_flags(capsys):
         main(["finetune", "--help"])
     assert stop.value.code == 0
     printed = capsys.readouterr().out
-    assert all(flag in printed for flag in ("--reverse-complement", "--gradient_accumulation_steps", "--lora_rank"))
+    lines = [line.split() for line in printed.splitlines() if line.startswith("  --")]
+    flags = {words[0] for words in lines}
+    assert {"--reverse-complement", "--gradient-accumulation-steps", "--lora-rank", "--output-dir"} <= flags
+    assert not any("_" in flag for flag in flags)
+    assert "Rank of the LoRA update (default: 8)." in printed
+    assert "Turn off --merge." in printed
+    *_, example = printed.rstrip().splitlines()
+    _parser().parse_args(shlex.split(example)[2:])
 
 
 def rewrite(path: Path, old: str, new: str) -> None:
@@ -222,6 +231,7 @@ class Kill(EpochClock):
             os.kill(os.getpid(), signal.SIGKILL)
 
 trainer.EpochClock = Kill
+from hf_dnalm.cli.finetune import _parser
 from hf_dnalm.cli.main import main
 main(sys.argv[1:])
 """

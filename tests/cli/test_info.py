@@ -85,7 +85,7 @@ def test_models_of_other_families_are_said_to_be_transformers(tmp_path, capsys):
     config.save_pretrained(tmp_path)
     run([str(tmp_path)])
     out = capsys.readouterr().out
-    assert "bert model, of no family of this package: transformers reads it" in out
+    assert "bert model: loaded by transformers, not a family of this package" in out
     assert f"{transformers.BertModel(config).num_parameters():,} parameters" in out
 
 
@@ -150,11 +150,11 @@ def odd(monkeypatch):
 def test_a_family_that_is_not_on_the_hub_is_described_and_listed(odd, capsys):
     run(["lab-model"])
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
-    assert "lies at    https://files.example.org/model" in lines
-    assert "reads      single nucleotides, any length" in lines
+    assert "download   https://files.example.org/model" in lines
+    assert "input      single nucleotides, any length" in lines
     assert "heads      causal language model" in lines
     assert "licence    bsd-3-clause" in lines
-    assert "revision   none: it is in no Hub repository" in lines
+    assert "revision   none: it is not on the Hub" in lines
     facts = describe("lab-model")
     assert (facts["vocabulary"], facts["architecture"]) == (16, {"d_model": 8})
     main(["list"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,7 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from hf_dnalm.cli.bend import STEPS
 from hf_dnalm.cli.main import COMMANDS, main
+from hf_dnalm.cli.parser import Parser
 from hf_dnalm.cli.signals import GOES_ON, Terminated
 from hf_dnalm.version import __version__
 
@@ -26,6 +30,42 @@ def test_every_command_has_its_own_help():
     for name in COMMANDS:
         with pytest.raises(SystemExit, match="0"):
             main([name, "--help"])
+
+
+# Every command and step with a parser of its own. `finetune` has transformers' parser, tested in test_finetune.py.
+PARSERS = {
+    name: f"hf_dnalm.cli.{name.replace('-', '_').replace(' ', '_')}"
+    for name in [*(each for each in COMMANDS if each not in ("bend", "finetune")), *(f"bend {step}" for step in STEPS)]
+}
+
+
+def parser_of(name) -> Parser:
+    return importlib.import_module(PARSERS[name])._parser()
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_the_example_of_a_command_is_a_complete_call_of_it(name):
+    parser = parser_of(name)
+    words = shlex.split(parser.example)
+    assert words[: 1 + len(name.split())] == ["dnalm", *name.split()]
+    parser.parse_args(words[1 + len(name.split()) :])
+    assert parser.format_help().endswith(f"example:\n  {parser.example}\n")
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_flags_mean_the_same_in_every_command(name):
+    parser = parser_of(name)
+    assert not parser.allow_abbrev
+    for action in parser._actions:
+        assert action.help, action.dest
+        for flag in action.option_strings:
+            assert "_" not in flag
+            assert flag not in ("--out", "--genome", "--batch-tokens", "--window", "--suite", "--src")
+        stated = "default: " in action.help or "required" in action.help
+        assert stated or not action.option_strings or action.dest == "help", action.option_strings
+        assert action.required == ("required" in action.help) or not action.option_strings
+    takes_model = "model" in {action.dest for action in parser._actions if not action.option_strings}
+    assert takes_model == (name not in ("demo", "list", "benchmark", "bend train"))
 
 
 def test_no_command_shows_the_usage_and_fails(capsys):
@@ -69,9 +109,9 @@ def test_the_traceback_is_shown_on_request(monkeypatch):
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (TypeError("a\n bug"), "unexpected TypeError: a bug; DNALM_TRACEBACK=1 shows where. Please report it with the"),
-        (KeyError(), "unexpected KeyError; DNALM_TRACEBACK=1 shows where"),
-        (MemoryError(), "out of memory (MemoryError). Use smaller batches (--token-budget, --per_device_train_batch_"),
+        (TypeError("a\n bug"), "unexpected TypeError: a bug; DNALM_TRACEBACK=1 shows the traceback. Please report it"),
+        (KeyError(), "unexpected KeyError; DNALM_TRACEBACK=1 shows the traceback"),
+        (MemoryError(), "out of memory (MemoryError). Use smaller batches (--token-budget, --per-device-train-batch-"),
         (
             RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to"),
             "out of memory ([enforce",

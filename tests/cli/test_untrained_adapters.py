@@ -27,14 +27,13 @@ def adapter(tmp_path_factory):
 
 @pytest.mark.parametrize("command", ["predict", "evaluate", "export"])
 def test_a_command_refuses_the_adapter_and_says_how_to_train_it_again(command, adapter, capsys):
-    target = adapter / ("out" if command == "export" else "rows.csv")
     with pytest.raises(SystemExit) as left:
         main(
             [
                 command,
                 str(adapter / "adapter"),
-                str(target),
-                *(["--output", str(adapter / "out")] if command == "evaluate" else []),
+                *([] if command == "export" else [str(adapter / "rows.csv")]),
+                *(["--output", str(adapter / "out")] if command != "predict" else []),
             ]
         )
     assert left.value.code == 2

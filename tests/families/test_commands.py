@@ -47,8 +47,8 @@ def test_info_tells_heads_apart(family, head, tmp_path):
 
 def test_export_writes_a_folder_that_our_door_reads(family, published, tmp_path, capsys):
     out = tmp_path / "out"
-    main(["export", str(published), str(out)])
-    assert capsys.readouterr().out.splitlines()[0].endswith("loaded again without a difference")
+    main(["export", str(published), "--output", str(out)])
+    assert capsys.readouterr().out.splitlines()[0].endswith("reloaded and identical")
     config = json.loads((out / "config.json").read_text())
     assert config["model_type"] == family.passport.model_type
     assert "_name_or_path" not in config
@@ -60,7 +60,7 @@ def test_export_writes_a_folder_that_our_door_reads(family, published, tmp_path,
 
 def test_the_example_on_the_card_of_an_export_runs(family, published, tmp_path):
     out = tmp_path / "out"
-    main(["export", str(published), str(out)])
+    main(["export", str(published), "--output", str(out)])
     card = (out / "README.md").read_text()
     code = card.partition("```python\n")[2].partition("```")[0]
     names: dict = {}

@@ -60,7 +60,7 @@ def test_published_ids_are_answered_offline(checkpoint, capsys):
     for word in ("published checkpoint", f"any length; pre-trained on {bp:,} tokens = {bp:,} bp", "apache-2.0"):
         assert word in out
     assert "single nucleotides" in out
-    assert "main (none is pinned)" in out
+    assert "main (no commit is pinned)" in out
     row = next(row for row in checkpoint_rows() if row["checkpoint"] == checkpoint.hub_id)
     assert (row["k"], row["context_bp"], row["context_tokens"], row["limited"]) == (1, bp, bp, False)
     card = render_checkpoint_card(passport_of_family("caduceus"), checkpoint)

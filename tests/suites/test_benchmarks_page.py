@@ -86,7 +86,7 @@ def test_the_commands_of_the_page_run(workplace, tmp_path):
     for line in "".join(blocks("console")).splitlines():
         command = shlex.split(line.removeprefix("$ ").replace(PUBLISHED, str(workplace)))
         assert command[0] == "dnalm"
-        quick = {"finetune": ["--num_train_epochs", "1", "--bootstrap", "20"]}
+        quick = {"finetune": ["--num-train-epochs", "1", "--bootstrap", "20"]}
         main(command[1:] + quick.get(command[1], []))
     assert (tmp_path / "clusters.json").exists()
     assert (tmp_path / "enhancers" / "report" / "report.html").exists()

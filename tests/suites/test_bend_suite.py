@@ -136,9 +136,8 @@ def test_what_is_missing_is_named(place, changes, message):
 
 
 def test_dnalm_finetune_reads_a_task_of_coordinates(place):
-    from hf_dnalm.cli.finetune import read_data
-    from hf_dnalm.training import DataArguments
+    from hf_dnalm.training import DataArguments, read_splits
 
     paths = {name: str(path) for name, path in place.items()}
-    splits, task = read_data(DataArguments(task="bend/histone_modification", **paths), seed=0)
+    splits, task = read_splits(DataArguments(task="bend/histone_modification", **paths), seed=0)
     assert (len(splits["train"]), task.num_labels) == (3, 18)

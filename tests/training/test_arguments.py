@@ -67,13 +67,17 @@ def test_the_python_function_and_the_flags_have_the_same_settings():
         (ModelArguments, {"model": "m", "config": "c"}, "give either --model .* or --config"),
         (DataArguments, {}, "give either --task SUITE/NAME .* or --train FILE"),
         (DataArguments, {"task": "a/b", "train": "t"}, "give either --task SUITE/NAME .* or --train FILE"),
-        (DataArguments, {"task": "a/b", "test": "t", "metric": "f1"}, "--test, --metric are for --train FILE"),
-        (DataArguments, {"train": "t", "data_dir": "d"}, "--sequence_length and --allow_subset are for --task"),
-        (DataArguments, {"train": "t", "reference": "g.fa"}, "--reference, --sequence_length and .* are for --task"),
+        (
+            DataArguments,
+            {"task": "a/b", "test": "t", "metric": "f1"},
+            "--test, --metric can only be used with --train FILE",
+        ),
+        (DataArguments, {"train": "t", "data_dir": "d"}, "--sequence-length and --allow-subset are for --task"),
+        (DataArguments, {"train": "t", "reference": "g.fa"}, "--reference, --sequence-length and .* are for --task"),
         (MethodArguments, {"resume": True, "overwrite": True}, "give one of them"),
-        (MethodArguments, {"lora_rank": 0}, "--lora_rank is 0; it must be at least 1"),
-        (MethodArguments, {"early_stopping_patience": 0}, "--early_stopping_patience is 0; it must be at least 1"),
-        (MethodArguments, {"max_tokens": -1}, "--max_tokens is -1; it must be at least 1"),
+        (MethodArguments, {"lora_rank": 0}, "--lora-rank is 0; it must be at least 1"),
+        (MethodArguments, {"early_stopping_patience": 0}, "--early-stopping-patience is 0; it must be at least 1"),
+        (MethodArguments, {"max_tokens": -1}, "--max-tokens is -1; it must be at least 1"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(kind, settings, message):

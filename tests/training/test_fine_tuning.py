@@ -64,6 +64,24 @@ def test_the_output_folder_is_whole(base_folder, tmp_path):
     assert {"report.json", "report.md", "report.html"} <= {each.name for each in (tmp_path / "report").iterdir()}
 
 
+def test_the_adapter_of_a_seed_does_not_depend_on_what_was_drawn_before(base_folder, tmp_path):
+    adapters = []
+    for number, seed in enumerate((3, 3, 4)):
+        torch.manual_seed(number)  # another state of torch's own generator in every run
+        result = finetune(
+            base_folder,
+            splits_of(TASKS["single"]),
+            TASKS["single"],
+            output_dir=tmp_path / str(number),
+            method="lora",
+            **(QUICK | {"seed": seed}),
+        )
+        adapters.append(load_file(result.output_dir / "adapter" / "adapter_model.safetensors"))
+    first, again, other = adapters
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
 @pytest.mark.parametrize("name", ["single", "bases"])
 @pytest.mark.parametrize("method", ["lora", "ia3"])
 def test_the_reloaded_adapter_predicts_what_the_merged_model_does(method, name, base_folder, tmp_path):

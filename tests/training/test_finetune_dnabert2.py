@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from safetensors.torch import load_file
 
-from hf_dnalm.cli.finetune import start_model
-from hf_dnalm.training import finetune
+from hf_dnalm.training import finetune, start_model
 from hf_dnalm.training.arguments import ModelArguments
 from tests.toys.dnabert2 import write_upstream
 from tests.training.conftest import TASKS, splits_of
@@ -53,5 +52,5 @@ def test_ia3_is_refused_with_the_way_out(base, tmp_path):
 def test_a_config_alone_says_nothing_of_learned_words(tmp_path):
     config = tmp_path / "config.json"
     config.write_text('{"model_type": "dnalm_dnabert2"}')
-    with pytest.raises(ValueError, match=r"config says nothing of the words that a DNABERT-2 reads; .* with --model"):
+    with pytest.raises(ValueError, match=r"the config of a DNABERT-2 does not define its tokenizer. Pass --model"):
         start_model(ModelArguments(config=str(config)), TASKS["single"], seed=0)
