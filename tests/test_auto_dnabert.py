@@ -131,7 +131,7 @@ def test_a_head_of_tokens_is_read_as_one_and_never_as_one_of_sequences(folder):
 
 def test_a_head_that_would_be_taken_for_a_sequence_head_is_refused(folder):
     classified(folder, "BertForMultipleChoice")
-    with pytest.raises(ValueError, match=r"BertForMultipleChoice.*, whose head is stored under the name of a sequence"):
+    with pytest.raises(ValueError, match=r"BertForMultipleChoice.*, whose head has the name of a sequence"):
         AutoModelForSequenceClassification.from_pretrained(folder)
 
 
@@ -258,8 +258,8 @@ def test_context_of_overlapping_words_in_bp():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"hidden_act": "relu"}, "hidden_act = 'relu'; a DNABERT is read with 'gelu' only"),
-        ({"position_embedding_type": "relative_key"}, "with 'absolute' only"),
+        ({"hidden_act": "relu"}, "hidden_act = 'relu'; a DNABERT supports only 'gelu'"),
+        ({"position_embedding_type": "relative_key"}, "supports only 'absolute'"),
         ({"is_decoder": True}, "is_decoder = True"),
         ({"n_experts": 8}, "the key 'n_experts' .= 8., which no DNABERT has"),
     ],

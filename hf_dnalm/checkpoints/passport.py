@@ -20,6 +20,12 @@ def in_millions(parameters: int) -> str:
 
 
 SEQUENCE, TOKEN = "AutoModelForSequenceClassification", "AutoModelForTokenClassification"
+# The ends of `reading` for tokenizers to which lower case, or also IUPAC codes, are unknown.
+GENOME_MODE = (
+    " Pass `genome_mode=True` to hf_dnalm's `AutoTokenizer.from_pretrained` to read lower case as upper case and IUPAC "
+    "codes as `N`."
+)
+UPPER_CASE = " Pass `genome_mode=True` to hf_dnalm's `AutoTokenizer.from_pretrained` to read lower case as upper case."
 HEAD_FIELDS = ("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout")
 
 
