@@ -1,8 +1,8 @@
 """transformers' own BERT for DNA: exact with padding on either side, a clear limit, and this package's heads.
 
-The layers, the embeddings and the head of the language model are transformers' classes. What they leave to the caller
-is done here: positions count from the first real token, the pooler reads it, and a sequence that is too long is
-refused in words. DNABERT and GROVER are these classes with a config of their own.
+The layers, the embeddings and the language-model head are transformers' classes. In addition, positions count from the
+first real token, which the pooler uses, and a sequence that is too long is refused with an explanation. DNABERT and
+GROVER are these classes with their own configs.
 Source: Devlin et al. 2019, https://arxiv.org/abs/1810.04805.
 
 Legend: b sequences, n tokens, h heads, v tokens of the vocabulary.
@@ -28,7 +28,7 @@ from .task_models import MaskedLMTask, SequenceClassificationTask, TokenClassifi
 
 
 class BertDnaPreTrainedModel(BertPreTrainedModel):
-    """What the models share."""
+    """The attention choice and the body that all models share."""
 
     body_class: type[nn.Module]
     reads_pooler: bool
@@ -42,7 +42,7 @@ class BertDnaPreTrainedModel(BertPreTrainedModel):
 
 
 class BertDnaModel(BertModel):
-    """Hidden states of every token, with a pooler where the config, or the head over it, asks for one."""
+    """Hidden states of every token, with a pooler if the config or the head requires one."""
 
     accepts_loss_kwargs = False
 
@@ -65,7 +65,7 @@ class BertDnaModel(BertModel):
         **kwargs,
     ) -> BaseModelOutputWithPooling:
         """Hidden states (b, n, hidden); `hidden_states` holds the embeddings and the output of every layer.
-        `attentions` are there with attn_implementation="eager" alone.
+        `attentions` need attn_implementation="eager".
 
         Args:
             input_ids: (b, n), n at most `config.max_position_embeddings`.
@@ -86,7 +86,7 @@ class BertDnaModel(BertModel):
         if length > limit:
             raise ValueError(
                 f"{length:,} tokens are more than the {limit:,} this model has learned positions for, CLS and SEP "
-                "included: split or shorten the sequence, or read it by windows with "
+                "included: split or shorten the sequence, or read it in windows with "
                 "hf_dnalm.embed(…, overflow='windows')."
             )
         tokens_mask = attention_mask if attention_mask is not None and attention_mask.dim() == 2 else None

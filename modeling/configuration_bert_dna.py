@@ -1,7 +1,7 @@
-"""The numbers that describe transformers' own BERT as this package runs it on DNA."""
+"""Config of transformers' own BERT as this package runs it on DNA."""
 
 # It does not derive from transformers' BertConfig: importing that imports the Auto classes, which import this file.
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
@@ -12,17 +12,17 @@ POOLINGS = ("pooler", "cls", "mean", "max")
 
 @strict
 class BertDnaConfig(PreTrainedConfig):
-    """What the BERT families of this package share; each has a config class of its own with its sizes.
+    """The fields that the BERT families of this package share; each family has its own config class with its sizes.
 
     Args:
         vocab_size: each family's own.
         hidden_act: "gelu", as published.
         max_position_embeddings: tokens the model reads at most, `[CLS]` and `[SEP]` included.
         type_vocab_size: kinds of tokens: 0 in a first sequence, 1 in a second.
-        is_decoder, add_cross_attention: False; transformers' layers ask for them.
-        add_pooler: the model without a head has a pooler, as the published files do: a projection of the first token,
-            tanh. The language model has none.
-        classifier_pooling: what a sequence head reads: "pooler" (the first token through the pooler, as upstream),
+        is_decoder, add_cross_attention: False; transformers' layers read them.
+        add_pooler: whether the model without a head has a pooler, as in the published files: a projection of the first
+            token, then tanh. The language model has none.
+        classifier_pooling: pooling of sequence heads: "pooler" (the first token through the pooler, as upstream),
             or without a pooler "cls" (first token), or "mean" or "max" over all tokens that are attended to, the first
             and the last one (CLS, SEP) included.
         classifier_dropout: dropout of the classification heads; None takes `hidden_dropout_prob`.
@@ -58,9 +58,9 @@ class BertDnaConfig(PreTrainedConfig):
     def _check_shape(self) -> None:
         check_choices(self, classifier_pooling=POOLINGS)
         if self.is_decoder or self.add_cross_attention:
-            raise ValueError("is_decoder and add_cross_attention must be False: these models read both ways.")
+            raise ValueError("is_decoder and add_cross_attention must be False: these models are encoders.")
         if self.hidden_act != "gelu":
-            raise ValueError(f"hidden_act is {self.hidden_act!r}; these models are computed with 'gelu' only.")
+            raise ValueError(f"hidden_act is {self.hidden_act!r}; these models support only 'gelu'.")
         check_sizes(self, *SIZES, "type_vocab_size", "max_position_embeddings")
         check_heads(self)
         check_token_ids(self, "pad_token_id")

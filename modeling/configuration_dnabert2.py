@@ -1,13 +1,13 @@
-"""The numbers that describe a DNABERT-2 or DNABERT-S."""
+"""Config of a DNABERT-2 or DNABERT-S."""
 
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
 from .config_checks import SIZES, check_choices, check_heads, check_sizes, check_token_ids
 
-# The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
-# it whole, so that a repository saved from one class also opens with the others.
+# Auto class → our class, for registration and for config.json. Every config stores the whole table, so a repository
+# that was saved from one class also loads with the others.
 AUTO_MAP = {
     "AutoConfig": "configuration_dnabert2.DnaBert2Config",
     "AutoModel": "modeling_dnabert2.DnaBert2Model",
@@ -29,7 +29,7 @@ class DnaBert2Config(PreTrainedConfig):
         max_position_embeddings: tokens of the sequences of pre-training. It limits nothing: distances between tokens
             are biases of the attention, for any length.
         add_pooler: the model without a head has a pooler, as DNABERT-S does: a projection of the first token, tanh.
-        classifier_pooling: what a sequence head reads: "pooler" (the first token through the pooler, as upstream),
+        classifier_pooling: pooling of sequence heads: "pooler" (the first token through the pooler, as upstream),
             or without a pooler "cls" (first token), or "mean" or "max" over all tokens that are attended to, the first
             and the last one (CLS, SEP) included.
         classifier_dropout: dropout of the classification heads; None takes `hidden_dropout_prob`.
@@ -67,7 +67,7 @@ class DnaBert2Config(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
+        self.auto_map = dict(AUTO_MAP)  # also replaces a table that refers to the original repository
         self._check_shape()
 
     @property

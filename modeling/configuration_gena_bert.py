@@ -1,13 +1,13 @@
-"""The numbers that describe a GENA-LM of the BERT kind, dense or block-sparse."""
+"""Config of a GENA-LM of the BERT kind, dense or block-sparse."""
 
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
 from .config_checks import SIZES, check_choices, check_heads, check_sizes, check_token_ids
 
-# The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
-# it whole, so that a repository saved from one class also opens with the others.
+# Auto class → our class, for registration and for config.json. Every config stores the whole table, so a repository
+# that was saved from one class also loads with the others.
 AUTO_MAP = {
     "AutoConfig": "configuration_gena_bert.GenaBertConfig",
     "AutoModel": "modeling_gena_bert.GenaBertModel",
@@ -36,13 +36,13 @@ class GenaBertConfig(PreTrainedConfig):
         rotary_base: the slowest of them turns by about one over this from token to token.
         sparse_block_size: None: every token sees every token. Else tokens of a block: blocks see chosen blocks, which
             the weights list (`master_layout`) for every layer and head.
-        sparse_layout: whose list a layer goes by: "first_layer": all by that of the first, as in pre-training; or
+        sparse_layout: the list of blocks that a layer uses: "first_layer": the first layer's, as in pre-training; or
             "per_layer": each by its own.
         sparse_random_blocks, sparse_window_blocks, sparse_global_blocks: of the list that a new model draws: how many
             blocks each sees by chance; how many neighbours, itself included; how many first blocks see and are seen by
             all.
         add_pooler: the model without a head has a pooler: a projection of the first token, tanh.
-        classifier_pooling: what a sequence head reads: "pooler" (the first token through the pooler, as upstream), or
+        classifier_pooling: pooling of sequence heads: "pooler" (the first token through the pooler, as upstream), or
             without a pooler "cls" (first token), or "mean" or "max" over all tokens that are attended to, the first and
             the last one (CLS, SEP) included.
         classifier_dropout: dropout of the classification heads; None takes `hidden_dropout_prob`.
@@ -89,7 +89,7 @@ class GenaBertConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
+        self.auto_map = dict(AUTO_MAP)  # also replaces a table that refers to the original repository
         self._check_shape()
 
     @property

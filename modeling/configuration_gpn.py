@@ -1,13 +1,13 @@
-"""The numbers that describe a GPN, or BEND's ResNet-LM, which is built alike."""
+"""Config of a GPN, or BEND's ResNet-LM."""
 
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
 from .config_checks import check_choices, check_sizes, check_token_ids
 
-# The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
-# it whole, so that a repository saved from one class also opens with the others.
+# Auto class → our class, for registration and for config.json. Every config stores the whole table, so a repository
+# that was saved from one class also loads with the others.
 AUTO_MAP = {
     "AutoConfig": "configuration_gpn.GpnConfig",
     "AutoModel": "modeling_gpn.GpnModel",
@@ -43,7 +43,7 @@ class GpnConfig(PreTrainedConfig):
         classifier_dropout: dropout of the task heads; None takes `hidden_dropout_prob`.
         tie_word_embeddings: whether the language model's head shares the learned embedding.
         mlm_head_transform: whether that head has a hidden layer.
-        classifier_pooling: what a sequence head reads: "mean" (as upstream) or "max" over all real tokens.
+        classifier_pooling: pooling of sequence heads: "mean" (as upstream) or "max" over all real tokens.
         regression_softplus: whether the outputs of a sequence head are made positive.
 
     Raises:
@@ -86,7 +86,7 @@ class GpnConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
+        self.auto_map = dict(AUTO_MAP)  # also replaces a table that refers to the original repository
         self._check_choices()
         self._check_shape()
 
@@ -101,22 +101,22 @@ class GpnConfig(PreTrainedConfig):
         return 1 + sum((kernel - 1) * step for kernel, step in zip(kernels, steps, strict=True))
 
     def check_combination(self) -> None:
-        """Refuse fields that the others make idle; called by the models.
+        """Refuse fields that have no effect together with the others; called by the models.
 
-        Not when the config is made: PEFT makes one of the config.json under an adapter, which is upstream's.
+        This is not checked when the config is created: PEFT creates one from upstream's config.json under an adapter.
 
         Raises:
-            ValueError: a field that asks for what this kind of layer or embedding does not have.
+            ValueError: a field that requests a feature this kind of layer or embedding does not have.
 
         Example:
             >>> GpnConfig(slim=True).check_combination()
             Traceback (most recent call last):
-            ValueError: slim is of block 'bytenet', not of 'post_norm'.
+            ValueError: slim needs block 'bytenet', not 'post_norm'.
         """
         if self.slim and self.block != "bytenet":
-            raise ValueError(f"slim is of block 'bytenet', not of {self.block!r}.")
+            raise ValueError(f"slim needs block 'bytenet', not {self.block!r}.")
         if self.block == "post_norm" and not self.mlm_head_transform:
-            raise ValueError("mlm_head_transform=False is of blocks 'pre_norm' and 'bytenet', not of 'post_norm'.")
+            raise ValueError("mlm_head_transform=False needs block 'pre_norm' or 'bytenet', not 'post_norm'.")
         if self.tie_word_embeddings and (not self.learned_embedding or self.block == "post_norm"):
             raise ValueError(
                 "tie_word_embeddings=True needs learned_embedding=True and block 'pre_norm' or 'bytenet': without "

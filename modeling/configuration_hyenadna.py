@@ -1,13 +1,13 @@
-"""The numbers that describe a HyenaDNA."""
+"""Config of a HyenaDNA."""
 
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
 from .config_checks import check_choices, check_sizes, check_token_ids
 
-# The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
-# it whole, so that a repository saved from one class also opens with the others.
+# Auto class → our class, for registration and for config.json. Every config stores the whole table, so a repository
+# that was saved from one class also loads with the others.
 AUTO_MAP = {
     "AutoConfig": "configuration_hyenadna.HyenaDnaConfig",
     "AutoModel": "modeling_hyenadna.HyenaDnaModel",
@@ -25,19 +25,19 @@ class HyenaDnaConfig(PreTrainedConfig):
 
     Args:
         vocab_size: rows of the token table.
-        pad_vocab_size_multiple: fills `vocab_size` up to a multiple of it, as upstream does, whose configs state 12
-            words and 8; it is 1 from then on.
-        max_position_embeddings: tokens that it reads at most, special tokens included; the filters' time is measured
-            in it, so that it cannot be changed after training.
+        pad_vocab_size_multiple: rounds `vocab_size` up to a multiple of it, as upstream does, whose configs state 12
+            tokens and 8; afterwards it is 1.
+        max_position_embeddings: the longest input in tokens, special tokens included. The filters measure time in it,
+            so it cannot be changed after training.
         filter_embedding_size: numbers that describe a point in time to the filters: the time itself, and as many
             cosines as sines.
         filter_width: width of the small network that makes the filters out of them.
         filter_inner_layers: its layers between the first and the last.
         filter_frequency: at which its sines start; they are trained.
-        short_filter_size: tokens that the short convolution before the long one hears.
+        short_filter_size: width in tokens of the short convolution before the long one.
         hidden_dropout_prob: dropout of the embeddings.
         mixer_dropout: dropout of what goes into the long convolution.
-        classifier_pooling: what a sequence head reads: "last" (the last token that is attended to, as upstream), or
+        classifier_pooling: pooling of sequence heads: "last" (the last token that is attended to, as upstream), or
             "mean" or "max" over all of them, `[SEP]` included.
         classifier_dropout: dropout of the classification heads.
         use_cache: must be False: each new token is computed from the whole sequence.
@@ -76,9 +76,9 @@ class HyenaDnaConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
+        self.auto_map = dict(AUTO_MAP)  # also replaces a table that refers to the original repository
         self._check_shape()
-        # Here, so that upstream's config.json says the same to whatever reads it by this class (PEFT compares the two).
+        # Done here so that this class reads the same size from upstream's config.json (PEFT compares the two).
         self.vocab_size = -(-self.vocab_size // self.pad_vocab_size_multiple) * self.pad_vocab_size_multiple
         self.pad_vocab_size_multiple = 1
 
@@ -95,7 +95,9 @@ class HyenaDnaConfig(PreTrainedConfig):
             )
         check_token_ids(self, "pad_token_id")
         if self.use_cache:
-            raise ValueError("use_cache is True; a HyenaDNA computes each token from the whole sequence, set it False.")
+            raise ValueError(
+                "use_cache is True; a HyenaDNA recomputes the whole sequence for each token. Set it False."
+            )
 
 
 HyenaDnaConfig.register_for_auto_class()

@@ -1,13 +1,13 @@
-"""The numbers that tell one Nucleotide Transformer from another: version 1, version 2 and AgroNT."""
+"""Config of the Nucleotide Transformers: version 1, version 2 and AgroNT."""
 
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
 from .config_checks import SIZES, check_choices, check_heads, check_sizes, check_token_ids
 
-# The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
-# it whole, so that a repository saved from one class also opens with the others.
+# Auto class → our class, for registration and for config.json. Every config stores the whole table, so a repository
+# that was saved from one class also loads with the others.
 AUTO_MAP = {
     "AutoConfig": "configuration_nucleotide_transformer.NucleotideTransformerConfig",
     "AutoModel": "modeling_nucleotide_transformer.NucleotideTransformerModel",
@@ -39,12 +39,12 @@ class NucleotideTransformerConfig(PreTrainedConfig):
         vocab_size: tokens the model has a vector for; version 1 has two fewer than its tokenizer.
         intermediate_size: width inside the feed-forward block; a gated block projects to twice as much.
         max_position_embeddings: rows of the table of learned positions, of which the first `pad_token_id + 1` belong
-            to no token. With rotary positions it only says how long the sequences of pre-training were.
+            to no token. With rotary positions it only states the length of the pre-training sequences.
         position_embedding_type: "absolute" (a learned vector for each position) or "rotary".
         feed_forward: "gelu" (two projections with biases) or "silu_gated" (three without).
         token_dropout: embeddings of mask tokens are set to zero and the others scaled by the share of masks.
         emb_layer_norm_before: normalise the embeddings before the first layer; no published checkpoint does.
-        classifier_pooling: what a sequence head reads: "cls" (first token), or "mean" or "max" over all tokens that
+        classifier_pooling: pooling of sequence heads: "cls" (first token), or "mean" or "max" over all tokens that
             are attended to, the first one included.
         classifier_dropout: dropout of the classification heads; None takes `hidden_dropout_prob`.
 
@@ -84,7 +84,7 @@ class NucleotideTransformerConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
+        self.auto_map = dict(AUTO_MAP)  # also replaces a table that refers to the original repository
         self._check_choices()
         self._check_shape()
 

@@ -1,6 +1,6 @@
 """AWD-LSTM: a causal language model of DNA, letter by letter, made of LSTMs; BEND's baseline.
 
-Parameters bear the names of the published checkpoint, so a state dict goes in and out as it is.
+Parameters have the names of the published checkpoint, so state dicts load and save unchanged.
 Source: Marin et al. 2024, https://arxiv.org/abs/2311.12570; Merity et al. 2018, https://arxiv.org/abs/1708.02182.
 
 Legend: b sequences, n tokens, v tokens of the vocabulary.
@@ -28,7 +28,7 @@ from .token_order import TokenOrder, token_orders
 
 
 class AwdLstmPreTrainedModel(PreTrainedModel):
-    """What the four models share: names and capabilities."""
+    """Names and capabilities that the four models share."""
 
     config: AwdLstmConfig
     config_class = AwdLstmConfig
@@ -80,12 +80,12 @@ class AwdLstmModel(AwdLstmPreTrainedModel):
         inputs_embeds: torch.Tensor | None = None,
         **kwargs,
     ) -> BaseModelOutput:
-        """Hidden states (b, n, hidden), zero outside of the mask; `hidden_states` holds the embeddings and the output
+        """Hidden states (b, n, hidden), zero outside the mask; `hidden_states` holds the embeddings and the output
         of every layer. Every call starts from a state of zeros.
 
         Args:
             input_ids: (b, n), of any length.
-            attention_mask: (b, n), truthy for real tokens; all others are passed over, wherever they stand. It is not
+            attention_mask: (b, n), truthy for real tokens; all others are passed over, in any position. It is not
                 derived from the ids: without it padding is read like any token.
             inputs_embeds: (b, n, hidden), vectors in place of ids.
 
@@ -105,12 +105,12 @@ class AwdLstmModel(AwdLstmPreTrainedModel):
     def _resets(
         self, input_ids: torch.Tensor | None, real: torch.Tensor | None, order: TokenOrder | None
     ) -> torch.Tensor | None:
-        """(b, n) as the tokens are read, True for those after which the state starts anew; None: no token resets."""
+        """(b, n) in reading order, True for tokens after which the state is reset; None if no token resets it."""
         if self.config.reset_token_id is None:
             return None
         if input_ids is None:
             raise ValueError(
-                f"config.reset_token_id is {self.config.reset_token_id}, which vectors in place of ids cannot show: "
+                f"config.reset_token_id is {self.config.reset_token_id}, which cannot be found in inputs_embeds: "
                 "pass input_ids, or set it to None."
             )
         is_reset = input_ids == self.config.reset_token_id

@@ -1,7 +1,7 @@
 """Caduceus (Ph and Ps) and PlantCaduceus: bidirectional Mamba over single nucleotides, in plain torch.
 
 Ps reads both strands of the DNA with the same weights: the reverse complement of its input gives the reverse of its
-output, exactly. Parameters bear the names of the published checkpoints, so a state dict goes in and out as it is.
+output, exactly. Parameters have the names of the published checkpoints, so state dicts load and save unchanged.
 Source: Schiff et al. 2024, https://arxiv.org/abs/2403.03234; Zhai et al. 2025, https://doi.org/10.1073/pnas.2421738122.
 
 Legend: b sequences, n tokens, d channels of one strand, v tokens of the vocabulary.
@@ -38,7 +38,7 @@ _SMALLEST_STEP = 1e-4
 
 
 class CaduceusPreTrainedModel(PreTrainedModel):
-    """What the four models share: names, capabilities and initial weights."""
+    """Names, capabilities and initial weights that the four models share."""
 
     config: CaduceusConfig
     config_class = CaduceusConfig
@@ -127,12 +127,12 @@ class CaduceusModel(CaduceusPreTrainedModel):
         inputs_embeds: torch.Tensor | None = None,
         **kwargs,
     ) -> BaseModelOutput:
-        """Hidden states (b, n, hidden), zero outside of the mask. `hidden_states` holds what upstream's does: the
+        """Hidden states (b, n, hidden), zero outside the mask. `hidden_states` holds what upstream's does: the
         embeddings, what each layer but the last adds to the residual stream, and `last_hidden_state`.
 
         Args:
             input_ids: (b, n), of any length.
-            attention_mask: (b, n), truthy for real tokens, wherever they stand; each sequence is read as if the others
+            attention_mask: (b, n), truthy for real tokens, in any position; each sequence is read as if the others
                 were not there. It is not derived from the ids: without it padding is read like any token.
             inputs_embeds: (b, n, hidden), vectors in place of ids.
 
@@ -140,13 +140,13 @@ class CaduceusModel(CaduceusPreTrainedModel):
             ValueError: both or neither of `input_ids` and `inputs_embeds`, vectors of another width, or a mask of
                 another shape.
         """
-        del kwargs  # what all models of transformers are handed and this one has not, such as output_attentions
+        del kwargs  # arguments that transformers passes to all models, such as output_attentions
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("pass exactly one of input_ids and inputs_embeds.")
         if inputs_embeds is not None and inputs_embeds.shape[-1] != self.config.hidden_size:
             raise ValueError(
-                f"inputs_embeds are {inputs_embeds.shape[-1]} wide, and this model reads {self.config.hidden_size}: of "
-                "each token the vectors on both strands, as get_input_embeddings()(input_ids) gives them."
+                f"inputs_embeds are {inputs_embeds.shape[-1]} wide, and this model needs {self.config.hidden_size}: "
+                "for each token the vectors of both strands, as get_input_embeddings()(input_ids) returns them."
             )
         shape = next(each.shape[:2] for each in (input_ids, inputs_embeds) if each is not None)
         return BaseModelOutput(self.backbone(input_ids, _real_tokens(attention_mask, shape), inputs_embeds))
@@ -158,8 +158,8 @@ def _real_tokens(attention_mask: torch.Tensor | None, shape: torch.Size) -> torc
         return None
     if attention_mask.shape != shape:
         raise ValueError(
-            f"attention_mask has shape {tuple(attention_mask.shape)}; a Caduceus has no attention between pairs and "
-            f"reads one number for each of its {tuple(shape)} tokens."
+            f"attention_mask has shape {tuple(attention_mask.shape)}; a Caduceus has no attention between pairs "
+            f"and takes one number for each of its {tuple(shape)} tokens."
         )
     real = attention_mask.bool()
     # Unmasked reading needs no reordering. Within a compiled graph the mask's contents are not known.

@@ -1,6 +1,6 @@
 """DNABERT: encoders of DNA read as overlapping k-mers, on the architecture of BERT.
 
-Parameters bear the names of the published checkpoints, so a state dict goes in and out as it is.
+Parameters have the names of the published checkpoints, so state dicts load and save unchanged.
 Source: Ji et al. 2021, https://doi.org/10.1093/bioinformatics/btab083.
 
 Legend: b sequences, n tokens, v tokens of the vocabulary.
@@ -28,13 +28,13 @@ from .task_models import TaskModel as TaskModel
 
 
 class DnaBertModel(BertDnaModel):
-    """Hidden states of every k-mer, with a pooler where the config, or the head over it, asks for one."""
+    """Hidden states of every k-mer, with a pooler if the config or the head requires one."""
 
     config_class = DnaBertConfig
 
 
 class DnaBertForMaskedLM(BertDnaForMaskedLM):
-    """Which k-mer stands at each position."""
+    """Predicts the k-mer at each position."""
 
     config_class = DnaBertConfig
     body_class = DnaBertModel
@@ -46,14 +46,14 @@ class DnaBertForMaskedLM(BertDnaForMaskedLM):
 
 
 class DnaBertForSequenceClassification(BertDnaForSequenceClassification):
-    """Classes, labels or values of whole sequences, as `config.problem_type` says."""
+    """Predicts classes, labels or values of whole sequences, according to `config.problem_type`."""
 
     config_class = DnaBertConfig
     body_class = DnaBertModel
 
 
 class DnaBertForTokenClassification(BertDnaForTokenClassification):
-    """A class for every k-mer, or for every nucleotide."""
+    """Predicts a class for each k-mer, or for each nucleotide."""
 
     config_class = DnaBertConfig
     body_class = DnaBertModel

@@ -1,6 +1,6 @@
 """DNABERT-2 and DNABERT-S: encoders of DNA read as byte pairs, with linear attention biases in place of positions.
 
-Parameters bear the names of the published checkpoints, so a state dict goes in and out as it is.
+Parameters have the names of the published checkpoints, so state dicts load and save unchanged.
 Source: Zhou et al. 2024, https://arxiv.org/abs/2306.15006; Zhou et al. 2025, https://arxiv.org/abs/2402.08777.
 
 Legend: b sequences, n tokens, h heads, v tokens of the vocabulary.
@@ -40,7 +40,7 @@ from .task_models import (
 
 
 class DnaBert2PreTrainedModel(ChoosesAttention, PreTrainedModel):
-    """What the four models share: names and capabilities."""
+    """Names and capabilities that the four models share."""
 
     config: DnaBert2Config
     config_class = DnaBert2Config
@@ -59,7 +59,7 @@ class DnaBert2PreTrainedModel(ChoosesAttention, PreTrainedModel):
 
 
 class DnaBert2Model(DnaBert2PreTrainedModel):
-    """Hidden states of every token, with a pooler where the config, or the head over it, asks for one."""
+    """Hidden states of every token, with a pooler if the config or the head requires one."""
 
     def __init__(self, config, add_pooler: bool | None = None):
         super().__init__(config)
@@ -84,8 +84,8 @@ class DnaBert2Model(DnaBert2PreTrainedModel):
         inputs_embeds: torch.Tensor | None = None,
         **kwargs,
     ) -> BaseModelOutputWithPooling:
-        """Hidden states (b, n, hidden), zero outside of the mask; `hidden_states` holds the embeddings and the output
-        of every layer. `attentions` are there with attn_implementation="eager" alone.
+        """Hidden states (b, n, hidden), zero outside the mask; `hidden_states` holds the embeddings and the output
+        of every layer. `attentions` need attn_implementation="eager".
 
         Args:
             input_ids: (b, n), of any length.
@@ -105,7 +105,7 @@ class DnaBert2Model(DnaBert2PreTrainedModel):
         return BaseModelOutputWithPooling(last_hidden_state=hidden_states, pooler_output=pooled)
 
     def _biases(self, embeddings: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
-        """What is added to the attention scores, (1 or b, h, n, n): distances, and the mask."""
+        """The biases that are added to the attention scores, (1 or b, h, n, n): distances, and the mask."""
         dtype = compute_dtype(embeddings)
         biases = alibi_bias(self.config.num_attention_heads, embeddings.shape[1], dtype=dtype, device=embeddings.device)
         pairs_mask = bidirectional_mask(self.config, embeddings, attention_mask)

@@ -1,6 +1,6 @@
 """GENA-LM: encoders of DNA read as byte pairs, normalised before each block; dense, or sparse for up to 4,096 tokens.
 
-Parameters bear the names of the published checkpoints, so a state dict goes in and out as it is.
+Parameters have the names of the published checkpoints, so state dicts load and save unchanged.
 Source: Fishman et al. 2025, https://doi.org/10.1093/nar/gkae1310.
 
 Legend: b sequences, n tokens, h heads, v tokens of the vocabulary.
@@ -46,7 +46,7 @@ from .task_models import (
 
 
 class GenaBertPreTrainedModel(ChoosesAttention, PreTrainedModel):
-    """What the four models share: names and capabilities."""
+    """Names and capabilities that the four models share."""
 
     config: GenaBertConfig
     config_class = GenaBertConfig
@@ -72,7 +72,7 @@ class GenaBertPreTrainedModel(ChoosesAttention, PreTrainedModel):
 
 
 class GenaBertModel(GenaBertPreTrainedModel):
-    """Hidden states of every token, with a pooler where the config, or the head over it, asks for one."""
+    """Hidden states of every token, with a pooler if the config or the head requires one."""
 
     def __init__(self, config, add_pooler: bool | None = None):
         super().__init__(config)
@@ -98,8 +98,8 @@ class GenaBertModel(GenaBertPreTrainedModel):
         **kwargs,
     ) -> BaseModelOutputWithPooling:
         """Hidden states (b, n, hidden); `hidden_states` holds the embeddings and the output of every layer, the last
-        one normalised where `config.last_layer_norm` says so. `attentions` are there with attn_implementation="eager"
-        alone, which computes sparse attention over all pairs.
+        one normalised if `config.last_layer_norm` is set. `attentions` need attn_implementation="eager", which computes
+        sparse attention over all pairs.
 
         Args:
             input_ids: (b, n), up to `config.max_position_embeddings` tokens, of any number.

@@ -1,6 +1,6 @@
 """GENA-LM's BigBird: an encoder of DNA read as byte pairs, up to 4,096 of them, by attention between chosen blocks.
 
-Parameters bear the names of the published checkpoint, so a state dict goes in and out as it is.
+Parameters have the names of the published checkpoint, so state dicts load and save unchanged.
 Source: Fishman et al. 2025, https://doi.org/10.1093/nar/gkae1310; Zaheer et al. 2020, https://arxiv.org/abs/2007.14062.
 
 Legend: b sequences, n tokens, h heads, v tokens of the vocabulary.
@@ -45,7 +45,7 @@ from .task_models import (
 
 
 class GenaBigBirdPreTrainedModel(ChoosesAttention, PreTrainedModel):
-    """What the four models share: names and capabilities."""
+    """Names and capabilities that the four models share."""
 
     config: GenaBigBirdConfig
     config_class = GenaBigBirdConfig
@@ -73,7 +73,7 @@ class GenaBigBirdPreTrainedModel(ChoosesAttention, PreTrainedModel):
 
 
 class GenaBigBirdModel(GenaBigBirdPreTrainedModel):
-    """Hidden states of every token, with the official file's pooler where the config asks for it."""
+    """Hidden states of every token, with the official file's pooler if the config requires it."""
 
     def __init__(self, config, reads_pooler: bool = True):
         super().__init__(config)
@@ -103,9 +103,8 @@ class GenaBigBirdModel(GenaBigBirdPreTrainedModel):
     ) -> BaseModelOutputWithPooling:
         """Hidden states (b, n, hidden); `hidden_states` holds the embeddings and the output of every layer.
 
-        Whether tokens see all others or chosen blocks is decided by the length, in every call anew and, as
-        `config.layout_of` says, for each sequence. `attentions` are there with attn_implementation="eager" alone, which
-        then computes over all pairs.
+        The length decides, in every call and (see `config.layout_of`) for each sequence, whether attention is dense or
+        between blocks. `attentions` need attn_implementation="eager", which then computes over all pairs.
 
         Args:
             input_ids: (b, n); n need not be a multiple of the block size.
@@ -125,7 +124,7 @@ class GenaBigBirdModel(GenaBigBirdPreTrainedModel):
         plan, pairs_mask = None, None
         if self.config.attention_type == "block_sparse":
             refuse_export(
-                "which blocks of tokens attend to which depends on the length of every sequence. Load it with "
+                "the pairs of blocks depend on the length of every sequence. Load it with "
                 f"attention_type='original_full', which is the same up to {self.config.max_dense_tokens:,} tokens."
             )
         if length <= self.config.max_dense_tokens:
@@ -134,8 +133,8 @@ class GenaBigBirdModel(GenaBigBirdPreTrainedModel):
             if attention_mask is not None and attention_mask.shape != hidden_states.shape[:2]:
                 raise ValueError(
                     f"attention_mask has shape {tuple(attention_mask.shape)}, the tokens "
-                    f"{tuple(hidden_states.shape[:2])}: past {self.config.max_dense_tokens:,} tokens, where attention "
-                    "is between blocks, a mask has one number per token."
+                    f"{tuple(hidden_states.shape[:2])}: beyond {self.config.max_dense_tokens:,} tokens attention is "
+                    "between blocks, and a mask has one number per token."
                 )
             real = None if real is None else real.to(hidden_states.device)
             plan = sparse_plan(self.config, tuple(hidden_states.shape[:2]), real, hidden_states.device)

@@ -1,6 +1,6 @@
 """GPN: masked language models of DNA made of dilated convolutions, letter by letter; BEND's ResNet-LM is one of them.
 
-Parameters bear the names of the published checkpoints, so a state dict goes in and out as it is.
+Parameters have the names of the published checkpoints, so state dicts load and save unchanged.
 Source: Benegas et al. 2023, https://doi.org/10.1073/pnas.2311219120; Marin et al. 2024, https://arxiv.org/abs/2311.12570.
 
 Legend: b sequences, n tokens, v tokens of the vocabulary.
@@ -32,7 +32,7 @@ from .token_mask import real_tokens
 
 
 class GpnPreTrainedModel(PreTrainedModel):
-    """What the four models share: names and capabilities."""
+    """Names and capabilities that the four models share."""
 
     config: GpnConfig
     config_class = GpnConfig
@@ -84,7 +84,7 @@ class GpnModel(GpnPreTrainedModel):
         inputs_embeds: torch.Tensor | None = None,
         **kwargs,
     ) -> BaseModelOutput:
-        """Hidden states (b, n, hidden), zero outside of the mask; `hidden_states` holds the embeddings and the output
+        """Hidden states (b, n, hidden), zero outside the mask; `hidden_states` holds the embeddings and the output
         of every layer.
 
         Args:

@@ -1,6 +1,6 @@
 """GROVER: an encoder of human DNA read as byte pairs, on the architecture of BERT.
 
-Parameters bear the names of the published checkpoint, so a state dict goes in and out as it is.
+Parameters have the names of the published checkpoint, so state dicts load and save unchanged.
 Source: Sanabria et al. 2024, https://doi.org/10.1038/s42256-024-00872-0.
 """
 
@@ -24,27 +24,27 @@ from .task_models import TaskModel as TaskModel
 
 
 class GroverModel(BertDnaModel):
-    """Hidden states of every token, with a pooler where the config, or the head over it, asks for one."""
+    """Hidden states of every token, with a pooler if the config or the head requires one."""
 
     config_class = GroverConfig
 
 
 class GroverForMaskedLM(BertDnaForMaskedLM):
-    """Which word stands at each position."""
+    """Predicts the token at each position."""
 
     config_class = GroverConfig
     body_class = GroverModel
 
 
 class GroverForSequenceClassification(BertDnaForSequenceClassification):
-    """Classes, labels or values of whole sequences, as `config.problem_type` says."""
+    """Predicts classes, labels or values of whole sequences, according to `config.problem_type`."""
 
     config_class = GroverConfig
     body_class = GroverModel
 
 
 class GroverForTokenClassification(BertDnaForTokenClassification):
-    """A class for every token, or for every nucleotide."""
+    """Predicts a class for each token, or for each nucleotide."""
 
     config_class = GroverConfig
     body_class = GroverModel

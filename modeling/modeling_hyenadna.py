@@ -1,6 +1,6 @@
 """HyenaDNA: causal language models of single nucleotides, up to a million of them, without attention.
 
-Parameters bear the names of the published checkpoints, so a state dict goes in and out as it is.
+Parameters have the names of the published checkpoints, so state dicts load and save unchanged.
 Source: Nguyen et al. 2023, https://arxiv.org/abs/2306.15794.
 
 Legend: b sequences, n tokens, d channels, v tokens of the vocabulary.
@@ -41,7 +41,7 @@ from .token_order import TokenOrder, token_orders
 
 
 class HyenaDnaPreTrainedModel(PreTrainedModel):
-    """What the four models share: names, capabilities and initial weights."""
+    """Names, capabilities and initial weights that the four models share."""
 
     config: HyenaDnaConfig
     config_class = HyenaDnaConfig
@@ -97,26 +97,26 @@ class HyenaDnaModel(HyenaDnaPreTrainedModel):
         inputs_embeds: torch.Tensor | None = None,
         **kwargs,
     ) -> BaseModelOutput:
-        """Hidden states (b, n, d), zero outside of the mask. `hidden_states` holds, as upstream's, the embeddings, the
+        """Hidden states (b, n, d), zero outside the mask. `hidden_states` holds, as upstream's, the embeddings, the
         output of every layer and the normalised output of the last one.
 
         Args:
             input_ids: (b, n), up to `config.max_position_embeddings` tokens.
-            attention_mask: (b, n), truthy for real tokens, wherever they stand: the others are passed over as if they
-                were not there. It is not derived from the ids: without it padding is read like any token, which on
+            attention_mask: (b, n), truthy for real tokens, in any position: the others are skipped as if they
+                did not exist. It is not derived from the ids: without it padding is read like any token, which on
                 the right changes no real token.
             inputs_embeds: (b, n, d), vectors in place of ids.
 
         Raises:
             ValueError: too many tokens, both or neither of `input_ids` and `inputs_embeds`, or a mask of another shape.
         """
-        del kwargs  # what all models of transformers are handed and this one has not, such as output_attentions
+        del kwargs  # arguments that transformers passes to all models, such as output_attentions
         embeddings = self.backbone.embeddings(input_ids, inputs_embeds)
         n, longest = embeddings.shape[1], self.config.max_position_embeddings
         if n > longest:
             raise ValueError(
                 f"the input is {n:,} tokens long (1 bp each, special tokens counted) and this model reads {longest:,}. "
-                "Cut it into windows, or take a checkpoint that reads longer ones."
+                "Cut it into windows, or use a checkpoint with a longer context."
             )
         real = real_tokens(attention_mask, embeddings)
         hidden_states = self.backbone(embeddings, _order_of(real))
@@ -124,7 +124,7 @@ class HyenaDnaModel(HyenaDnaPreTrainedModel):
 
 
 def _order_of(real: torch.Tensor | None) -> TokenOrder | None:
-    """In which order the tokens are read, real ones first; None where they stand in this order.
+    """The order in which the tokens are read, real ones first; None if they are already in this order.
 
     Args:
         real: (b, n), True for real tokens.

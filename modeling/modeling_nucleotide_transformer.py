@@ -1,6 +1,6 @@
 """Nucleotide Transformer (version 1, version 2) and AgroNT: encoders of DNA read as 6-mers.
 
-Parameters bear the names of the published checkpoints, so a state dict goes in and out as it is.
+Parameters have the names of the published checkpoints, so state dicts load and save unchanged.
 Source: Dalla-Torre et al. 2024, https://doi.org/10.1038/s41592-024-02523-z; Mendoza-Revilla et al. 2024,
 https://doi.org/10.1038/s42003-024-06465-2.
 
@@ -95,7 +95,7 @@ class NucleotideTransformerEncoder(nn.Module):
 
 
 class NucleotideTransformerPreTrainedModel(ChoosesAttention, PreTrainedModel):
-    """What the four models share: names, capabilities and initial weights."""
+    """Names, capabilities and initial weights that the four models share."""
 
     config: NucleotideTransformerConfig
     config_class = NucleotideTransformerConfig
@@ -147,7 +147,7 @@ class NucleotideTransformerModel(NucleotideTransformerPreTrainedModel):
         **kwargs,
     ) -> BaseModelOutput:
         """Hidden states (b, n, hidden); `hidden_states` holds the embeddings and the output of every layer, the last
-        one normalised. `attentions` are there with attn_implementation="eager" alone.
+        one normalised. `attentions` need attn_implementation="eager".
 
         Args:
             input_ids: (b, n).

@@ -1,4 +1,4 @@
-"""Rotary positions: a query and a key see how far apart they stand because each is turned by its own position.
+"""Rotary positions: queries and keys are rotated by their positions, so their products depend on the distance.
 
 Legend: b sequences, n tokens, h heads, d numbers of a head.
 """
@@ -15,8 +15,8 @@ def rotary_tables(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Cosines and sines of the angles position / base^(2i / d), for `apply_rotary`.
 
-    They are computed anew for each forward, so no buffer can be rounded by `model.to(torch.bfloat16)` or be lost when a
-    model is built on the meta device: angles and their functions are float32, whatever `dtype` they end in.
+    Every forward pass computes them again, so no buffer can be rounded by `model.to(torch.bfloat16)` or be lost when a
+    model is built on the meta device. Angles and their functions are computed in float32, then cast to `dtype`.
 
     Args:
         positions: (n,) or (b, n), 0-based.

@@ -207,7 +207,10 @@ def test_recognition_is_by_content(config, ours):
         ({"bidirectional_weight_tie": False}, "bidirectional_weight_tie = False"),
         ({"rms_norm": False}, "rms_norm = False; a Caduceus supports only True"),
         ({"ssm_cfg": {"bias": True}}, "ssm_cfg.bias = True; a Caduceus supports only False"),
-        ({"ssm_cfg": {"headdim": 64}}, "the key 'headdim' .= 64. in ssm_cfg, which no Caduceus has: it belongs to another"),
+        (
+            {"ssm_cfg": {"headdim": 64}},
+            "the key 'headdim' .= 64. in ssm_cfg, which no Caduceus has: it belongs to another",
+        ),
         ({"version": "v2"}, "the key 'version' .= 'v2'., which no Caduceus has"),
         ({"vocab_size": 4096}, "vocab_size = 4096; a Caduceus has 16 tokens .12 are used. or 8 .7 are used."),
     ],

@@ -276,7 +276,7 @@ def test_a_config_that_asks_for_something_else_is_refused_by_its_key(change, mes
         ({"mlm_bias": "thrice"}, "mlm_bias is 'thrice'; choose from 'twice', 'once'"),
         ({"is_decoder": True}, "is_decoder and add_cross_attention must be False"),
         ({"add_cross_attention": True}, "is_decoder and add_cross_attention must be False"),
-        ({"hidden_act": "relu"}, "hidden_act is 'relu'; these models are computed with 'gelu' only"),
+        ({"hidden_act": "relu"}, "hidden_act is 'relu'; these models support only 'gelu'"),
         ({"num_hidden_layers": 0}, "num_hidden_layers is 0; it must be at least 1"),
         ({"hidden_size": 65, "num_attention_heads": 4}, "hidden_size 65 cannot be shared among 4 heads"),
         ({"pad_token_id": 4101}, "pad_token_id 4101 is outside of the 4101 token ids"),

@@ -152,7 +152,7 @@ def test_labels_of_a_masked_language_model_are_read():
 def test_vectors_of_one_strand_are_refused_where_two_are_read():
     model = toy_model("masked_lm", "ps")
     one_strand = torch.nn.functional.embedding(sequences("ps"), model.get_input_embeddings().weight)
-    with pytest.raises(ValueError, match=r"inputs_embeds are 12 wide, and this model reads 24: of each token the vec"):
+    with pytest.raises(ValueError, match=r"inputs_embeds are 12 wide, and this model needs 24: for each token the vec"):
         model(inputs_embeds=one_strand)
 
 
