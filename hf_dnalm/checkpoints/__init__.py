@@ -14,6 +14,7 @@ from hf_dnalm.checkpoints.gena_bigbird import GENA_BIGBIRD
 from hf_dnalm.checkpoints.gpn import GPN
 from hf_dnalm.checkpoints.grover import GROVER
 from hf_dnalm.checkpoints.hyenadna import HYENADNA
+from hf_dnalm.checkpoints.moderngena import MODERNGENA
 from hf_dnalm.checkpoints.nucleotide_transformer import NUCLEOTIDE_TRANSFORMER
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
 
@@ -22,6 +23,7 @@ PASSPORTS: tuple[Passport, ...] = (
     DNABERT2,
     GENA_BERT,
     GENA_BIGBIRD,
+    MODERNGENA,
     DNABERT,
     GROVER,
     HYENADNA,
