@@ -9,10 +9,12 @@ Legend: b sequences, n tokens, v tokens of the vocabulary.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import nn
+from transformers import initialization as init
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.models.modernbert.modeling_modernbert import (
     ModernBertModel,
@@ -38,6 +40,20 @@ class ModernGenaPreTrainedModel(ModernBertPreTrainedModel):
 
     def make_body(self, config) -> nn.Module:
         return ModernGenaModel(config)
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """As in transformers, whose rule names its own classes for heads; up to 5.5 it skips other linear maps."""
+        super()._init_weights(module)
+        narrow = self.config.initializer_range / math.sqrt(2 * self.config.num_hidden_layers)
+        wide = self.config.hidden_size**-0.5
+        for name, std in (("decoder", narrow), ("classifier", wide), ("token_classifier", wide)):
+            layer = getattr(module, name, None)
+            if isinstance(module, ModernGenaPreTrainedModel) and isinstance(layer, nn.Linear):
+                bound = self.config.initializer_cutoff_factor * std
+                init.trunc_normal_(layer.weight, std=std, a=-bound, b=bound)
+                if layer.bias is not None:
+                    init.zeros_(layer.bias)
 
     @classmethod
     def _can_set_attn_implementation(cls) -> bool:
