@@ -11,7 +11,7 @@ from hf_dnalm.data.encode import encode_sequences
 from hf_dnalm.data.records import Record
 from hf_dnalm.inference.hidden_states import Overflow
 from hf_dnalm.inference.inputs import token_limit
-from hf_dnalm.inference.log_probabilities import held_together
+from hf_dnalm.inference.log_probabilities import grouped_by_size
 from hf_dnalm.inference.token_embeddings import times_kept
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def check_records(
 
 def record_batches(records: Iterable[Record], *, batch_bp: int = BATCH_BP) -> Iterator[tuple[list[str], list[str]]]:
     """Names and letters of the records, about `batch_bp` letters at a time."""
-    for held in held_together(records, lambda record: len(record.sequence), at_most=batch_bp):
+    for held in grouped_by_size(records, lambda record: len(record.sequence), at_most=batch_bp):
         yield [record.name for record in held], [record.sequence for record in held]
 
 

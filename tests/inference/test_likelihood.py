@@ -75,7 +75,7 @@ def test_shares_that_are_none_are_refused(share):
 
 def test_models_and_tokenizers_that_cannot_be_asked_are_refused():
     tokenizer = nucleotide_transformer.toy_tokenizer()
-    with pytest.raises(ValueError, match=r"TransformerModel is no language model: .* AutoModelForMaskedLM or"):
+    with pytest.raises(ValueError, match=r"TransformerModel is not a language model: .* AutoModelForMaskedLM or"):
         log_likelihood(nucleotide_transformer.toy_model("base"), tokenizer, SEQUENCES)
     tokenizer.mask_token = None
     with pytest.raises(ValueError, match="KmerTokenizer has no mask token"):

@@ -83,3 +83,5 @@ def test_a_bad_sequence_is_named_before_any_is_scored():
         mutagenesis(*KMERS, ["ACGT", "AC!T"], names=["a", "b"], progress=lambda _: pytest.fail("scored"))
     with pytest.raises(ValueError, match="must be a list of strings"):
         mutagenesis(*KMERS, "ACGT")
+    with pytest.raises(ValueError, match="strands is 'reverse'; choose from both, forward"):
+        mutagenesis(*KMERS, ["ACGT"], strands="reverse")

@@ -144,7 +144,7 @@ def test_distances_need_no_head(genome):
         for model in (KMERS[0], body)
     )
     np.testing.assert_allclose(with_head, without, rtol=1e-5)
-    with pytest.raises(ValueError, match="is no language model"):
+    with pytest.raises(ValueError, match="is not a language model"):
         score_variants(body, KMERS[1], [snv(21, "C")], genome, window_bp=17)
 
 
