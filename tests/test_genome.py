@@ -57,7 +57,7 @@ def test_contigs_are_found_with_and_without_chr(genome, name, found):
 @pytest.mark.parametrize(
     ("interval", "message"),
     [
-        (Interval("chr7", 0, 1), r"genome.fa has no contig 'chr7', with or without 'chr'; it has chr1, MT, scaffold_9\.$"),
+        (Interval("chr7", 0, 1), r"has no contig 'chr7', with or without 'chr'; it has chr1, MT, scaffold_9\.$"),
         (Interval("1", 20, 23), r"1:21-23 reaches past the end of chr1, which is 22 bp in .*genome.fa"),
         (Interval("1", -1, 3), "1:0-3 reaches past the end of chr1"),
     ],

@@ -190,7 +190,7 @@ def test_bases_per_token_of_any_fast_tokenizer_come_from_its_offsets() -> None:
     ("tokenizer", "labels", "message"),
     [
         (KMERS, [0, 1], "sequence '1' is 3 bp and has 2 labels; a nucleotide-level task needs one label for each base"),
-        (single_letter_tokenizer(drops_n=True), [0, 1, 1], "covers 2 of 3 bases with tokens; nucleotide-level tasks need"),
+        (single_letter_tokenizer(drops_n=True), [0, 1, 1], "covers 2 of 3 bases with tokens; nucleotide-level tasks"),
         (OneByOne(), [0, 1, 1], "OneByOne cannot say which bases a token covers; use a fast tokenizer"),
     ],
 )

@@ -189,7 +189,7 @@ def test_processes_divide_the_shards_and_the_first_one_writes_the_file(fasta, tm
         (">long\n" + "ACG" * 30, {"overflow": "error"}, "sequence 'long' is 90 bp = 31 tokens; the model reads 12"),
         (">rna\nACGU", {}, r"bad\.fa: record 9 \('rna'\): letter 'U' at position 4"),
         (">s0\nACG", {}, r"bad\.fa: record 9 \('s0'\) has the same name as record 1"),
-        ("", {"pooling": "sum"}, "pooling is 'sum'; there are: mean, cls, max, nucleotide, token"),
+        ("", {"pooling": "sum"}, "pooling is 'sum'; choose from mean, cls, max, nucleotide, token"),
         ("", {"layer": 5}, "there is no layer 5"),
     ],
 )

@@ -86,7 +86,7 @@ def test_names_stay_with_their_vectors():
 @pytest.mark.parametrize(
     ("sequences", "options", "message"),
     [
-        (["ACGT"], {"per": "codon"}, "per is 'codon'; there are: nucleotide, token"),
+        (["ACGT"], {"per": "codon"}, "per is 'codon'; choose from nucleotide, token"),
         (["ACGT"], {"layer": 9}, r"there is no layer 9; the model has hidden states 0 to 2 \(or -1\)"),
         (["ACGT", "AC"], {}, "'2' is 2 bp, which is too short for one token of the model's tokenizer"),
         (["ACGT", "AC"], {"per": "token"}, "'2' is 2 bp, which is too short for one token"),

@@ -60,7 +60,7 @@ def test_windows_have_the_special_tokens_of_a_sequence_and_count_them_once():
 
 
 def test_a_limit_without_room_for_dna_is_refused():
-    with pytest.raises(ValueError, match="a window of 2 tokens has no room for DNA beside 2 special tokens"):
+    with pytest.raises(ValueError, match="a window of 2 tokens has no room for DNA next to 2 special tokens"):
         cut_into_windows([np.array([2, 10, 11, 3])], limit=2, edges=[(1, 1)])
 
 
