@@ -176,7 +176,7 @@ def test_a_group_without_a_defined_track_is_undefined():
 
 
 def test_groups_hold_all_tracks():
-    with pytest.raises(ValueError, match=r"groups of \(1, 2\) tracks hold 3, but there are 2"):
+    with pytest.raises(ValueError, match=r"groups of \(1, 2\) tracks have 3, but there are 2"):
         GroupMedianAUROC.score(np.zeros((2, 2)), np.array([[1, 0], [0, 1]]), groups=(1, 2))
 
 

@@ -140,7 +140,7 @@ def test_markdown_has_the_same_tables(tmp_path):
 
 @pytest.mark.parametrize(
     ("noise", "said"),
-    [(4.0, "the model's whole interval lies above"), (0.0, "whole interval lies below"), (1.0, "lies within")],
+    [(4.0, "the model's interval is entirely above"), (0.0, "interval is entirely below"), (1.0, "is within")],
 )
 def test_the_verdict_compares_the_interval_with_the_baseline(noise, said):
     evaluation = _evaluation(BINARY, n=200)
@@ -179,12 +179,12 @@ def test_the_table_of_metrics_has_a_column_for_each():
 @pytest.mark.parametrize(
     ("evaluation", "said"),
     [
-        (_evaluation(BINARY, bootstrap=0), "Value.\n"),
+        (_evaluation(BINARY, bootstrap=0), "Values without intervals.\n"),
         (_evaluation(BINARY, seed=3), "Value and 95 % bootstrap interval (20 resamples of whole sequences, seed 3).\n"),
-        (_evaluation(TRACKS, bootstrap=0), "Value. Means over 2 of 2 labels.\n"),
+        (_evaluation(TRACKS, bootstrap=0), "Values without intervals. Means over 2 of 2 labels.\n"),
         (
             Evaluation.from_logits(TRACKS, np.eye(2), [[1, 0], [0, 0]], bootstrap=0),
-            "Value. Means over 1 of 2 labels; the others are undefined here.\n",
+            "Values without intervals. Means over 1 of 2 labels; the others are undefined on this split.\n",
         ),
     ],
 )
