@@ -1,4 +1,4 @@
-"""Intervals, variants and the letters of a genome: 0-based inside, 1-based in words, contigs with and without chr."""
+"""Intervals, variants and genomes: 0-based positions, 1-based in messages, contigs with and without chr."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_contigs_are_found_with_and_without_chr(genome, name, found):
         (Interval("1", -1, 3), "1:0-3 reaches past the end of chr1"),
     ],
 )
-def test_places_that_are_not_there_are_refused(genome, interval, message):
+def test_intervals_outside_the_genome_are_refused(genome, interval, message):
     with pytest.raises(ValueError, match=message):
         genome.sequence(interval)
 
@@ -293,7 +293,7 @@ def test_two_contigs_of_one_name_are_refused(tmp_path, text, packed, indexed, ca
         bgzipped(path, text)
     else:
         path.write_text(text)
-    if indexed:  # as samtools makes it, without the second contig
+    if indexed:  # as samtools writes it, without the second contig
         pysam.faidx(str(path))
         capfd.readouterr()
     with pytest.raises(ValueError, match=r"g.fa.*: two contigs are named 'a'; rename or remove one"):
@@ -361,7 +361,7 @@ def test_a_base_of_an_iupac_code_is_right(genome):
     genome.check(Variant("1", code - 1, "TG", "T"))
     with pytest.raises(ValueError, match=r"1:10 is N in .* but REF is C"):
         genome.check(Variant("1", code, "C", "T"))
-    with pytest.raises(ValueError, match=r"1:5 is N in .* but REF is A"):  # N says nothing: VCF writes N there
+    with pytest.raises(ValueError, match=r"1:5 is N in .* but REF is A"):  # VCF has N in REF there
         genome.check(Variant("1", 4, "A", "T"))
 
 
@@ -371,7 +371,7 @@ def test_without_pysam_the_error_says_what_to_install(fasta, monkeypatch):
         Genome(fasta)
 
 
-def test_every_reference_allele_of_real_variants_stands_in_the_genome(shared, tmp_path):
+def test_every_reference_allele_of_real_variants_matches_the_genome(shared, tmp_path):
     packed = tmp_path / "chr1.fa.gz"
     shutil.copy(shared / "data" / "genomes" / "human_hg38_chr1_first1Mb.fa.gz", packed)
     variants = [
@@ -381,7 +381,7 @@ def test_every_reference_allele_of_real_variants_stands_in_the_genome(shared, tm
     ]
     assert len(variants) == 888
     with Genome(packed) as genome:
-        for variant in variants:  # the file says 1, the genome chr1
+        for variant in variants:  # the file uses 1, the genome chr1
             genome.check(variant)
             genome.check(genome.left_normalised(variant))
         wrong = variants[0]._replace(ref=reverse_complement(variants[0].ref))

@@ -1,4 +1,4 @@
-"""Letters, strands and windows."""
+"""Normalisation, the reverse complement and windows."""
 
 from __future__ import annotations
 

@@ -293,8 +293,8 @@ def _kept_labels(row: Sequence[Any], kept_bp: int, bin_bp: int | None) -> Sequen
     """The labels of the bases that were kept; an incomplete bin is ignored (-100)."""
     if bin_bp is None:
         return row[:kept_bp]
-    whole = kept_bp // bin_bp
-    return [*row[:whole], *([_ignored_like(row[0])] if kept_bp % bin_bp else [])]
+    complete = kept_bp // bin_bp
+    return [*row[:complete], *([_ignored_like(row[0])] if kept_bp % bin_bp else [])]
 
 
 def _ignored_like(label: Any) -> Any:

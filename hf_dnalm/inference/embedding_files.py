@@ -108,7 +108,7 @@ def embed_file(
     writes `output`; on several machines the folder must be on a shared file system.
 
     Shards determine which sequences share a batch, and therefore the order of sums: results with another `shard_bp`
-    agree to about 1e-6 of their size, and results of a resumed run agree bit for bit. Memory holds one whole record
+    agree to about 1e-6 of their size, and results of a resumed run agree bit for bit. Memory holds one complete record
     with its token ids, but with overflow="windows" not its vectors of nucleotides or tokens.
 
     Args:

@@ -109,8 +109,8 @@ def score_variants_file(
             reasons = reasons_unscored(variants, genome, window_bp=window_bp, strict=strict)
             scorable = [variant for variant, reason in zip(variants, reasons, strict=True) if not reason]
             input_digest = hashlib.sha256(json.dumps([variants, reasons, sorted(genome.lengths.items())]).encode())
-            words = {"method": method, "window_bp": window_bp, "strands": strands, "dtype": dtype}
-            settings = {key: str(value) for key, value in (words | {"shard": shard_variants}).items()}
+            arguments = {"method": method, "window_bp": window_bp, "strands": strands, "dtype": dtype}
+            settings = {key: str(value) for key, value in (arguments | {"shard": shard_variants}).items()}
             made_by = {**model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
             folder = ShardFolder(output, {"input": input_digest.hexdigest(), **settings, **made_by})
             shards = plan_shards([1] * len(scorable), shard_bp=shard_variants, divisible=False)
@@ -139,10 +139,10 @@ def score_variants_file(
         parts = [folder.read(shard) for shard in shards]
         scores = np.concatenate([np.empty(0), *(part.vectors[:, 0] for part in parts)])
         estimators = [estimator for part in parts for estimator in part.names]
-        whole = VariantScores.of_scored(
+        all_scores = VariantScores.of_scored(
             variants, reasons, scores, estimators, method=method, strands=strands, window_bp=window_bp
         )
-        write_variant_scores(whole, output, vcf=vcf, model=name, info_field=info_field)
+        write_variant_scores(all_scores, output, vcf=vcf, model=name, info_field=info_field)
         folder.remove()
         log_unscored(reasons)
         return result

@@ -1,4 +1,4 @@
-"""The baselines: k-mers counted right, constants from the training split, and a signal that k-mers can see found."""
+"""The baselines: correct k-mer counts, constants from the training split, and a signal that k-mers detect."""
 
 import re
 

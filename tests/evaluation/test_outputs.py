@@ -1,4 +1,4 @@
-"""Logits and labels of every kind of task: what is read, and what is refused with which words."""
+"""Logits and labels for every kind of task: how they are read, and which are refused with which message."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Maps of vectors: classes that lie apart lie apart on the map, and the same vectors give the same map."""
+"""Maps of vectors: separate classes stay separate, and equal vectors give equal maps."""
 
 from __future__ import annotations
 

@@ -61,15 +61,15 @@ def test_mutagenesis(monkeypatch, calls, model, tokenizer):
 def test_variants(monkeypatch, calls, tmp_path, model, tokenizer, method):
     pytest.importorskip("pysam")
     (tmp_path / "x.fa").write_text(f">1\n{LETTERS}\n")
-    asked = [
+    variants_of_chr1 = [
         Variant("1", place, LETTERS[place], "A" if LETTERS[place] != "A" else "C", "") for place in range(8, 30, 4)
     ]
-    asked.append(Variant("1", 20, LETTERS[20], LETTERS[20] + "TTA", ""))
+    variants_of_chr1.append(Variant("1", 20, LETTERS[20], LETTERS[20] + "TTA", ""))
     options = {"method": method, "window_bp": 14, **FLOAT32}
     with Genome(tmp_path / "x.fa") as genome:
-        whole = score_variants(model, tokenizer, asked, genome, **options)
+        whole = score_variants(model, tokenizer, variants_of_chr1, genome, **options)
         few_at_a_time(monkeypatch, calls)
-        parts = score_variants(model, tokenizer, asked, genome, **options)
+        parts = score_variants(model, tokenizer, variants_of_chr1, genome, **options)
     np.testing.assert_allclose(parts.scores, whole.scores, atol=1e-4)
     assert parts.estimators == whole.estimators
     assert len(calls) > 1

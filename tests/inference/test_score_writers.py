@@ -17,7 +17,7 @@ from hf_dnalm.inference.variants import LETTERS, WINDOW
 
 pysam = pytest.importorskip("pysam", reason="pysam is not installed")
 
-# What real files do: contigs and fields that the header lacks, no alternative, two of them, odd fields, a sample.
+# As in real files: contigs and fields missing from the header, no or two alternatives, unusual fields, a sample.
 VCF = """\
 ##fileformat=VCFv4.2
 ##INFO=<ID=DP,Number=1,Type=Integer,Description="depth">
@@ -113,7 +113,7 @@ def test_an_allele_without_a_score_keeps_its_place_with_the_reason(tmp_path, vcf
         "is *, a deletion that another record describes; symbolic_allele: ALT is symbolic, such as "
         '<DEL>",Source="hf_dnalm">'
     )
-    with pysam.VariantFile(str(tmp_path / "x.vcf")) as file:  # others can read it
+    with pysam.VariantFile(str(tmp_path / "x.vcf")) as file:  # other programs can read it
         assert [record.info.get("DNALM") for record in file] == [(-1.25, None), None, (None,)]
 
 

@@ -1,4 +1,4 @@
-"""Why an allele has no score, one row for each reason, and when the genome itself is the wrong one."""
+"""The reasons for alleles without a score, one case each, and the detection of a wrong genome."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def test_the_way_out_of_a_long_allele_is_a_longer_window(genome):
 
 
 def test_variants_without_a_score_do_not_change_those_of_the_others(genome):
-    asked = toy_model("masked_lm"), toy_tokenizer()
+    model_and_tokenizer = toy_model("masked_lm"), toy_tokenizer()
     mixed = [CASES["symbolic_allele"][0], FINE[1], *CASES["contig_not_in_genome"], FINE[3]]
-    result = score_variants(*asked, mixed, genome, window_bp=20)
-    alone = score_variants(*asked, [FINE[1], FINE[3]], genome, window_bp=20)
+    result = score_variants(*model_and_tokenizer, mixed, genome, window_bp=20)
+    alone = score_variants(*model_and_tokenizer, [FINE[1], FINE[3]], genome, window_bp=20)
     assert np.isnan(result.scores).tolist() == [True, False, True, False]
     np.testing.assert_allclose(result.scores[[1, 3]], alone.scores, rtol=1e-5)
     assert result.estimators == ["", alone.estimators[0], "", alone.estimators[1]]
@@ -68,7 +68,7 @@ def test_a_wrong_genome_stops_the_run(genome):
     assert reasons_unscored([*FINE, *wrong], genome, window_bp=20).count("reference_mismatch") == 4  # half of them
     with pytest.raises(ValueError, match=r"1:1 is G in .*genome.fa, but REF is C; the variants are of another"):
         reasons_unscored([*FINE[:3], *wrong], genome, window_bp=20)
-    late = [*FINE * 26, *wrong * 100]  # only the first hundred are asked
+    late = [*FINE * 26, *wrong * 100]  # only the first hundred are compared
     assert reasons_unscored(late, genome, window_bp=20).count("reference_mismatch") == 400
 
 

@@ -25,9 +25,7 @@ class AUROC(LocalMetric):
 
     metric_name = "auroc"
     title = "AUROC"
-    description_text = (
-        "Area under the ROC curve; random scores give 0.5. Mean over classes (one-vs-rest) or tracks."
-    )
+    description_text = "Area under the ROC curve; random scores give 0.5. Mean over classes (one-vs-rest) or tracks."
     feature_shapes = _SHAPES
 
     @staticmethod
