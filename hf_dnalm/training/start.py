@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import torch
 
@@ -19,14 +19,11 @@ from hf_dnalm.damage import decoding, read_json
 from hf_dnalm.source import naming
 from hf_dnalm.tasks import Task
 from hf_dnalm.tokenization import build_kmer_tokenizer
+from hf_dnalm.tokenization.vocabulary import EDGE_TOKENS, LARGEST_K, SMALLEST_K, Layout, kmer_vocabulary
 from hf_dnalm.training.arguments import ModelArguments
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
-
-# How many tokens a k-mer vocabulary has in addition to its 4^k k-mers: 5 letters and 6 special tokens. The models of
-# version 1 have no embeddings for the last two special tokens.
-_LAYOUTS = {11: "nucleotide_transformer_v2", 9: "nucleotide_transformer_v1"}
 
 _KMERS = "tokenization_kmer.KmerTokenizer"  # its vocabulary follows from vocab_size
 _MODEL_TYPES = " or ".join(repr(passport.model_type) for passport in PASSPORTS if passport.tokenizer_class == _KMERS)
@@ -119,9 +116,22 @@ def start_model(arguments: ModelArguments, task: Task, *, seed: int) -> tuple[Pr
 
 
 def _tokenizer_for(vocab_size: int, context_tokens: int | None, path: Path) -> PreTrainedTokenizerBase:
-    """The k-mer tokenizer of a config, which gives the size of its vocabulary but not its letters."""
-    for extra, layout in _LAYOUTS.items():
-        k = max(vocab_size - extra, 1).bit_length() // 2
-        if k > 0 and vocab_size == 4**k + extra:
+    """The k-mer tokenizer whose tokens all have an embedding in a model of this vocabulary size."""
+    extras = {_tokens_besides_kmers(layout): layout for layout in get_args(Layout)}
+    for k in range(SMALLEST_K, LARGEST_K + 1):
+        layout = extras.get(vocab_size - 4**k)
+        if layout is not None:
             return build_kmer_tokenizer(k, layout=layout, model_max_length=context_tokens)
-    raise ValueError(f"{path}: vocab_size is {vocab_size}; a k-mer vocabulary has 4^k + 11 (v2) or 4^k + 9 (v1) tokens")
+    sizes = " or ".join(f"4^k + {extra}" for extra in sorted(extras))
+    raise ValueError(
+        f"{path}: vocab_size is {vocab_size}; a k-mer vocabulary has {sizes} tokens, with k from {SMALLEST_K} to "
+        f"{LARGEST_K}. Correct the field."
+    )
+
+
+def _tokens_besides_kmers(layout: Layout) -> int:
+    """How many embeddings a model of this layout has in addition to those of its 4^k k-mers."""
+    tokens = kmer_vocabulary(SMALLEST_K, layout)
+    while tokens[-1] in EDGE_TOKENS:  # at the end of the vocabulary they have no embedding in the published models
+        tokens.pop()
+    return len(tokens) - 4**SMALLEST_K
