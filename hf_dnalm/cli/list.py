@@ -8,6 +8,7 @@ from typing import Any
 
 from hf_dnalm.checkpoints import PASSPORTS
 from hf_dnalm.checkpoints.passport import in_millions
+from hf_dnalm.cli.aligned import aligned
 from hf_dnalm.cli.parser import Parser
 
 
@@ -86,11 +87,7 @@ def task_rows() -> list[dict[str, Any]]:
 
 def table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
     """The rows as aligned columns, a line each."""
-    lines = [columns, *([_cell(row, column) for column in columns] for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    return aligned([columns, *([_cell(row, column) for column in columns] for row in rows)])
 
 
 def _cell(row: dict[str, Any], column: str) -> str:
