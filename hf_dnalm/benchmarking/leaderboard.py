@@ -24,7 +24,7 @@ from hf_dnalm.benchmarking.statistics import (
     wilcoxon_pairs,
 )
 from hf_dnalm.evaluation.bootstrap import bootstrap_draws, interval_95
-from hf_dnalm.evaluation.model_scores import Interval
+from hf_dnalm.evaluation.model_scores import ConfidenceInterval
 from hf_dnalm.tasks import Task
 
 RUN = tuple[int, int, int]  # folds, fold and seed: what a pair of runs has in common
@@ -42,7 +42,7 @@ class Score:
         seconds: of all runs together, on whatever machine they ran.
     """
 
-    interval: Interval
+    interval: ConfidenceInterval
     spread: float
     runs: int
     metrics: dict[str, float]
@@ -259,7 +259,7 @@ def _score(task: Task, runs: Mapping[RUN, Result], draws: Mapping[RUN, np.ndarra
     low, high = (math.nan, math.nan) if np.isnan(values).any() else interval_95(means)
     metrics = results_metrics(runs.values())
     return Score(
-        interval=Interval(float(values.mean()), low, high),
+        interval=ConfidenceInterval(float(values.mean()), low, high),
         spread=float(values.std(ddof=1)) if len(values) > 1 else math.nan,
         runs=len(runs),
         metrics=metrics,

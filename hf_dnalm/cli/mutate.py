@@ -55,12 +55,12 @@ def _run(options: argparse.Namespace) -> None:
     def scored() -> Iterator[tuple[str, Mutagenesis]]:
         records = stream_file(options.file, **columns)
         for record in tqdm(records, unit=" sequences", file=sys.stderr, disable=None):
-            result = mutagenesis(
+            (result,) = mutagenesis(
                 model,
                 tokenizer,
-                record.sequence,
-                name=record.name,
-                both_strands=options.strands == "both",
+                [record.sequence],
+                names=[record.name],
+                strands=options.strands,
                 **inference,
             )
             yield record.name, result

@@ -57,7 +57,7 @@ def run(arguments: list[str]) -> None:
             tokenizer,
             options.vcf,
             options.output,
-            genome=options.reference,
+            reference=options.reference,
             method=options.method,
             window_bp=options.window_bp,
             strands=options.strands,

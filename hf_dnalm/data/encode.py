@@ -50,16 +50,16 @@ def encode_sequences(
             a tokenizer that does not know DNA or has another vocabulary than the model.
     """
     if overflow not in ("error", "truncate"):
-        raise ValueError(f"overflow must be 'error' or 'truncate', not {overflow!r}")
+        raise ValueError(f"overflow must be 'error' or 'truncate', not {overflow!r}.")
     if vocab_size is not None:
         _check_tokenizer(tokenizer, vocab_size)
     if max_tokens is not None and max_tokens < 1 + tokenizer.num_special_tokens_to_add():
-        raise ValueError(f"max_tokens is {max_tokens}; special tokens leave no room for DNA")
+        raise ValueError(f"max_tokens is {max_tokens}; special tokens leave no room for DNA.")
     names = [str(number) for number in range(1, len(sequences) + 1)] if names is None else names
     normal = []
     for name, sequence in zip(names, sequences, strict=True):
         if not sequence:
-            raise ValueError(f"sequence {name!r} is empty; remove it")
+            raise ValueError(f"sequence {name!r} is empty; remove it.")
         normal.append(dna.normalize(sequence, source=f"sequence {name!r}"))
 
     encoded = _token_ids(tokenizer, normal)
@@ -68,27 +68,27 @@ def encode_sequences(
         if len(ids) <= special:  # all such sequences would look the same to the model
             raise ValueError(
                 f"sequence {name!r} is {len(sequence):,} bp, which is too short for one token of the model's "
-                "tokenizer; remove it"
+                "tokenizer; remove it."
             )
         if max_tokens is not None and len(ids) > max_tokens:
             if overflow == "error":
                 raise ValueError(
                     f"sequence {name!r} is {len(sequence):,} bp = {len(ids):,} tokens; the model reads "
                     f"{max_tokens:,}. Pass overflow='truncate' or shorten it. (embed takes overflow='windows' too; "
-                    "log_likelihood, score_variants and mutagenesis take neither.)"
+                    "log_likelihood, score_variants and mutagenesis take neither.)."
                 )
             ids = encoded[row] = _cut(ids, max_tokens, edge_tokens(tokenizer, ids)[1])
         if vocab_size is not None and ids.max() >= vocab_size:
             raise ValueError(
                 f"sequence {name!r} has token id {ids.max()}, but the model's vocabulary ends at {vocab_size - 1}; "
-                f"tokenizer and model do not belong together"
+                f"tokenizer and model do not belong together."
             )
     return encoded
 
 
 def encode_dataset(
-    dataset: Dataset,
     tokenizer: PreTrainedTokenizerBase,
+    dataset: Dataset,
     *,
     max_tokens: int | None,
     overflow: Overflow = "error",
@@ -119,7 +119,7 @@ def encode_dataset(
             tokenizer without a separator.
     """
     if len(dataset) == 0:
-        raise ValueError("the dataset has no rows to encode")
+        raise ValueError("the dataset has no rows to encode.")
     options: dict[str, Any] = {"max_tokens": max_tokens, "overflow": overflow, "vocab_size": vocab_size}
     longest_bp = pc.max(pc.binary_length(dataset.data.column("sequence"))).as_py()
     batch_rows = max(1, min(_BATCH_ROWS, _BATCH_BP // max(longest_bp, 1)))
@@ -202,7 +202,7 @@ def encode_pairs(
     if not pairs_are_separated(tokenizer):
         raise ValueError(
             f"pairs of sequences need a separator between them, and {type(tokenizer).__name__} has none; use a family "
-            "that has one (DNABERT, DNABERT-2, GENA-LM, GROVER), or join each pair to one sequence"
+            "that has one (DNABERT, DNABERT-2, GENA-LM, GROVER), or join each pair to one sequence."
         )
     if vocab_size is not None:
         _check_tokenizer(tokenizer, vocab_size)
@@ -210,7 +210,7 @@ def encode_pairs(
     for which, letters in (("first", sequences), ("second", seconds)):
         for name, sequence in zip(names, letters, strict=True):
             if not sequence:
-                raise ValueError(f"the {which} sequence of {name!r} is empty; remove the pair")
+                raise ValueError(f"the {which} sequence of {name!r} is empty; remove the pair.")
         both.append(
             [dna.normalize(s, source=f"{which} sequence of {n!r}") for n, s in zip(names, letters, strict=True)]
         )
@@ -232,7 +232,7 @@ def encode_pairs(
         if vocab_size is not None and ids[row].max() >= vocab_size:
             raise ValueError(
                 f"pair {name!r} has token id {ids[row].max()}, but the model's vocabulary ends at {vocab_size - 1}; "
-                f"tokenizer and model do not belong together"
+                f"tokenizer and model do not belong together."
             )
     columns: dict[str, Any] = {"input_ids": ids, "length": np.array([len(row) for row in ids])}
     return columns if marks is None else columns | {"token_type_ids": marks}
@@ -262,7 +262,7 @@ def _kept_of_pair(sequence_ids: Sequence[int | None], max_tokens: int, name: str
     counts = [int((owner == number).sum()) for number in (0, 1)]
     room = max_tokens - (len(owner) - sum(counts))
     if room < 2:
-        raise ValueError(f"pair {name!r}: max_tokens is {max_tokens}; special tokens leave no room for two sequences")
+        raise ValueError(f"pair {name!r}: max_tokens is {max_tokens}; special tokens leave no room for two sequences.")
     half = room // 2
     first = room - half if min(counts) > half else counts[0] if counts[0] <= half else room - counts[1]
     gone = np.concatenate([np.flatnonzero(owner == 0)[first:], np.flatnonzero(owner == 1)[room - first :]])
@@ -276,11 +276,11 @@ def _check_labels(sequences: Sequence[str], labels: Sequence[Any], names: Sequen
         if bin_bp is None:
             raise ValueError(
                 f"sequence {name!r} is {len(sequence):,} bp and has {len(row):,} labels; "
-                f"a nucleotide-level task needs one label for each base"
+                f"a nucleotide-level task needs one label for each base."
             )
         raise ValueError(
             f"sequence {name!r} is {len(sequence):,} bp and has {len(row):,} labels; bins of {bin_bp:,} bp need "
-            f"{len(sequence) / bin_bp:,.4g}"
+            f"{len(sequence) / bin_bp:,.4g}."
         )
 
 
@@ -306,7 +306,7 @@ def _reversed_labels(kept: Sequence[str], labels: Sequence[Sequence[Any]], bin_b
         if bin_bp is not None and len(letters) % bin_bp:
             raise ValueError(
                 f"a sequence was cut to {len(letters):,} bp, inside a bin of {bin_bp:,} bp, so the other strand has "
-                "other bins; leave out reverse_complement, or choose max_tokens so that whole bins are kept"
+                "other bins; leave out reverse_complement, or choose max_tokens so that whole bins are kept."
             )
     return [row[::-1] for row in labels]
 
@@ -340,7 +340,7 @@ def bases_of_tokens(
     if not tokenizer.is_fast:
         raise ValueError(
             f"{type(tokenizer).__name__} cannot say which bases a token covers; use a fast tokenizer "
-            f"(hf_dnalm.AutoTokenizer gives one)"
+            f"(hf_dnalm.AutoTokenizer gives one)."
         )
     encoding = tokenizer(list(sequences), return_offsets_mapping=True, verbose=False)
     bases = []
@@ -349,7 +349,7 @@ def bases_of_tokens(
         if counts.sum() != len(sequence):
             raise ValueError(
                 f"{type(tokenizer).__name__} gives tokens to {counts.sum():,} of {len(sequence):,} bases; "
-                f"nucleotide-level work needs every base in one token"
+                f"nucleotide-level work needs every base in one token."
             )
         bases.append(_cut(counts, len(ids), edge_tokens(tokenizer, ids)[1]))
     return bases

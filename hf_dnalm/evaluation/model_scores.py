@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _PACKAGES = ("hf_dnalm", "torch", "transformers", "tokenizers", "datasets", "evaluate", "numpy", "scikit-learn")
 
 
-class Interval(NamedTuple):
+class ConfidenceInterval(NamedTuple):
     """A metric's value and its 95 % bootstrap interval; NaN where undefined or, for the bounds, not asked for."""
 
     value: float
@@ -61,7 +61,7 @@ class Evaluation:
     """
 
     task: Task
-    metrics: dict[str, Interval]
+    metrics: dict[str, ConfidenceInterval]
     per_label: dict[str, list[float]]
     n_scored_labels: int | None
     n: int
@@ -108,7 +108,7 @@ class Evaluation:
         for metric in names:
             value = mean_of_defined(per_label[metric])
             low, high, _ = (math.nan, math.nan, 0) if math.isnan(value) or not bounds else bounds[metric]
-            intervals[metric] = Interval(value, low, high)
+            intervals[metric] = ConfidenceInterval(value, low, high)
         return cls(
             task=task,
             metrics=intervals,
@@ -129,7 +129,7 @@ class Evaluation:
         )
 
     @property
-    def primary(self) -> Interval:
+    def primary(self) -> ConfidenceInterval:
         """The task's own metric."""
         return self.metrics[self.task.metric]
 

@@ -27,31 +27,31 @@ class ReportFiles(NamedTuple):
 
 def write_report(
     evaluation: Evaluation,
-    folder: str | Path,
+    output: str | Path,
     *,
     title: str,
     history: Sequence[dict[str, Any]] | None = None,
     baseline: Evaluation | Sequence[Evaluation] | None = None,
     settings: dict[str, Any] | None = None,
 ) -> ReportFiles:
-    """Write report.json, report.md and report.html into `folder`, which is made when it is not there.
+    """Write report.json, report.md and report.html into the folder `output`, which is created if necessary.
 
-    The page is one file without external parts. Each file is written whole or not at all, the numbers before anything
-    is drawn; a plot that cannot be drawn is a note in the page.
+    The HTML page is a single file without external resources. Each file is written completely or not at all, and the
+    numbers are written before any plot is drawn; a plot that fails is replaced by a note.
 
     Args:
         title: heading of the report.
         history: the Trainer's `state.log_history`, for the learning curve.
-        baseline: one or more to stand beside the model, scored on the same sequences.
-        settings: how the model came to be, as plain JSON values; they stand in the report beside those of `evaluation`.
+        baseline: one or more to compare with the model, scored on the same sequences.
+        settings: how the model was made, as plain JSON values; the report lists them with those of `evaluation`.
 
     Raises:
         ValueError: a baseline of another task or of other sequences.
-        NotADirectoryError: `folder` is a file.
+        NotADirectoryError: `output` is a file.
     """
-    folder = Path(folder)
+    folder = Path(output)
     if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is a file; the report needs a folder")
+        raise NotADirectoryError(f"{folder} is a file; the report needs a folder.")
     baselines = [baseline] if isinstance(baseline, Evaluation) else list(baseline or ())
     for each in baselines:
         _check_comparable(evaluation, each)

@@ -37,24 +37,23 @@ class ExportResult:
 
 def export(
     source: str | os.PathLike[str],
-    folder: str | os.PathLike[str],
+    output: str | os.PathLike[str],
     *,
     model_class: str | None = None,
     report: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     **arguments: Any,
 ) -> ExportResult:
-    """Write a folder that others load with `trust_remote_code=True`, torch and transformers alone.
+    """Export a self-contained model folder, which loads with `trust_remote_code=True` and needs no other package.
 
-    The weights of an adapter are merged into its base model. The folder appears only when it is complete and loads.
-    The tokenizer of a published checkpoint is written as it is, whatever it makes of lower case, and the card says so
-    at its top; that of a model that `finetune` trained reads lower case as upper case and IUPAC codes as N, as training
-    did.
+    An adapter is merged into its base model. The folder appears only when it is complete and has been reloaded. The
+    tokenizer of a published checkpoint is written unchanged, and the card says how it treats lower case. The tokenizer
+    of a fine-tuned model reads lower case as upper case and IUPAC codes as N, as in training.
 
     Args:
-        source: an upstream checkpoint, a fine-tuned model or an adapter; a folder or a Hub id.
-        folder: the folder to write.
-        model_class: the Auto class to load the source with; None takes the one that fits all its weights.
+        source: a published checkpoint, a fine-tuned model or an adapter; a folder or a Hub id.
+        output: the folder to write.
+        model_class: the Auto class to load the source with; None takes the class that fits all its weights.
         report: the report.json of an evaluation, whose metrics go into the card; None looks for report/report.json in
             the source folder.
         overwrite: replace a folder that is not empty.
@@ -64,7 +63,7 @@ def export(
         FileExistsError: the folder is not empty.
         ValueError: the source is of no family of this package, or its weights do not load whole.
     """
-    out = Path(folder)
+    out = Path(output)
     place = Source.of(source, arguments)
     _check_target(out, place, overwrite=overwrite)
     metrics = _report(place, report)
@@ -166,16 +165,16 @@ def _check_written(written: Path, model: Any, tokenizer: Any, auto_class: str) -
     again, info = type(model).from_pretrained(written, output_loading_info=True, dtype=model.dtype)
     left = {key: value for key, value in info.items() if value}
     if left:
-        raise RuntimeError(f"what was written for {auto_class} does not load whole: {left}")
+        raise RuntimeError(f"what was written for {auto_class} does not load whole: {left}.")
     import torch
 
     stored, state = again.state_dict(), model.state_dict()
     unequal = [name for name in state if not torch.equal(stored[name].cpu(), state[name].cpu())]
     if unequal:
-        raise RuntimeError(f"what was written for {auto_class} differs from the source in {', '.join(unequal[:4])}")
+        raise RuntimeError(f"what was written for {auto_class} differs from the source in {', '.join(unequal[:4])}.")
     probe = "ATTCCGATTCCGNATTC"
     if auto.AutoTokenizer.from_pretrained(written)(probe).input_ids != tokenizer(probe).input_ids:
-        raise RuntimeError("the tokenizer that was written gives other ids than the source's")
+        raise RuntimeError("the tokenizer that was written gives other ids than the source's.")
 
 
 def _move(written: Path, out: Path) -> None:

@@ -1,4 +1,4 @@
-"""The vectors of a file of any size: read as a stream, kept in shards, put together to one file at the end."""
+"""Embeddings of a file of any size: read as a stream, kept in shards, and combined into one file at the end."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ TOKEN_SHARD_BYTES = 2**27
 
 @dataclass(frozen=True)
 class _Settings:
-    """What the numbers depend on beside model and input."""
+    """What the numbers depend on, in addition to model and input."""
 
     pooling: FilePooling
     layer: int
@@ -59,15 +59,32 @@ class _Settings:
 
 
 def vectors_per(pooling: FilePooling) -> Unit | Literal["sequence"]:
-    """What there is a vector for."""
+    """What each vector belongs to."""
     return pooling if pooling == "nucleotide" or pooling == "token" else "sequence"
+
+
+@dataclass(frozen=True)
+class EmbeddedFile:
+    """What `embed_file` wrote.
+
+    Attributes:
+        output: the file.
+        sequences: how many sequences the input has.
+        per: what each vector belongs to: "sequence", "nucleotide" or "token".
+        hidden_size: numbers in the model's hidden states.
+    """
+
+    output: Path
+    sequences: int
+    per: Unit | Literal["sequence"]
+    hidden_size: int
 
 
 def embed_file(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     path: str | os.PathLike[str],
-    out: str | os.PathLike[str],
+    output: str | os.PathLike[str],
     *,
     pooling: FilePooling = "mean",
     layer: int = -1,
@@ -81,70 +98,75 @@ def embed_file(
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
     progress: Callable[[int], object] | None = None,
-) -> None:
-    """Write the vectors of all sequences of a file to `out`, in memory that does not grow with the file.
+) -> EmbeddedFile:
+    """Write the embeddings of all sequences of a file to `output`, using memory that does not grow with the file.
 
-    The file is read twice, as a stream: first every record is checked, so that what is refused is refused before any
-    work; then its records are embedded in shards of about `shard_bp`. Finished shards are kept in the folder
-    `<out>.shards` until `out` is written, whole or not at all. The same call after a killed one goes on from them; one
-    with another model, input or setting is refused. Under torchrun or `accelerate launch` each process takes its share
-    of the shards and the first one writes `out`; on several machines the folder must be one that all of them see.
+    The file is streamed twice. The first pass checks every record, so a bad record is refused before any computing. The
+    second pass embeds the records in shards of about `shard_bp`. Finished shards are kept in the folder
+    `<output>.shards` until `output` is complete; `output` is written under a temporary name and renamed. After an
+    interruption the same call continues from the finished shards; a call with another model, input or setting is
+    refused. Under torchrun or `accelerate launch` each process computes its share of the shards and the first one
+    writes `output`; on several machines the folder must be on a shared file system.
 
-    Shards decide which sequences share a batch, and so the order of sums: results with another `shard_bp` are equal to
-    about 1e-6 of their size, those of a resumed run bit for bit. One record is held whole in memory, with its
-    token ids; under overflow="windows" its vectors of nucleotides or tokens are not.
+    Shards determine which sequences share a batch, and therefore the order of sums: results with another `shard_bp`
+    agree to about 1e-6 of their size, and results of a resumed run agree bit for bit. Memory holds one whole record
+    with its token ids, but with overflow="windows" not its vectors of nucleotides or tokens.
 
     Args:
         path: FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet, as `read_file` reads them.
-        out: .parquet, .safetensors, .npz, .h5, .h5ad or .tar.gz, as `write_embeddings` writes them.
+        output: .parquet, .safetensors, .npz, .h5, .h5ad or .tar.gz, as `write_embeddings` writes them.
         pooling: "mean", "max" or "cls" as in `embed`; "nucleotide" or "token" as in `embed_tokens`.
         layer, overflow: as there.
         sequence_column, name_column: of a table.
         shard_bp: None = 2**20 bp, or for nucleotides and tokens what makes 128 MiB of vectors.
-        settings: further words to write beside the vectors, such as the model's name.
-        overwrite: replace `out` if it exists; otherwise it is refused.
+        settings: text to store with the vectors, such as the model's name.
+        overwrite: replace `output` if it exists; False refuses.
         token_budget, device, dtype: see `run_batches`.
-        progress: called with the number of sequences that were found done, and after each batch with the number of
-            sequences (or windows) that it held.
+        progress: called with the number of sequences that are already finished, and after each batch with the number of
+            its sequences (or windows).
+
+    Returns:
+        What was written; the same in every process.
 
     Raises:
-        ValueError: as `embed`, `embed_tokens`, `read_file` and `write_embeddings`; the shards next to `out` are of
-            another run; `out` exists, or is the input.
-        BlockingIOError: another run is writing `out`.
+        ValueError: as `embed`, `embed_tokens`, `read_file` and `write_embeddings`; the shards next to `output` belong
+            to another run; `output` exists, or is the input.
+        BlockingIOError: another run is writing `output`.
         FileNotFoundError, ImportError: as `write_embeddings`.
     """
     if pooling not in get_args(FilePooling):
         raise ValueError(f"pooling is {pooling!r}; there are: {', '.join(get_args(FilePooling))}")
-    out = Path(out)
+    output = Path(output)
     device = torch.device(device) if device is not None else next(model.parameters()).device
     dtype = default_dtype(model, device) if dtype is None else dtype
     if shard_bp is None:
         shard_bp = max(TOKEN_SHARD_BYTES // (4 * model.config.hidden_size), 1)
         shard_bp = POOLED_SHARD_BP if pooling in get_args(Pooling) else shard_bp
-    asked = _Settings(pooling, layer, overflow, str(dtype).removeprefix("torch."), shard_bp)
-    find_vector_writer(out, per=asked.per)
+    settings_used = _Settings(pooling, layer, overflow, str(dtype).removeprefix("torch."), shard_bp)
+    find_vector_writer(output, per=settings_used.per)
 
     def records() -> Iterator[Record]:
         return stream_file(os.fspath(path), sequence_column=sequence_column, name_column=name_column)
 
-    with claimed_outputs([out], inputs=[path], overwrite=overwrite):
-        checked = check_records(records(), tokenizer, overflow=overflow, per=asked.per)
-        divisible = asked.per != "sequence" and overflow == "windows" and token_limit(tokenizer) is not None
+    with claimed_outputs([output], inputs=[path], overwrite=overwrite):
+        checked = check_records(records(), tokenizer, overflow=overflow, per=settings_used.per)
+        divisible = settings_used.per != "sequence" and overflow == "windows" and token_limit(tokenizer) is not None
         shards = plan_shards(checked.lengths_bp, shard_bp=shard_bp, divisible=divisible)
-        words = {name: str(value) for name, value in asdict(asked).items()}
+        words = {name: str(value) for name, value in asdict(settings_used).items()}
         fingerprint = {"input": checked.digest, **words, **model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
-        folder = ShardFolder(out, fingerprint)
+        folder = ShardFolder(output, fingerprint)
         with shared_work(folder, shards, device) as work, prepared(body_of(model), device=device, dtype=dtype):
             if progress is not None:
                 progress(_records_in(work.kept))
             options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
-            for shard, content in _embedded(model, tokenizer, records(), work.mine, asked, options):
+            for shard, content in _embedded(model, tokenizer, records(), work.mine, settings_used, options):
                 folder.write(shard, content)
             if work.is_first:
                 folder.wait_for(shards)
         if work.is_first:
-            write_vector_rows(_rows(folder, shards, asked), out, settings=words | (settings or {}))
+            write_vector_rows(_rows(folder, shards, settings_used), output, settings=words | (settings or {}))
             folder.remove()
+        return EmbeddedFile(output, len(checked.lengths_bp), settings_used.per, model.config.hidden_size)
 
 
 def _records_in(shards: list[Shard]) -> int:
@@ -157,7 +179,7 @@ def _embedded(
     tokenizer: PreTrainedTokenizerBase,
     records: Iterator[Record],
     shards: list[Shard],
-    asked: _Settings,
+    settings_used: _Settings,
     options: dict[str, Any],
 ) -> Iterator[tuple[Shard, ShardContent]]:
     """Each of the shards, which are in order, with its vectors."""
@@ -169,14 +191,14 @@ def _embedded(
         names, sequences = [record.name for record in held], [record.sequence for record in held]
         del held
         if own[0].parts > 1:
-            yield from _parts(model, tokenizer, names[0], sequences[0], own, asked, options)
+            yield from _parts(model, tokenizer, names[0], sequences[0], own, settings_used, options)
             continue
-        common = {"names": names, "layer": asked.layer, "overflow": asked.overflow, **options}
-        if asked.per == "sequence":
-            vectors = embed(model, tokenizer, sequences, pooling=cast(Pooling, asked.pooling), **common).vectors
+        common = {"names": names, "layer": settings_used.layer, "overflow": settings_used.overflow, **options}
+        if settings_used.per == "sequence":
+            vectors = embed(model, tokenizer, sequences, pooling=cast(Pooling, settings_used.pooling), **common).vectors
             yield own[0], ShardContent(names, np.ones(len(names), dtype=np.int64), vectors)
         else:
-            rows = embed_tokens(model, tokenizer, sequences, per=asked.per, **common).vectors
+            rows = embed_tokens(model, tokenizer, sequences, per=settings_used.per, **common).vectors
             counts = np.array([len(each) for each in rows], dtype=np.int64)
             yield own[0], ShardContent(names, counts, np.concatenate(rows))
 
@@ -187,25 +209,25 @@ def _parts(
     name: str,
     sequence: str,
     shards: list[Shard],
-    asked: _Settings,
+    settings_used: _Settings,
     options: dict[str, Any],
 ) -> Iterator[tuple[Shard, ShardContent]]:
     """A long record, some of its windows in each shard."""
-    assert asked.per != "sequence"
+    assert settings_used.per != "sequence"
     ids = encode_sequences(tokenizer, [sequence], max_tokens=None, names=[name], vocab_size=model.config.vocab_size)
-    (times,) = times_kept(tokenizer, [sequence], ids, names=[name], per=asked.per)
+    (times,) = times_kept(tokenizer, [sequence], ids, names=[name], per=settings_used.per)
     cut = windows_of(tokenizer, ids, overflow="windows")
     tokens = np.concatenate([[0], np.cumsum(cut.kept[:, 1] - cut.kept[:, 0])])  # of the sequence, before each window
     for shard in shards:
         first, end = (len(cut.token_ids) * part // shard.parts for part in (shard.part, shard.part + 1))
         own = Windows(cut.token_ids[first:end], cut.owners[first:end], cut.kept[first:end])
-        parts = window_vectors(model, tokenizer, own, [name], layer=asked.layer, **options)
+        parts = window_vectors(model, tokenizer, own, [name], layer=settings_used.layer, **options)
         parts = parts or [np.zeros((0, model.config.hidden_size), dtype=np.float32)]
         vectors = np.concatenate(parts).repeat(times[tokens[first] : tokens[end]], axis=0)
         yield shard, ShardContent([name], np.array([len(vectors)]), vectors)
 
 
-def _rows(folder: ShardFolder, shards: list[Shard], asked: _Settings) -> VectorRows:
+def _rows(folder: ShardFolder, shards: list[Shard], settings_used: _Settings) -> VectorRows:
     """All shards as one; the parts of a record are joined."""
     names: list[str] = []
     counts: list[np.ndarray] = []
@@ -219,4 +241,4 @@ def _rows(folder: ShardFolder, shards: list[Shard], asked: _Settings) -> VectorR
         names += some
         counts.append(own.copy())
     blocks = (folder.read_vectors(shard) for shard in shards)
-    return VectorRows(names, None if asked.per == "sequence" else np.concatenate(counts), width, blocks)
+    return VectorRows(names, None if settings_used.per == "sequence" else np.concatenate(counts), width, blocks)

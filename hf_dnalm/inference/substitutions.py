@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from datasets import Dataset
 
 from hf_dnalm.data.encode import bases_of_tokens, encode_sequences
+from hf_dnalm.inference.inputs import read_sequences, token_limit
 from hf_dnalm.inference.log_probabilities import BASES, LanguageModel
-from hf_dnalm.inference.variants import LETTERS, Pair, log_ratios
+from hf_dnalm.inference.variants import LETTERS, Pair, Strands, log_ratios
 from hf_dnalm.sequence import normalize, reverse_complement
 
 if TYPE_CHECKING:
@@ -52,41 +54,50 @@ class Mutagenesis:
 def mutagenesis(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    sequence: str,
+    sequences: Dataset | Sequence[str],
     *,
-    name: str | None = None,
-    both_strands: bool = False,
+    names: Sequence[str] | None = None,
+    strands: Strands = "forward",
     token_budget: int | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
     progress: Callable[[int], object] | None = None,
-) -> Mutagenesis:
-    """Score all substitutions of a sequence; the model is left as it was found.
+) -> list[Mutagenesis]:
+    """Score all substitutions of each sequence, in input order; the model is left as it was found.
 
-    Where tokens do not overlap (nucleotides, k-mers) one pass for each token suffices: masked, it says how likely each
-    letter at each of its places is. Elsewhere each of the three substitutions of each base is scored by itself, as
-    `score_variants` does with the window being the sequence.
+    If tokens do not overlap (nucleotides, k-mers), one pass for each token is enough: with the token masked, the model
+    predicts each letter at each of its positions. Otherwise each of the three substitutions of each base is scored
+    separately, as `score_variants` does with the sequence as the window.
 
     Args:
         model: with a masked or a causal language model's head.
-        sequence: DNA, of a length that the model reads.
-        name: of the sequence, for errors.
-        both_strands: score the reverse complement too, and take the mean.
+        sequences: a `Dataset` with columns `name` and `sequence`, or strings, each within the model's context length.
+        names: one per string, for errors; None = "1", "2", ….
+        strands: "both" scores the reverse complement too, and takes the mean.
         token_budget, device, dtype, progress: see `run_batches`.
 
     Raises:
-        ValueError: the model is no language model; the sequence is empty, too long or not DNA; an output of the model
-            is NaN or infinite, or it gives a reference letter a probability of exactly 0.
+        ValueError: the model is no language model; a sequence is empty, too long or not DNA; an output of the model is
+            NaN or infinite, or it gives a reference letter a probability of exactly 0.
     """
-    if not sequence:
-        raise ValueError("the sequence is empty; there is nothing to change")
-    normal = normalize(sequence)
-    asked = LanguageModel(model, tokenizer)
+    language_model = LanguageModel(model, tokenizer)
+    names, _ = read_sequences(  # refuses a bad sequence before the first one is scored
+        tokenizer, sequences, names=names, overflow="error", vocab_size=model.config.vocab_size
+    )
+    letters = list(sequences["sequence"]) if isinstance(sequences, Dataset) else sequences
     options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
-    label = "the sequence" if name is None else f"sequence {name!r}"
-    scores, estimator = _strand(asked, normal, label, options)
-    if both_strands:
-        other, _ = _strand(asked, reverse_complement(normal), label, options)
+    return [
+        _substitutions(language_model, normalize(sequence), f"sequence {name!r}", strands, options)
+        for name, sequence in zip(names, letters, strict=True)
+    ]
+
+
+def _substitutions(
+    language_model: LanguageModel, normal: str, label: str, strands: Strands, options: dict
+) -> Mutagenesis:
+    scores, estimator = _strand(language_model, normal, label, options)
+    if strands == "both":
+        other, _ = _strand(language_model, reverse_complement(normal), label, options)
         with np.errstate(invalid="ignore"):
             scores = (scores + other[::-1, ::-1]) / 2  # A C G T read backwards is the complement
     undefined = np.flatnonzero(~(scores < np.inf).all(1) & np.array([letter in BASES for letter in normal]))
@@ -99,11 +110,12 @@ def mutagenesis(
     return Mutagenesis(normal, scores, estimator)
 
 
-def _strand(asked: LanguageModel, sequence: str, name: str, options: dict) -> tuple[np.ndarray, str]:
+def _strand(language_model: LanguageModel, sequence: str, name: str, options: dict) -> tuple[np.ndarray, str]:
     """(bp, 4) scores of one strand, and how they were computed."""
-    limit = asked.tokenizer.model_max_length if asked.tokenizer.model_max_length < 1_000_000_000 else None
-    (ids,) = encode_sequences(asked.tokenizer, [sequence], max_tokens=limit, vocab_size=asked.model.config.vocab_size)
-    bases = bases_of_tokens(asked.tokenizer, [sequence], [ids])[0]
+    limit = token_limit(language_model.tokenizer)
+    vocab_size = language_model.model.config.vocab_size
+    (ids,) = encode_sequences(language_model.tokenizer, [sequence], max_tokens=limit, vocab_size=vocab_size)
+    bases = bases_of_tokens(language_model.tokenizer, [sequence], [ids])[0]
     starts = np.cumsum(bases) - bases
     is_base = np.array([letter in BASES for letter in sequence])
     reference = np.array([max(BASES.find(letter), 0) for letter in sequence])
@@ -114,9 +126,9 @@ def _strand(asked: LanguageModel, sequence: str, name: str, options: dict) -> tu
     ]
     covered = sum(length for _, _, length in tokens) == is_base.sum()
     scores = np.full((len(sequence), len(BASES)), np.nan)
-    if covered and all(asked.reads_letters(length) for _, _, length in tokens):
-        questions = (asked.letter_question(ids, token, length, name) for token, _, length in tokens)
-        answers = asked.answer(questions, **options)
+    if covered and all(language_model.reads_letters(length) for _, _, length in tokens):
+        questions = (language_model.letter_question(ids, token, length, name) for token, _, length in tokens)
+        answers = language_model.answer(questions, **options)
         for (_, start, length), answer in zip(tokens, answers, strict=True):
             scores[start : start + length] = answer
         rows = np.flatnonzero(is_base)
@@ -133,7 +145,7 @@ def _strand(asked: LanguageModel, sequence: str, name: str, options: dict) -> tu
         Pair(sequence, sequence[:place] + BASES[letter] + sequence[place + 1 :], place, place + 1, place + 1, name)
         for place, letter in places
     )
-    ratios, estimators = log_ratios(asked, pairs, options)
+    ratios, estimators = log_ratios(language_model, pairs, options)
     for (place, letter), ratio in zip(places, ratios, strict=True):
         scores[place, letter] = ratio
     rows = np.flatnonzero(is_base)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +30,30 @@ if TYPE_CHECKING:
 SHARD_VARIANTS = 2_048
 
 
+@dataclass(frozen=True)
+class ScoredFile:
+    """What `score_variants_file` wrote.
+
+    Attributes:
+        output: the file.
+        variants: alternative alleles in the input, each a row or an entry in INFO.
+        scored: how many of them have a score.
+        unscored: reason → how many alleles have no score for it.
+    """
+
+    output: Path
+    variants: int
+    scored: int
+    unscored: dict[str, int]
+
+
 def score_variants_file(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     vcf: str | os.PathLike[str],
-    out: str | os.PathLike[str],
+    output: str | os.PathLike[str],
     *,
-    genome: str | os.PathLike[str],
+    reference: str | os.PathLike[str],
     method: Method = "llr",
     window_bp: int = 512,
     strands: Strands = "both",
@@ -47,55 +66,59 @@ def score_variants_file(
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
     progress: Callable[[int], object] | None = None,
-) -> None:
-    """Write the score of every variant of a VCF file to `out`.
+) -> ScoredFile:
+    """Write the score of every variant of a VCF file to `output`.
 
-    First every variant is checked, so that what is refused is refused before any work. Finished shards are kept in the
-    folder `<out>.shards` until `out` is written, whole or not at all. The same call after a killed one goes on from
-    them; one with another model, input or setting is refused. Under torchrun or `accelerate launch` each process takes
-    its share of the shards and the first one writes `out`; on several machines the folder must be one that all see.
+    Every variant is checked first, so a bad one is refused before any computing. Finished shards are kept in the folder
+    `<output>.shards` until `output` is complete; `output` is written under a temporary name and renamed. After an
+    interruption the same call continues from the finished shards; a call with another model, input or setting is
+    refused. Under torchrun or `accelerate launch` each process computes its share of the shards and the first one
+    writes `output`; on several machines the folder must be on a shared file system.
 
     Args:
         vcf: plain or compressed.
-        out: a table or VCF, as `write_variant_scores` writes them.
-        genome: FASTA of the reference, plain or bgzip.
+        output: a table or VCF, as `write_variant_scores` writes them.
+        reference: FASTA of the genome, plain or bgzip.
         method, window_bp, strands, strict: see `score_variants`. How many alleles have no score is logged, by reason.
         name: what the header of a VCF calls the model.
         info_field: see `write_variant_scores`.
-        overwrite: replace `out` if it exists; otherwise it is refused.
+        overwrite: replace `output` if it exists; otherwise it is refused.
         shard_variants: variants of a shard. It decides which windows share a batch, and so the order of sums: scores
             differ by about a millionth.
         token_budget, device, dtype: see `run_batches`.
         progress: called with the number of variants that were found scored, and after each shard with that of its own.
 
+    Returns:
+        What was written; the same in every process.
+
     Raises:
-        ValueError: as `score_variants`, `read_variants` and `write_variant_scores`; the shards next to `out` are of
-            another run; `out` exists, or is an input.
-        BlockingIOError: another run is writing `out`.
+        ValueError: as `score_variants`, `read_variants` and `write_variant_scores`; the shards next to `output` are of
+            another run; `output` exists, or is an input.
+        BlockingIOError: another run is writing `output`.
         FileNotFoundError, ImportError: as those.
     """
-    out = Path(out)
-    with claimed_outputs([out], inputs=[vcf, genome], overwrite=overwrite):
-        if output_extension(out, VARIANT_FILES) in (".vcf", ".vcf.gz"):
+    output = Path(output)
+    with claimed_outputs([output], inputs=[vcf, reference], overwrite=overwrite):
+        if output_extension(output, VARIANT_FILES) in (".vcf", ".vcf.gz"):
             check_info_field(vcf, info_field)
         device = torch.device(device) if device is not None else next(model.parameters()).device
         dtype = default_dtype(model, device) if dtype is None else dtype
         variants = list(read_variants(vcf))
-        with Genome(genome) as reference:
-            reasons = reasons_unscored(variants, reference, window_bp=window_bp, strict=strict)
+        with Genome(reference) as genome:
+            reasons = reasons_unscored(variants, genome, window_bp=window_bp, strict=strict)
             scorable = [variant for variant, reason in zip(variants, reasons, strict=True) if not reason]
-            input_digest = hashlib.sha256(json.dumps([variants, reasons, sorted(reference.lengths.items())]).encode())
+            input_digest = hashlib.sha256(json.dumps([variants, reasons, sorted(genome.lengths.items())]).encode())
             words = {"method": method, "window_bp": window_bp, "strands": strands, "dtype": dtype}
             settings = {key: str(value) for key, value in (words | {"shard": shard_variants}).items()}
             made_by = {**model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
-            folder = ShardFolder(out, {"input": input_digest.hexdigest(), **settings, **made_by})
+            folder = ShardFolder(output, {"input": input_digest.hexdigest(), **settings, **made_by})
             shards = plan_shards([1] * len(scorable), shard_bp=shard_variants, divisible=False)
             options: dict[str, Any] = {"token_budget": token_budget, "device": device, "dtype": dtype}
 
             def scored(shard: Shard) -> ShardContent:
                 some = scorable[shard.first : shard.end]
                 found = score_variants(
-                    model, tokenizer, some, reference, method=method, window_bp=window_bp, strands=strands, **options
+                    model, tokenizer, some, genome, method=method, window_bp=window_bp, strands=strands, **options
                 )
                 return ShardContent(found.estimators, np.ones(len(some), dtype=np.int64), found.scores[:, None])
 
@@ -108,14 +131,17 @@ def score_variants_file(
                         progress(shard.end - shard.first)
                 if work.is_first:
                     folder.wait_for(shards)
+        unscored = Counter(reason for reason in reasons if reason)
+        result = ScoredFile(output, len(variants), len(scorable), dict(unscored))
         if not work.is_first:
-            return
+            return result
         parts = [folder.read(shard) for shard in shards]
         scores = np.concatenate([np.empty(0), *(part.vectors[:, 0] for part in parts)])
         estimators = [estimator for part in parts for estimator in part.names]
         whole = VariantScores.of_scored(
             variants, reasons, scores, estimators, method=method, strands=strands, window_bp=window_bp
         )
-        write_variant_scores(whole, out, vcf=vcf, model=name, info_field=info_field)
+        write_variant_scores(whole, output, vcf=vcf, model=name, info_field=info_field)
         folder.remove()
         log_unscored(reasons)
+        return result

@@ -95,7 +95,7 @@ def score_variants(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     variants: Sequence[Variant],
-    genome: Genome,
+    reference: Genome,
     *,
     method: Method = "llr",
     window_bp: int = 512,
@@ -128,7 +128,7 @@ def score_variants(
         model: a language model for "llr"; any model for distances, which compare mean vectors of the last hidden state
             over the tokens of the alleles.
         variants: as `read_variants` gives them.
-        genome: the reference that they are on.
+        reference: the genome that the variants are on.
         method: "llr", "cosine", "l2" or "dot".
         window_bp: letters of the genome in a window, the variant in its middle; N past an end of the contig.
         strands: "both" scores the reverse complement too and takes the mean.
@@ -144,11 +144,11 @@ def score_variants(
         raise ValueError(f"method is {method!r}; choose from {', '.join(get_args(Method))}")
     if strands not in get_args(Strands):
         raise ValueError(f"strands is {strands!r}; choose from {', '.join(get_args(Strands))}")
-    reasons = reasons_unscored(variants, genome, window_bp=window_bp, strict=strict)
+    reasons = reasons_unscored(variants, reference, window_bp=window_bp, strict=strict)
     scorable = [variant for variant, reason in zip(variants, reasons, strict=True) if not reason]
     scores, estimators = np.empty(0), list[str]()
     if scorable:
-        pairs = _pairs(genome, scorable, window_bp, strands)
+        pairs = _pairs(reference, scorable, window_bp, strands)
         options = {"token_budget": token_budget, "device": device, "dtype": dtype, "progress": progress}
         if method == "llr":
             scores, estimators = log_ratios(LanguageModel(model, tokenizer), pairs, options)

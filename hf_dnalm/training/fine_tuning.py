@@ -241,8 +241,8 @@ def _encode(
         raise ValueError(f"max_tokens is {options.max_tokens:,}, but the model reads {limit:,} tokens")
     return {
         name: encode_dataset(
-            split,
             tokenizer,
+            split,
             max_tokens=options.max_tokens or limit,
             overflow=options.overflow,
             reverse_complement=options.reverse_complement and name == "train",

@@ -17,6 +17,7 @@ from hf_dnalm.cli.main import COMMANDS, main
 from hf_dnalm.cli.parser import Parser
 from hf_dnalm.cli.signals import GOES_ON, Terminated
 from hf_dnalm.version import __version__
+from tests.cli.model_commands import MODEL_COMMANDS
 
 
 def test_help_names_every_command(capsys):
@@ -65,7 +66,7 @@ def test_flags_mean_the_same_in_every_command(name):
         assert stated or not action.option_strings or action.dest == "help", action.option_strings
         assert action.required == ("required" in action.help) or not action.option_strings
     takes_model = "model" in {action.dest for action in parser._actions if not action.option_strings}
-    assert takes_model == (name not in ("demo", "list", "benchmark", "bend train"))
+    assert takes_model == (name in MODEL_COMMANDS and name != "benchmark")  # which takes --models
 
 
 def test_no_command_shows_the_usage_and_fails(capsys):

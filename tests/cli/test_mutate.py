@@ -30,7 +30,7 @@ def test_the_table_holds_what_the_function_computes(model, fasta, tmp_path, stra
     table = pyarrow.parquet.read_table(out)
     toy = toy_model("masked_lm", initializer_range=0.5)
     expected = [
-        mutagenesis(toy, toy_tokenizer(), sequence, both_strands=strands == "both", dtype=torch.float32)
+        mutagenesis(toy, toy_tokenizer(), [sequence], strands=strands, dtype=torch.float32)[0]
         for sequence in SEQUENCES.values()
     ]
     written = table["score"].to_numpy().reshape(-1, 4)

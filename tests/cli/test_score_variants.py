@@ -13,7 +13,7 @@ import torch
 
 from hf_dnalm.cli.main import main
 from hf_dnalm.genome import Genome, read_variants
-from hf_dnalm.inference import score_variants
+from hf_dnalm.inference import score_variants, score_variants_file
 from tests.cli.language_models import GENOME, refused, save, write_fasta, write_vcf
 from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
 
@@ -205,3 +205,11 @@ def test_real_variants_are_refused_on_a_genome_that_is_off_by_one_base(model, sh
     assert f"1:69,091 is {letters[69_091]} in " in line
     assert "but REF is A" in line
     assert not (tmp_path / "x.tsv").exists()
+
+
+def test_the_function_returns_what_was_written(vcf, genome, tmp_path):
+    options = {"reference": genome, "window_bp": 24, "dtype": torch.float32}
+    written = score_variants_file(toy_model(), toy_tokenizer(), vcf, tmp_path / "x.tsv", **options)
+    assert (written.output, written.variants, written.scored, written.unscored) == (tmp_path / "x.tsv", 3, 3, {})
+    with pytest.raises(AttributeError):
+        written.scored = 4

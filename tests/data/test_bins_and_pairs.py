@@ -69,7 +69,7 @@ def test_a_file_of_bins_becomes_batches(tmp_path):
     )
     dataset = read_file(tmp_path / "bins.jsonl", task=SIGNALS)
     assert dataset["labels"][1] == [[6.0, 7.0], [-100.0, -100.0]]
-    encoded = encode_dataset(dataset, toy_tokenizer(), max_tokens=None, level="bin", bin_bp=4, reverse_complement=True)
+    encoded = encode_dataset(toy_tokenizer(), dataset, max_tokens=None, level="bin", bin_bp=4, reverse_complement=True)
     assert encoded["labels_reverse_complement"][0] == [[4, 5], [2, 3], [0.5, 1]]
     columns = ["input_ids", "bases_per_token", "labels"]
     batch = SequenceCollator(1, problem_type="regression", level="bin")(encoded.select_columns(columns).to_list())
@@ -91,16 +91,16 @@ def test_bins_of_classes_and_of_one_track_are_padded_too():
 def test_a_bin_that_was_cut_has_no_label():
     dataset = Dataset.from_dict({"sequence": ["ACGTACGTACGT"], "labels": [[1.0, 2.0, 3.0]]})
     options = {"level": "bin", "bin_bp": 4, "overflow": "truncate"}
-    encoded = encode_dataset(dataset, toy_tokenizer(), max_tokens=3, **options)  # CLS and two 3-mers: 6 bp
+    encoded = encode_dataset(toy_tokenizer(), dataset, max_tokens=3, **options)  # CLS and two 3-mers: 6 bp
     assert encoded["labels"][0] == [1.0, -100.0]
     with pytest.raises(ValueError, match="was cut to 6 bp, inside a bin of 4 bp, so the other strand has other bins"):
-        encode_dataset(dataset, toy_tokenizer(), max_tokens=3, reverse_complement=True, **options)
+        encode_dataset(toy_tokenizer(), dataset, max_tokens=3, reverse_complement=True, **options)
 
 
 def test_bins_that_do_not_fill_the_sequence_are_refused():
     dataset = Dataset.from_dict({"sequence": ["ACGTACGTAC"], "labels": [[1.0, 2.0]]})
     with pytest.raises(ValueError, match=r"is 10 bp and has 2 labels; bins of 4 bp need 2\.5"):
-        encode_dataset(dataset, toy_tokenizer(), max_tokens=None, level="bin", bin_bp=4)
+        encode_dataset(toy_tokenizer(), dataset, max_tokens=None, level="bin", bin_bp=4)
 
 
 # --- pairs ----------------------------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def test_fasta_holds_no_pairs(tmp_path):
 def test_pairs_become_the_tokens_of_the_tokenizer(pair_file):
     tokenizer = separating_tokenizer()
     dataset = read_file(pair_file, task=PAIRS)
-    encoded = encode_dataset(dataset, tokenizer, max_tokens=None, reverse_complement=True)
+    encoded = encode_dataset(tokenizer, dataset, max_tokens=None, reverse_complement=True)
     expected = tokenizer(dataset["sequence"][:], dataset["sequence2"][:])
     assert encoded["input_ids"][:] == expected["input_ids"]
     assert encoded["token_type_ids"][:] == expected["token_type_ids"]
@@ -169,20 +169,20 @@ def test_pairs_become_the_tokens_of_the_tokenizer(pair_file):
 )
 def test_pairs_that_do_not_fit_are_refused(pair_file, options, message):
     with pytest.raises(ValueError, match=message):
-        encode_dataset(read_file(pair_file, task=PAIRS), separating_tokenizer(), **options)
+        encode_dataset(separating_tokenizer(), read_file(pair_file, task=PAIRS), **options)
 
 
 def test_a_pair_with_an_empty_half_is_refused():
     dataset = Dataset.from_dict({"sequence": ["ACGT"], "sequence2": [""]})
     with pytest.raises(ValueError, match="the second sequence of '1' is empty"):
-        encode_dataset(dataset, separating_tokenizer(), max_tokens=None)
+        encode_dataset(separating_tokenizer(), dataset, max_tokens=None)
 
 
 def test_pairs_need_a_separator(pair_file):
     with pytest.raises(
         ValueError, match="pairs of sequences need a separator between them, and KmerTokenizer has none"
     ):
-        encode_dataset(read_file(pair_file, task=PAIRS), toy_tokenizer(), max_tokens=None)
+        encode_dataset(toy_tokenizer(), read_file(pair_file, task=PAIRS), max_tokens=None)
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(5, 40))

@@ -107,7 +107,7 @@ def test_sequences_that_cannot_be_encoded_are_refused(sequences: list[str], opti
 
 def test_dataset_columns_are_ids_length_labels_and_index_in_order() -> None:
     encoded = encode_dataset(
-        rows(name=["a", "b", "c"], sequence=["ACG", "ACGT", "T"], labels=[1, 0, 1]), KMERS, max_tokens=9
+        KMERS, rows(name=["a", "b", "c"], sequence=["ACG", "ACGT", "T"], labels=[1, 0, 1]), max_tokens=9
     )
     assert encoded[:] == {
         "input_ids": [[3, 17], [3, 17, 71], [3, 71]],
@@ -120,30 +120,30 @@ def test_dataset_columns_are_ids_length_labels_and_index_in_order() -> None:
 
 @pytest.mark.parametrize("labels", [[0.5, 1.5, 2.5], [[0, 1], [1, 1], [0, 0]], [[0.5, 1.0], [2.0, 3.0], [4.0, 5.0]]])
 def test_labels_pass_through_unchanged(labels: list) -> None:
-    encoded = encode_dataset(rows(sequence=["ACG", "A", "T"], labels=labels), KMERS, max_tokens=9)
+    encoded = encode_dataset(KMERS, rows(sequence=["ACG", "A", "T"], labels=labels), max_tokens=9)
     assert encoded["labels"][:] == labels
 
 
 def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     data = rows(sequence=["ACGT" * (i + 1) for i in range(30)], labels=list(range(30)))
-    whole = encode_dataset(data, KMERS, max_tokens=999, reverse_complement=True)
+    whole = encode_dataset(KMERS, data, max_tokens=999, reverse_complement=True)
     monkeypatch.setattr("hf_dnalm.data.encode._BATCH_ROWS", 7)
-    assert encode_dataset(data, KMERS, max_tokens=999, reverse_complement=True)[:] == whole[:]
+    assert encode_dataset(KMERS, data, max_tokens=999, reverse_complement=True)[:] == whole[:]
     monkeypatch.setattr("hf_dnalm.data.encode._BATCH_BP", 1)
-    assert encode_dataset(data, KMERS, max_tokens=999, reverse_complement=True)[:] == whole[:]
+    assert encode_dataset(KMERS, data, max_tokens=999, reverse_complement=True)[:] == whole[:]
     with pytest.raises(ValueError, match="sequence '26' is 104 bp = 37 tokens"):
-        encode_dataset(data, KMERS, max_tokens=35)
-    assert encode_dataset(data.select([4, 2]), KMERS, max_tokens=999)["labels"][:] == [4, 2]
+        encode_dataset(KMERS, data, max_tokens=35)
+    assert encode_dataset(KMERS, data.select([4, 2]), max_tokens=999)["labels"][:] == [4, 2]
 
 
 def test_an_empty_dataset_is_refused() -> None:
     with pytest.raises(ValueError, match="the dataset has no rows to encode"):
-        encode_dataset(rows(sequence=[]), KMERS, max_tokens=9)
+        encode_dataset(KMERS, rows(sequence=[]), max_tokens=9)
 
 
 def test_the_other_strand_is_its_own_encoding() -> None:
     sequences = ["ACGTT", "AACCN"]
-    encoded = encode_dataset(rows(sequence=sequences), KMERS, max_tokens=9, reverse_complement=True)
+    encoded = encode_dataset(KMERS, rows(sequence=sequences), max_tokens=9, reverse_complement=True)
     expected = [KMERS(reverse_complement(sequence)).input_ids for sequence in sequences]
     assert encoded["input_ids_reverse_complement"][:] == expected
 
@@ -151,7 +151,7 @@ def test_the_other_strand_is_its_own_encoding() -> None:
 @pytest.mark.parametrize("tokenizer", [KMERS, single_letter_tokenizer()], ids=["kmer", "single letter"])
 def test_the_other_strand_of_a_truncated_sequence_has_the_same_bases(tokenizer: PreTrainedTokenizerFast) -> None:
     encoded = encode_dataset(
-        rows(sequence=["ACGTTGGGG"]), tokenizer, max_tokens=4, overflow="truncate", reverse_complement=True
+        tokenizer, rows(sequence=["ACGTTGGGG"]), max_tokens=4, overflow="truncate", reverse_complement=True
     )
     kept = {len(KMERS): "ACGTTGGGG", len(single_letter_tokenizer()): "AC"}[len(tokenizer)]
     assert encoded["input_ids"][0] == tokenizer(kept).input_ids
@@ -163,8 +163,8 @@ def test_the_other_strand_of_a_truncated_sequence_has_the_same_bases(tokenizer: 
 def test_labels_of_bases_follow_the_bases_on_both_strands(sequence: str, max_tokens: int) -> None:
     labels = list(range(len(sequence)))
     encoded = encode_dataset(
-        rows(sequence=[sequence], labels=[labels]),
         KMERS,
+        rows(sequence=[sequence], labels=[labels]),
         max_tokens=max_tokens,
         overflow="truncate",
         reverse_complement=True,
@@ -180,7 +180,7 @@ def test_labels_of_bases_follow_the_bases_on_both_strands(sequence: str, max_tok
 
 def test_bases_per_token_of_any_fast_tokenizer_come_from_its_offsets() -> None:
     encoded = encode_dataset(
-        rows(sequence=["ACG"], labels=[[1, 2, 3]]), single_letter_tokenizer(), max_tokens=9, level="nucleotide"
+        single_letter_tokenizer(), rows(sequence=["ACG"], labels=[[1, 2, 3]]), max_tokens=9, level="nucleotide"
     )
     assert encoded["bases_per_token"][:] == [[0, 1, 1, 1, 0]]
     assert encoded["labels"][:] == [[1, 2, 3]]
@@ -196,4 +196,4 @@ def test_bases_per_token_of_any_fast_tokenizer_come_from_its_offsets() -> None:
 )
 def test_nucleotide_level_needs_every_base(tokenizer: Any, labels: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        encode_dataset(rows(sequence=["ANC"], labels=[labels]), tokenizer, max_tokens=9, level="nucleotide")
+        encode_dataset(tokenizer, rows(sequence=["ANC"], labels=[labels]), max_tokens=9, level="nucleotide")

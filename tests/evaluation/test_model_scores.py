@@ -9,7 +9,7 @@ import pytest
 import torch
 from datasets import Dataset
 
-from hf_dnalm.evaluation import Evaluation, Interval, compute_metrics, evaluate
+from hf_dnalm.evaluation import ConfidenceInterval, Evaluation, compute_metrics, evaluate
 from hf_dnalm.inference import predict
 from tests.evaluation.test_outputs import BASES, BINARY, EXPRESSION, SPLICE, TRACKS
 from tests.toys.nucleotide_transformer import toy_model, toy_tokenizer
@@ -64,10 +64,10 @@ def test_without_bootstrap_there_are_values_alone():
 @pytest.mark.parametrize(
     ("interval", "text"),
     [
-        (Interval(0.5, 0.25, 0.75), "0.500 (0.250 to 0.750)"),
-        (Interval(0.5, math.nan, math.nan), "0.500"),
-        (Interval(math.nan, math.nan, math.nan), "undefined"),
-        (Interval(-0.0001, -0.0001, 0.1), "0.000 (0.000 to 0.100)"),
+        (ConfidenceInterval(0.5, 0.25, 0.75), "0.500 (0.250 to 0.750)"),
+        (ConfidenceInterval(0.5, math.nan, math.nan), "0.500"),
+        (ConfidenceInterval(math.nan, math.nan, math.nan), "undefined"),
+        (ConfidenceInterval(-0.0001, -0.0001, 0.1), "0.000 (0.000 to 0.100)"),
     ],
 )
 def test_an_interval_reads_as_text(interval, text):

@@ -212,3 +212,12 @@ def test_a_record_without_a_token_is_refused_before_any_work(tmp_path):
             pooling="nucleotide",
         )
     assert [path.name for path in tmp_path.iterdir()] == ["x.fa"]
+
+
+def test_what_was_written_is_returned(tmp_path):
+    (tmp_path / "x.fa").write_text(">a\nACGTTACGTTGG\n>b\nTTGACA\n")
+    written = embed_file(MODEL, TOKENIZER, tmp_path / "x.fa", tmp_path / "x.npz", pooling="nucleotide")
+    assert written.output == tmp_path / "x.npz"
+    assert (written.sequences, written.per, written.hidden_size) == (2, "nucleotide", MODEL.config.hidden_size)
+    with pytest.raises(AttributeError):
+        written.sequences = 3

@@ -79,9 +79,9 @@ def test_likelihoods_that_are_not_finite_are_refused(toy, head):
 
 def test_mutagenesis_refuses_scores_that_are_not_finite():
     with pytest.raises(ValueError, match=MESSAGE):
-        mutagenesis(*damaged("masked_lm"), HIT, name="hit")
-    with pytest.raises(ValueError, match=r"^the sequence: .* not finite"):
-        mutagenesis(*damaged("masked_lm"), HIT)
+        mutagenesis(*damaged("masked_lm"), [HIT], names=["hit"])
+    with pytest.raises(ValueError, match=r"^sequence '1': .* not finite"):
+        mutagenesis(*damaged("masked_lm"), [HIT])
 
 
 @pytest.mark.parametrize("alt", ["T", "TA"])
@@ -116,9 +116,9 @@ def test_a_ratio_to_a_reference_of_probability_0_is_not_defined():
     words = [index for word, index in tokenizer.get_vocab().items() if len(word) == 3 and word[1] == "A"]
     with torch.no_grad():
         model.lm_head.bias[words] = -torch.inf
-    assert np.isneginf(mutagenesis(model, tokenizer, "CCC").scores[1, 0])
+    assert np.isneginf(mutagenesis(model, tokenizer, ["CCC"])[0].scores[1, 0])
     with pytest.raises(ValueError, match=r"^sequence 'x': .* letter A at position 1 \(0-based\) .* exactly 0"):
-        mutagenesis(model, tokenizer, "CAC", name="x")
+        mutagenesis(model, tokenizer, ["CAC"], names=["x"])
 
 
 def test_a_ratio_of_two_probabilities_of_0_is_not_defined(tmp_path):

@@ -49,9 +49,9 @@ def test_likelihoods(monkeypatch, held, model, tokenizer):
 
 @pytest.mark.parametrize(("model", "tokenizer"), MODELS)
 def test_mutagenesis(monkeypatch, held, model, tokenizer):
-    whole = mutagenesis(model, tokenizer, LETTERS[:20], **FLOAT32).scores
+    whole = mutagenesis(model, tokenizer, [LETTERS[:20]], **FLOAT32)[0].scores
     few_at_a_time(monkeypatch, held)
-    np.testing.assert_allclose(mutagenesis(model, tokenizer, LETTERS[:20], **FLOAT32).scores, whole, atol=1e-4)
+    np.testing.assert_allclose(mutagenesis(model, tokenizer, [LETTERS[:20]], **FLOAT32)[0].scores, whole, atol=1e-4)
     assert len(held) > 1
     assert max(held) <= 60
 

@@ -27,10 +27,10 @@ def test_a_sequence_shorter_than_a_k_mer_is_refused_by_name(call):
 
 def test_mutagenesis_of_a_sequence_shorter_than_a_k_mer_is_refused():
     with pytest.raises(ValueError, match=r"is 2 bp, which is too short for one token"):
-        mutagenesis(dnabert.toy_model(), dnabert.toy_tokenizer(), "AC")
-    assert mutagenesis(dnabert.toy_model(), dnabert.toy_tokenizer(), "ACG").scores.shape == (3, 4)
+        mutagenesis(dnabert.toy_model(), dnabert.toy_tokenizer(), ["AC"])
+    assert mutagenesis(dnabert.toy_model(), dnabert.toy_tokenizer(), ["ACG"])[0].scores.shape == (3, 4)
 
 
 @pytest.mark.parametrize("toy", [nucleotide_transformer, dnabert2, gpn])
 def test_one_letter_is_enough_for_tokenizers_that_have_letters(toy):
-    assert mutagenesis(toy.toy_model("masked_lm"), toy.toy_tokenizer(), "A").scores.shape == (1, 4)
+    assert mutagenesis(toy.toy_model("masked_lm"), toy.toy_tokenizer(), ["A"])[0].scores.shape == (1, 4)

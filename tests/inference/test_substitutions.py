@@ -18,7 +18,7 @@ PAIRS = (dnabert2.toy_model("masked_lm"), dnabert2.toy_tokenizer())
 
 def test_masked_words_give_every_substitution_of_every_letter():
     sequence = "ACGTTANCG"  # ACG TTA N C G: full words, an N, single letters
-    result = mutagenesis(*KMERS, sequence)
+    (result,) = mutagenesis(*KMERS, [sequence])
     assert result.scores.shape == (9, 4)
     assert result.estimator == LETTERS
     for place, ref in enumerate(sequence):
@@ -31,7 +31,7 @@ def test_masked_words_give_every_substitution_of_every_letter():
 
 
 def test_byte_pairs_are_scored_one_substitution_at_a_time():
-    result = mutagenesis(*PAIRS, "ACGTTACG")
+    (result,) = mutagenesis(*PAIRS, ["ACGTTACG"])
     assert result.estimator == TOKENS
     assert [result.scores[place, "ACGT".index(letter)] for place, letter in enumerate("ACGTTACG")] == [0.0] * 8
     assert np.isfinite(result.scores).all()
@@ -40,9 +40,9 @@ def test_byte_pairs_are_scored_one_substitution_at_a_time():
 @pytest.mark.parametrize("asked", [KMERS, PAIRS], ids=["k-mers", "byte pairs"])
 def test_both_strands_are_the_mean_and_turn_with_the_sequence(asked):
     sequence = "ACGTTACGGATC"
-    forward = mutagenesis(*asked, sequence).scores
-    other = mutagenesis(*asked, reverse_complement(sequence)).scores
-    both = mutagenesis(*asked, sequence, both_strands=True).scores
+    forward = mutagenesis(*asked, [sequence])[0].scores
+    other = mutagenesis(*asked, [reverse_complement(sequence)])[0].scores
+    both = mutagenesis(*asked, [sequence], strands="both")[0].scores
     np.testing.assert_allclose(both, (forward + other[::-1, ::-1]) / 2, atol=1e-5)
 
 
@@ -56,16 +56,30 @@ def test_shares_and_the_heights_of_a_logo_by_hand():
 
 
 def test_soft_masked_letters_count():
-    np.testing.assert_array_equal(mutagenesis(*KMERS, "acgtta").scores, mutagenesis(*KMERS, "ACGTTA").scores)
+    np.testing.assert_array_equal(mutagenesis(*KMERS, ["acgtta"])[0].scores, mutagenesis(*KMERS, ["ACGTTA"])[0].scores)
 
 
-@pytest.mark.parametrize(
-    ("sequence", "message"), [("", "the sequence is empty; there is nothing to change"), ("ACXG", "'X'")]
-)
+@pytest.mark.parametrize(("sequence", "message"), [("", "sequence '1' is empty"), ("ACXG", "'X'")])
 def test_what_is_no_dna_is_refused(sequence, message):
     with pytest.raises(ValueError, match=message):
-        mutagenesis(*KMERS, sequence)
+        mutagenesis(*KMERS, [sequence])
 
 
 def test_a_sequence_of_n_alone_has_no_scores():
-    assert np.isnan(mutagenesis(*KMERS, "NNN").scores).all()
+    assert np.isnan(mutagenesis(*KMERS, ["NNN"])[0].scores).all()
+
+
+def test_each_of_many_sequences_is_scored_as_it_is_alone():
+    sequences = ["ACGTTACG", "GGNCAT", "TTT"]
+    many = mutagenesis(*KMERS, sequences, names=["a", "b", "c"], strands="both")
+    for sequence, result in zip(sequences, many, strict=True):
+        (alone,) = mutagenesis(*KMERS, [sequence], strands="both")
+        assert result.sequence == alone.sequence == sequence
+        np.testing.assert_array_equal(result.scores, alone.scores)
+
+
+def test_a_bad_sequence_is_named_before_any_is_scored():
+    with pytest.raises(ValueError, match="sequence 'b'"):
+        mutagenesis(*KMERS, ["ACGT", "AC!T"], names=["a", "b"], progress=lambda _: pytest.fail("scored"))
+    with pytest.raises(ValueError, match="must be a list of strings"):
+        mutagenesis(*KMERS, "ACGT")

@@ -156,11 +156,11 @@ def test_encoding_labels_every_base_of_a_run(tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(write_upstream(tmp_path))
     sequence = "aa" + "n" * 6 + "RNNN" + "NNgcta"
     rows = Dataset.from_dict({"sequence": [sequence], "labels": [list(range(len(sequence)))]})
-    encoded = encode_dataset(rows, tokenizer, max_tokens=64, level="nucleotide")[0]
+    encoded = encode_dataset(tokenizer, rows, max_tokens=64, level="nucleotide")[0]
     assert encoded["bases_per_token"] == [0, 2, 12, 4, 0]
     assert encoded["labels"] == list(range(18))
     cut = encode_dataset(
-        rows, tokenizer, max_tokens=4, overflow="truncate", level="nucleotide", reverse_complement=True
+        tokenizer, rows, max_tokens=4, overflow="truncate", level="nucleotide", reverse_complement=True
     )[0]
     assert (cut["bases_per_token"], cut["labels"]) == ([0, 2, 12, 0], list(range(14)))
     assert cut["bases_per_token_reverse_complement"] == [0, 12, 1, 0]  # a run, then TT, two tokens of which one is cut

@@ -25,7 +25,7 @@ _STEPS = 3  # in which a medoid moves to the middle of what lies around it
 
 
 @dataclass(frozen=True)
-class Binning:
+class GenomeBins:
     """Bins matched with genomes.
 
     Attributes:
@@ -57,7 +57,7 @@ def similarity_threshold(vectors: np.ndarray, labels: Sequence[object], *, perce
     return float(np.sort(similarities)[int(percentile / 100 * len(units))])
 
 
-def bin_sequences(
+def find_genome_bins(
     vectors: np.ndarray, *, threshold: float, smallest_bin: int = SMALLEST_GENOME, max_bins: int = 1000
 ) -> np.ndarray:
     """Bins, by a k-medoid method that needs no number of bins.
@@ -103,20 +103,20 @@ def bin_sequences(
     return renumbered
 
 
-def score_bins(bins: np.ndarray, labels: Sequence[object]) -> Binning:
+def score_genome_bins(bins: np.ndarray, labels: Sequence[object]) -> GenomeBins:
     """Match bins with genomes so that the most sequences fit (Hungarian method), and score each genome.
 
     Sequences in no bin are left out, as in the published protocol: `binned` says how many those are.
 
     Args:
-        bins: (n,) from `bin_sequences`.
+        bins: (n,) from `find_genome_bins`.
         labels: n of them, the genome of each sequence.
     """
     bins, truth = np.asarray(bins), label_ids(labels)
     inside = bins != UNBINNED
     found, truth = bins[inside], truth[inside]
     if not len(found):
-        return Binning(0, 0.0, dict.fromkeys(THRESHOLDS, 0), dict.fromkeys(THRESHOLDS, 0))
+        return GenomeBins(0, 0.0, dict.fromkeys(THRESHOLDS, 0), dict.fromkeys(THRESHOLDS, 0))
     size = max(found.max(), truth.max()) + 1
     together = np.zeros((size, size), dtype=np.int64)
     np.add.at(together, (truth, found), 1)
@@ -129,4 +129,4 @@ def score_bins(bins: np.ndarray, labels: Sequence[object]) -> Binning:
         for name, score in (("f1", f1_score), ("recall", recall_score))
     }
     above = {name: {limit: int((each > limit).sum()) for limit in THRESHOLDS} for name, each in scores.items()}
-    return Binning(len(np.unique(found)), float(inside.mean()), above["f1"], above["recall"])
+    return GenomeBins(len(np.unique(found)), float(inside.mean()), above["f1"], above["recall"])
