@@ -138,3 +138,11 @@ def test_an_interval_holds_the_middle_95_percent_of_the_resamples(monkeypatch):
 def test_no_resamples_are_refused(resamples):
     with pytest.raises(ValueError, match=f"bootstrap is {resamples}; it must be 1 resample or more"):
         bootstrap_intervals(BINARY, _outputs(BINARY), resamples=resamples)
+
+
+def test_spearman_of_two_sequences_is_1_where_a_resample_has_both_and_undefined_elsewhere():
+    task = dataclasses.replace(EXPRESSION, label_names=("leaf",), metric="spearman")
+    outputs = read_outputs(task, np.array([[0.1], [0.7]]), np.array([[2.0], [3.0]]))
+    draws = room.bootstrap_draws(task, outputs, resamples=200, metrics=("spearman",))["spearman"]
+    assert 60 < np.isnan(draws).sum() < 140, "half of the resamples have one sequence twice"
+    np.testing.assert_allclose(draws[~np.isnan(draws)], 1.0)

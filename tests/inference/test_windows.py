@@ -107,3 +107,11 @@ def test_without_windows_a_long_sequence_is_refused_and_says_so():
     model, tokenizer = dnabert.toy_model("base"), dnabert.toy_tokenizer()
     with pytest.raises(ValueError, match=r"'1' is 43 bp = 43 tokens; the model reads 40\. .*overflow='windows'"):
         embed(model, tokenizer, ["ACGTACG" * 6 + "A"], **FLOAT32)
+
+
+def test_a_window_may_have_room_for_a_single_token_of_dna():
+    ids = np.array([7, 1, 2, 3, 9])  # an opening and a closing token
+    cut = cut_into_windows([ids], limit=3, edges=[(1, 1)])
+    assert [each.tolist() for each in cut.token_ids] == [[7, 1, 9], [7, 2, 9], [7, 3, 9]]
+    with pytest.raises(ValueError, match="no room for DNA"):
+        cut_into_windows([ids], limit=2, edges=[(1, 1)])
