@@ -154,7 +154,7 @@ def test_a_family_that_is_not_on_the_hub_is_described_and_listed(odd, capsys):
     assert "input      single nucleotides, any length" in lines
     assert "heads      causal language model" in lines
     assert "licence    bsd-3-clause" in lines
-    assert "revision   none: it is not on the Hub" in lines
+    assert "revision   none: not on the Hub" in lines
     facts = describe("lab-model")
     assert (facts["vocabulary"], facts["architecture"]) == (16, {"d_model": 8})
     main(["list"])

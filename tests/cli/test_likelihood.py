@@ -90,4 +90,4 @@ def test_a_model_of_another_kind_is_refused(tmp_path, fasta, capsys):
 
     ViTConfig().save_pretrained(tmp_path / "vit")
     line = refused(capsys, "likelihood", tmp_path / "vit", fasta)
-    assert line.endswith("vit is a vit model, which is no language model.")
+    assert line.endswith("vit is a vit model, which is not a language model.")
