@@ -1,4 +1,4 @@
-"""`dnalm cluster`: two species that differ in their letters are told apart, and small classes are said to be small."""
+"""`dnalm cluster`: species of different composition are separated, and classes too small for a test are reported."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def test_model_and_baseline_stand_side_by_side(model, tmp_path, capsys):
 
 def test_a_map_that_cannot_be_drawn_is_refused_before_any_work(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    told = refused(capsys, "cluster", "nowhere", "x.csv", "--map", tmp_path / "m.png", "--map-method", "umap")
-    assert 'pip install "hf_dnalm[umap]", or --map-method tsne' in told
-    told = refused(capsys, "cluster", "nowhere", "x.csv", "--map", tmp_path / "m.pdf")
-    assert "the extension must be one of .png, .svg" in told
+    line = refused(capsys, "cluster", "nowhere", "x.csv", "--map", tmp_path / "m.png", "--map-method", "umap")
+    assert 'pip install "hf_dnalm[umap]", or --map-method tsne' in line
+    line = refused(capsys, "cluster", "nowhere", "x.csv", "--map", tmp_path / "m.pdf")
+    assert "the extension must be one of .png, .svg" in line
 
 
 def test_classes_too_small_for_a_test_are_clustered_alone(model, tmp_path, capsys):

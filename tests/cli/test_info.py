@@ -1,4 +1,4 @@
-"""`dnalm info`: what a folder or an id is, from its own files or from the passport."""
+"""`dnalm info`: facts about a folder from its files, and about a published id from its family definition."""
 
 from __future__ import annotations
 
@@ -142,8 +142,8 @@ def odd(monkeypatch):
         limited=False,
         translate=lambda config: {"vocab_size": 16, "d_model": 8},
     )
-    for room in ("checkpoints", "cli.list"):
-        monkeypatch.setattr(f"hf_dnalm.{room}.PASSPORTS", (family,))
+    for module in ("checkpoints", "cli.list"):
+        monkeypatch.setattr(f"hf_dnalm.{module}.PASSPORTS", (family,))
     return family
 
 

@@ -182,7 +182,7 @@ def test_the_traceback_is_shown_on_request(monkeypatch):
         (RuntimeError("CUDA out of memory. Tried to allocate"), "out of memory (CUDA out of memory."),
     ],
 )
-def test_an_error_that_nobody_expected_is_one_line_and_exit_code_1(monkeypatch, capsys, error, line):
+def test_an_unexpected_error_is_one_line_and_exit_code_1(monkeypatch, capsys, error, line):
     def fail(arguments):
         raise error
 
@@ -208,7 +208,7 @@ def test_an_error_that_nobody_expected_is_one_line_and_exit_code_1(monkeypatch, 
 @pytest.mark.parametrize(
     ("error", "what", "code"), [(KeyboardInterrupt, "interrupted", 130), (Terminated, "terminated", 143)]
 )
-def test_a_stopped_command_says_in_one_line_how_to_go_on(monkeypatch, capsys, command, way_out, error, what, code):
+def test_a_stopped_command_prints_in_one_line_how_to_continue(monkeypatch, capsys, command, way_out, error, what, code):
     def stop(arguments):
         raise error
 
@@ -226,7 +226,7 @@ WAITING = """
 import signal, sys, time, types
 from hf_dnalm.cli.main import main
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is begun with it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs start with SIGINT ignored
 
 def run(arguments):
     print("ready", flush=True)
@@ -256,7 +256,7 @@ def test_help_is_printed_where_the_locale_is_ascii():
         assert b"usage: dnalm" in done.stdout
 
 
-def test_a_tilde_is_the_home_folder_wherever_it_stands(monkeypatch):
+def test_a_tilde_is_the_home_folder_in_every_position(monkeypatch):
     seen: list[str] = []
     monkeypatch.setitem(sys.modules, "hf_dnalm.cli.info", SimpleNamespace(run=seen.extend))
     monkeypatch.setenv("HOME", "/home/someone")
