@@ -19,7 +19,7 @@ def imported_on_first_use(
 
     def get(name: str) -> object:
         if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            raise AttributeError(f"module {package!r} has no attribute {name!r}.")
         return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
 
     return sorted(homes), get

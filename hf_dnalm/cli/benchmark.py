@@ -76,7 +76,7 @@ def run(arguments: list[str]) -> None:
         print(f"\n{summary(result.leaderboard)}\nLeaderboard: {result.folder / 'leaderboard.html'}")
     if result.failed:
         cell, message = next(iter(result.failed.items()))
-        raise ValueError(f"{len(result.failed)} cells failed, the results of all others are kept; {cell}: {message}")
+        raise ValueError(f"{len(result.failed)} cells failed, the results of all others are kept; {cell}: {message}.")
 
 
 def leave_group(environment: Any) -> tuple[int, int]:
@@ -141,7 +141,7 @@ def _data_dirs(given: list[str]) -> str | dict[str, str] | None:
     if len(given) == 1 and "=" not in given[0]:
         return given[0]
     if not all("=" in each for each in given):
-        raise ValueError(f"--data-dir {' '.join(given)}: give one folder, or SUITE=FOLDER for each suite")
+        raise ValueError(f"--data-dir {' '.join(given)}: give one folder, or SUITE=FOLDER for each suite.")
     return dict(each.split("=", 1) for each in given)
 
 

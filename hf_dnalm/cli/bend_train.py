@@ -151,5 +151,5 @@ def _fold(text: str) -> int | None:
     if text == "all":
         return None
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'all'")
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'all'.")
     return int(text)

@@ -80,7 +80,7 @@ def _embedder(options: argparse.Namespace, context_bp: int) -> tuple[Any, dict[s
     """The embedder that MODEL names, how it is read, and a fingerprint of everything its numbers depend on."""
     from hf_dnalm.bend.embedders import ModelEmbedder, embedder_from_file, file_fingerprint
     from hf_dnalm.bend.published_embedders import PublishedEmbedder
-    from hf_dnalm.bend.zero_shot_scores import CAUSAL_MODEL_TYPES, PublishedReading
+    from hf_dnalm.bend.zero_shot_scores import PublishedReading, context_of
 
     if ".py:" in options.model:
         if options.bend_compat:
@@ -102,8 +102,7 @@ def _embedder(options: argparse.Namespace, context_bp: int) -> tuple[Any, dict[s
         model = model.to(inference["device"], inference["dtype"])
         reading = PublishedReading(PublishedEmbedder(model, tokenizer), context_bp=context_bp)
         return reading, {"context": reading.context, "index": reading.index}, made_by
-    left = model.config.model_type in CAUSAL_MODEL_TYPES
-    context = options.context or ("left" if left else "both")
+    context = options.context or context_of(model.config.model_type)
     return ModelEmbedder(model, tokenizer, **inference), {"context": context}, made_by
 
 

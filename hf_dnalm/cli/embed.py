@@ -29,9 +29,9 @@ def run(arguments: list[str]) -> None:
     from hf_dnalm.auto import AutoModel, AutoTokenizer
     from hf_dnalm.data import stream_file
     from hf_dnalm.inference.embedding_files import embed_file, vectors_per
-    from hf_dnalm.inference.vector_writers import find_vector_writer
+    from hf_dnalm.inference.vector_writers import check_vector_output
 
-    find_vector_writer(options.output, per=vectors_per(options.pooling))
+    check_vector_output(options.output, per=vectors_per(options.pooling))
     check_output(options.output, inputs=[options.file, options.model], overwrite=options.overwrite)
     inference = inference_arguments(options)
     columns = {"sequence_column": options.sequence_column, "name_column": options.name_column}

@@ -112,7 +112,7 @@ def is_benchmark(data: str) -> bool:
     if "/" in data and not any(suffix.lower() in extensions for suffix in Path(data).suffixes):
         return True
     raise FileNotFoundError(
-        f"{data}: no such file; a benchmark task is written SUITE/TASK, and `dnalm list --tasks` shows them"
+        f"{data}: no such file; a benchmark task is written SUITE/TASK, and `dnalm list --tasks` shows them."
     )
 
 

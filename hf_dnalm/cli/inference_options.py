@@ -133,4 +133,4 @@ def find_device(name: str | None) -> torch.device:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"--device {name}: {reason}") from None
+        raise ValueError(f"--device {name}: {reason}.") from None

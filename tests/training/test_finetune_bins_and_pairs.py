@@ -164,7 +164,7 @@ def test_strings_are_no_pairs(separating_folder):
     model = AutoModelForSequenceClassification.from_pretrained(separating_folder, num_labels=2)
     tokenizer = AutoTokenizer.from_pretrained(separating_folder)
     with pytest.raises(
-        ValueError, match=r"task 'touch' is of pairs: give a Dataset with the columns name, sequence and"
+        ValueError, match=r"task 'touch' classifies pairs: give a Dataset with the columns name, sequence and"
     ):
         predict(model, tokenizer, ["ACGT"], task=PAIRS)
 
