@@ -58,8 +58,8 @@ def test_long_sequences_are_refused_cut_or_read_by_windows(tmp_path, fasta, caps
     for overflow in ("truncate", "windows"):
         main(["embed", short, fasta, "--output", str(out), "--dtype", "float32", "--overflow", overflow, "--overwrite"])
         with np.load(out) as file:
-            vectors, said = file["embeddings"], str(file["overflow"])
-        assert said == overflow
+            vectors, recorded = file["embeddings"], str(file["overflow"])
+        assert recorded == overflow
         np.testing.assert_allclose(vectors, expected(model_max_length=12, overflow=overflow), atol=2e-5)
 
 

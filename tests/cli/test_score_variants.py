@@ -177,7 +177,7 @@ def test_alleles_that_cannot_be_scored_stay_in_every_output_with_counts_at_the_e
 
 
 def test_real_variants_agree_in_every_format(model, shared, tmp_path):
-    packed = tmp_path / "chr1.fa.gz"  # a copy: its index is written beside it
+    packed = tmp_path / "chr1.fa.gz"  # a copy: its index is written next to it
     shutil.copy(shared / "data" / "genomes" / "human_hg38_chr1_first1Mb.fa.gz", packed)
     for kind, count in (("snv", 717), ("indel", 171)):
         vcf = tmp_path / f"{kind}.vcf"
