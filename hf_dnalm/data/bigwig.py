@@ -17,7 +17,7 @@ import numpy as np
 from hf_dnalm.damage import decoding
 from hf_dnalm.genome import Interval, placed
 
-_INSTALL = 'pyBigWig is needed for bigWig: pip install "hf_dnalm[bigwig]"'
+_INSTALL = 'pyBigWig is needed for bigWig: pip install "hf_dnalm[bigwig]".'
 _PATIENCE = 120  # seconds for one answer; on a damaged file the library may search for ever
 
 
@@ -81,11 +81,11 @@ class BigWig:
                 self._process.stdin.write(json.dumps([contig, start, end]).encode() + b"\n")
                 self._process.stdin.flush()
             except BrokenPipeError:
-                raise ValueError("the reader ended.") from None
+                raise ValueError("the reader ended") from None
             count = self._answer()["bytes"]
             values = np.frombuffer(self._process.stdout.read(count), dtype="<f4")
             if len(values) != end - start:
-                raise ValueError(f"{len(values):,} values for {end - start:,} bases.")
+                raise ValueError(f"{len(values):,} values for {end - start:,} bases")
         return np.nan_to_num(values)
 
     def _answer(self) -> dict[str, Any]:
@@ -98,10 +98,10 @@ class BigWig:
         finally:
             timer.cancel()
         if not line:
-            raise ValueError("not a bigWig file, or so damaged that its reader crashed.")
+            raise ValueError("not a bigWig file, or so damaged that its reader crashed")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise ValueError(f"not a bigWig file, or a damaged one: {answer['error']}.")
+            raise ValueError(f"not a bigWig file, or a damaged one: {answer['error']}")
         return answer
 
 

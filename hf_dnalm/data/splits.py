@@ -114,7 +114,7 @@ def cross_validation(
     if folds < least:
         raise ValueError(
             f"folds is {folds}; it must be at least {least}"
-            + ("" if least == 2 else ", because there is no test split and one fold is held out for it")
+            + ("." if least == 2 else ", because there is no test split and one fold is held out for it.")
         )
     if not 0 <= fold < folds:
         raise ValueError(f"fold is {fold}; with {folds} folds it is 0 to {folds - 1}.")

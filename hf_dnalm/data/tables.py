@@ -94,11 +94,11 @@ def find_columns(
             found = next(each for each in _OTHER_SEPARATORS if each in there[0])
             return ValueError(
                 f"{path}: the first line is one column, {there[0]!r}: the columns seem to be separated by {found!r}. "
-                "Save the table with commas as .csv or with tabs as .tsv"
+                "Save the table with commas as .csv or with tabs as .tsv."
             )
         return ValueError(
             f"{path}: no column {column!r} for the {what}; the columns are {', '.join(map(repr, there))}. "
-            f"Name the right one with {what}_column"
+            f"Name the right one with {what}_column."
         )
 
     if sequence not in there:

@@ -18,7 +18,7 @@ from hf_dnalm.suites import (
     plant_multi_species,
 )
 from hf_dnalm.suites.bend import published_tasks as bend
-from hf_dnalm.suites.definition import Benchmark, PublishedTask
+from hf_dnalm.suites.task_definition import Benchmark, PublishedTask
 from hf_dnalm.tasks import Task
 
 __all__ = ["Benchmark", "benchmark_tasks", "load_benchmark", "published_suite"]
@@ -116,7 +116,7 @@ def load_benchmark(
     """
     # With datasets, which listing tasks does not need.
     from hf_dnalm.data.splits import SplitRule
-    from hf_dnalm.suites.labelled_files import load_published
+    from hf_dnalm.suites.load_task import load_published
 
     rule = SplitRule(folds, fold, tuple(validation_chromosomes), tuple(test_chromosomes))
     if suite == bend.SUITE:
@@ -172,6 +172,6 @@ def _find(suite: str, task: str) -> PublishedTask:
     name = aliases.get(task, task)
     if name not in tasks:
         close = difflib.get_close_matches(task, [*tasks, *aliases], n=3)
-        advice = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(tasks)}"
-        raise ValueError(f"no task {task!r} in {suite}; {advice}.")
+        advice = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(tasks)}."
+        raise ValueError(f"no task {task!r} in {suite}; {advice}")
     return tasks[name]

@@ -10,8 +10,8 @@ from hf_dnalm.damage import decoding
 from hf_dnalm.data.hdf5 import open_hdf5, own_object
 from hf_dnalm.data.records import Record
 from hf_dnalm.suites.coordinates import bins_of, in_the_middle
-from hf_dnalm.suites.definition import PublishedTask
 from hf_dnalm.suites.readers import Request
+from hf_dnalm.suites.task_definition import PublishedTask
 
 
 def read_basenji(path: str, published: PublishedTask, request: Request) -> Iterator[Record]:

@@ -6,7 +6,7 @@ plant, with `clustering_0.tsv` to `clustering_4.tsv` (reference: 0 and 1) and `b
 
 from __future__ import annotations
 
-from hf_dnalm.suites.definition import PublishedTask
+from hf_dnalm.suites.task_definition import PublishedTask
 from hf_dnalm.tasks import Task
 
 SUITE = "dnabert-s"

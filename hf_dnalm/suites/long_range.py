@@ -6,7 +6,7 @@ table holds all splits.
 
 from __future__ import annotations
 
-from hf_dnalm.suites.definition import PublishedTask
+from hf_dnalm.suites.task_definition import PublishedTask
 from hf_dnalm.tasks import ProblemType, Task
 
 SUITE = "long-range"

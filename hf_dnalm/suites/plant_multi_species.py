@@ -5,7 +5,7 @@ One repo for each task on the Hub: train.csv, dev.csv and test.csv with the colu
 
 from __future__ import annotations
 
-from hf_dnalm.suites.definition import PublishedTask
+from hf_dnalm.suites.task_definition import PublishedTask
 from hf_dnalm.tasks import Task
 
 SUITE = "plant-multi-species"

@@ -17,7 +17,7 @@ from hf_dnalm.data.files import file_records
 from hf_dnalm.data.labels import IGNORED_BASE
 from hf_dnalm.data.records import Record
 from hf_dnalm.genome import Genome
-from hf_dnalm.suites.definition import PublishedTask
+from hf_dnalm.suites.task_definition import PublishedTask
 
 _Item = TypeVar("_Item")
 FILE_SPLITS = {"validation": "valid"}  # what published files call a split, where it is something else

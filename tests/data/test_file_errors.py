@@ -129,7 +129,7 @@ def test_numeric_class_names_are_names_not_indices(tmp_path: Path) -> None:
     write_separated(path, [("a", "ACGT", "02")], ",")
     assert read_file(path, task=padded)["labels"][:] == [1]
     write_separated(path, [("a", "ACGT", 0)], ",")
-    with pytest.raises(ValueError, match=r"label '0' does not fit task 'clades' .*allowed are '1', '2'$"):
+    with pytest.raises(ValueError, match=r"label '0' does not fit task 'clades' .*allowed are '1', '2'\.$"):
         read_file(path, task=clades)
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from hf_dnalm.sequence import reverse_complement
-from hf_dnalm.suites import load_benchmark, long_range, places
+from hf_dnalm.suites import dataset_files, load_benchmark, long_range
 from hf_dnalm.suites.coordinates import window_of
-from hf_dnalm.suites.definition import PublishedTask
+from hf_dnalm.suites.task_definition import PublishedTask
 from tests.data.reference import LETTERS, write, write_reference
 
 pytest.importorskip("pysam")
@@ -229,8 +229,8 @@ def test_files_that_lie_beside_a_table_of_the_hub_are_downloaded_with_it(cage, r
     def download_all(repo: str, *, allow_patterns: list[str], **options: str) -> None:
         asked.append((repo, allow_patterns, options["revision"]))
 
-    monkeypatch.setattr(places, "hf_hub_download", download)
-    monkeypatch.setattr(places, "snapshot_download", download_all)
+    monkeypatch.setattr(dataset_files, "hf_hub_download", download)
+    monkeypatch.setattr(dataset_files, "snapshot_download", download_all)
     splits, _ = load_benchmark("long-range", "cage_prediction", reference=reference, splits=[split])
     assert len(splits[split]) == 1
     assert asked == [

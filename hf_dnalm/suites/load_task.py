@@ -1,4 +1,4 @@
-"""A published task: labelled files in a dataset repo of the Hub, or the same files in a local folder."""
+"""Load a published task: its files become checked splits, from a Hub dataset repository or a local folder."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from hf_dnalm.data.leakage import leaks_noted
 from hf_dnalm.data.records import Record
 from hf_dnalm.data.splits import SplitRule, split_validation
 from hf_dnalm.genome import Genome
-from hf_dnalm.suites.definition import Benchmark, PublishedTask
-from hf_dnalm.suites.loading import READERS
-from hf_dnalm.suites.places import download, download_all, hub_files, local_files, open_remote
+from hf_dnalm.suites.dataset_files import download, download_all, hub_files, local_files, open_remote
+from hf_dnalm.suites.reader_table import READERS
 from hf_dnalm.suites.readers import FILE_SPLITS, Request
+from hf_dnalm.suites.task_definition import Benchmark, PublishedTask
 from hf_dnalm.tasks import Task
 
 logger = logging.getLogger(__name__)
@@ -127,9 +127,9 @@ def _wanted(published: PublishedTask, splits: Sequence[str] | None) -> list[str]
         raise ValueError(
             f"{published.task.name} has no split {unknown[0]!r}; published are {', '.join(published.files)}"
             + (
-                ""
+                "."
                 if "validation" in published.files or "train" not in published.files
-                else " (validation is drawn from train)"
+                else " (validation is drawn from train)."
             )
         )
     return wanted

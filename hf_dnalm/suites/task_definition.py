@@ -1,4 +1,4 @@
-"""What a published task is: plain data, so that listing the tasks costs no torch and no datasets."""
+"""PublishedTask: where the files of a benchmark task are and how to read them. Plain data, cheap to import."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class PublishedTask:
         layouts: the same splits as other copies of the data name them, for local folders; a path that ends in `/` is
             a folder with one folder for each class, which holds one text file for each sequence.
         sequence_column, sequence2_column, labels_column: of a table; the second one of pairs.
-        reader: how the files are read, a name in `loading.READERS`.
+        reader: how the files are read, a name in `reader_table.READERS`.
         assembly: the reference genome that the files' coordinates are of; empty where they hold letters.
         reference_per_class: the classes are of different genomes.
         sequence_length: bp of each window cut from it, where the caller can choose.

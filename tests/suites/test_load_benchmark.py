@@ -13,7 +13,7 @@ from datasets import IterableDatasetDict
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from hf_dnalm.data import read_file
-from hf_dnalm.suites import benchmark_tasks, load_benchmark, places
+from hf_dnalm.suites import benchmark_tasks, dataset_files, load_benchmark
 from hf_dnalm.suites import plant_genomic_benchmark as pgb
 
 ENHANCERS = "pro_seq.m_esculenta"
@@ -213,7 +213,7 @@ def test_unknown_names_are_refused_with_close_ones(arguments: tuple, error: type
             ValueError,
             r"no split 'validation'; published are train, test \(validat",
         ),
-        (ENHANCERS, {"splits": ("dev",)}, ValueError, "has no split 'dev'; published are train, validation, test$"),
+        (ENHANCERS, {"splits": ("dev",)}, ValueError, r"has no split 'dev'; published are train, validation, test\.$"),
         (
             "lncrna.z_mays",
             {},
@@ -290,8 +290,8 @@ def hub(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[t
             asked.append((file, revision))
             return io.BytesIO((folder / file).read_bytes())
 
-    monkeypatch.setattr(places, "hf_hub_download", download)
-    monkeypatch.setattr(places, "HfFileSystem", FileSystem)
+    monkeypatch.setattr(dataset_files, "hf_hub_download", download)
+    monkeypatch.setattr(dataset_files, "HfFileSystem", FileSystem)
     return asked
 
 

@@ -1,4 +1,4 @@
-"""Where the files of a published task lie: in a local folder, or on the Hub, from which they are downloaded."""
+"""Files of a published task: find them in a local folder, or download them from the Hub."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 from huggingface_hub import HfFileSystem, hf_hub_download, snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 
-from hf_dnalm.suites.definition import PublishedTask
+from hf_dnalm.suites.task_definition import PublishedTask
 
 
 def hub_files(published: PublishedTask, wanted: Sequence[str], *, asked: bool) -> dict[str, list[str]]:
