@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Benchmark(NamedTuple):
-    """A benchmark's data and what they are.
+    """A loaded benchmark task: data and description.
 
     Attributes:
-        splits: `train`, `validation` and `test`, as far as they exist; an `IterableDatasetDict` when streaming.
-        task: the task, with a note in its description where the data are a subset.
+        splits: `train`, `validation` and `test`, those that exist; an `IterableDatasetDict` when streaming.
+        task: the task; its description notes everything that differs from the published data.
     """
 
     splits: DatasetDict | IterableDatasetDict
@@ -30,31 +30,32 @@ class PublishedTask:
 
     Attributes:
         task: what is predicted.
-        repo: dataset repo on the Hub; empty where the data are not there, but with their authors.
-        revision: the commit the facts here are about; None where none is pinned: then the main branch is read.
-        files: split to path in the repo, FASTA, CSV or Parquet; `*` stands for letters that are not known, and
-            in a local folder all files that fit are read, one after the other.
-        beside: other files of the repo that the reader finds beside them; `*` as in `files`, `{split}` is the split's
-            name there ("valid" for "validation").
-        layouts: the same splits as other copies of the data name them, for local folders; a path that ends in `/` is
-            a folder with one folder for each class, which holds one text file for each sequence.
-        sequence_column, sequence2_column, labels_column: of a table; the second one of pairs.
-        reader: how the files are read, a name in `reader_table.READERS`.
-        assembly: the reference genome that the files' coordinates are of; empty where they hold letters.
-        reference_per_class: the classes are of different genomes.
-        sequence_length: bp of each window cut from it, where the caller can choose.
-        classes_in_data: the label names are those that stand in the file, sorted; the task's own stand for them.
-        shortest_bp, smallest_class: what a protocol leaves out: shorter sequences, classes with fewer sequences.
-        folds: paths of the files of the folds that the authors published, `{}` standing for their number from 1 on, one
-            pattern for each layout; for tasks that have no other splits. fold_count: how many folds there are.
-        rows: split to number of rows, for counts that were read in the repo's card or counted; others are absent.
-        large: splits that are too big to download unasked, with their size in GB.
+        repo: dataset repository on the Hub; empty if the data are not on the Hub.
+        revision: the pinned commit, which the facts here describe; None reads the main branch.
+        files: split → path in the repository (FASTA, CSV or Parquet), several joined by commas. `*` matches any
+            characters; in a local folder all matching files are read in order.
+        beside: other files that the reader needs next to them; `*` as in `files`, `{split}` is the split's name in file
+            names ("valid" for "validation").
+        layouts: `files` of other copies of the data, for local folders. A path that ends in `/` is a folder with one
+            subfolder per class, which has one text file per sequence.
+        sequence_column, sequence2_column, labels_column: of a table; `sequence2_column` is for pairs.
+        reader: name of the function that reads the files, a key of `reader_table.READERS`.
+        assembly: the reference genome of the files' coordinates; empty if the files contain sequences.
+        reference_per_class: the classes come from different genomes.
+        sequence_length: default length in bp of each window or sequence, if the caller can change it.
+        classes_in_data: the label names are read from the file and sorted; those of `task` are placeholders.
+        shortest_bp, smallest_class: the protocol excludes shorter sequences and classes with fewer sequences.
+        folds: file patterns of the published folds, one per layout, with `{}` for the fold number from 1; for tasks
+            without other splits.
+        fold_count: number of published folds.
+        rows: split → number of rows, if it was counted or stated on the dataset card; unknown counts are absent.
+        large: splits too large to download by default → size in GB.
     """
 
     task: Task
     repo: str
     revision: str | None
-    files: Mapping[str, str]  # several files of a split are joined by commas
+    files: Mapping[str, str]
     rows: Mapping[str, int]
     beside: tuple[str, ...] = ()
     large: Mapping[str, float] = dataclasses.field(default_factory=dict)

@@ -197,9 +197,9 @@ def test_expression_is_read_along_the_gene_with_the_start_in_the_middle(genes):
     [
         (
             ["0,1", "0.5,-1.5", "2.0,0.25"],
-            r"rna_expression_values.csv: holds 2 rows, fewer than .*gene_coordinates.csv",
+            r"rna_expression_values.csv: has 2 rows, but .*gene_coordinates.csv",
         ),
-        (["0,1", *["1,1"] * 4], r"rna_expression_values.csv: holds more rows than the 3 records of"),
+        (["0,1", *["1,1"] * 4], r"rna_expression_values.csv: has more rows than the 3 records of"),
         (["0,1", "1,1", "1", "1,1"], r"record 2 \('ENSG2'\): 1 labels, but task .* needs 2"),
     ],
 )
@@ -209,7 +209,7 @@ def test_expression_values_that_do_not_fit_the_genes_are_refused(genes, values, 
     with pytest.raises(ValueError, match=message):
         load_benchmark("long-range", "bulk_rna_expression", **options)
     (genes / "bulk_rna_expression" / "rna_expression_values.csv").unlink()
-    with pytest.raises(FileNotFoundError, match=r"rna_expression_values.csv: no such file; it holds the labels of"):
+    with pytest.raises(FileNotFoundError, match=r"rna_expression_values.csv: no such file; it has the labels of"):
         load_benchmark("long-range", "bulk_rna_expression", **options)
 
 

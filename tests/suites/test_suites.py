@@ -272,7 +272,9 @@ def test_a_file_whose_name_holds_a_hash_is_found_on_the_hub(hub, monkeypatch) ->
 @pytest.mark.parametrize("files", [(), ("test-1.parquet", "test-2.parquet")])
 def test_a_repo_with_another_layout_is_refused(files, hub, monkeypatch) -> None:
     monkeypatch.setattr(FileSystem, "files", files)
-    message = rf"demo_human_or_worm @ main: {len(files)} files fit data/test-00000-of-00001\*.parquet, where one is"
+    message = (
+        rf"demo_human_or_worm @ main: {len(files)} files match data/test-00000-of-00001\*.parquet, but exactly one is"
+    )
     with pytest.raises(ValueError, match=message):
         load_benchmark("genomic-benchmarks", "demo_human_or_worm", splits=["test"])
 
