@@ -1,4 +1,4 @@
-"""BigWig: a number for each base of a genome, such as the coverage of a sequencing experiment."""
+"""Read bigWig files: one value per base of a genome, such as the coverage of a sequencing experiment."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from hf_dnalm.damage import decoding
 from hf_dnalm.genome import Interval, placed
 
 _INSTALL = 'pyBigWig is needed for bigWig: pip install "hf_dnalm[bigwig]".'
-_PATIENCE = 120  # seconds for one answer; on a damaged file the library may search for ever
+_PATIENCE = 120  # seconds per answer; on a damaged file the library may never return
 
 
 class BigWig:
-    """The values of a bigWig file; contigs are found under `1` and `chr1` alike. A context manager.
+    """The values of a bigWig file, as a context manager. `1` and `chr1` name the same contig.
 
-    The file is read by another process (`bigwig_process`), because the library that reads it can crash on damaged
-    files; then this one raises an error.
+    A separate process (`bigwig_process`) reads the file, because pyBigWig can crash on damaged files. A crash of that
+    process becomes an error here.
 
     Raises:
         FileNotFoundError: no such file.
@@ -62,14 +62,14 @@ class BigWig:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._ended()
 
     def values(self, interval: Interval) -> np.ndarray:
-        """The value of every base, (bases,) float32; 0 where the file has none. The strand is not looked at.
+        """The value of every base, (bases,) float32; 0 if the file has none. The strand is ignored.
 
         Raises:
-            ValueError: no such contig, or the interval reaches past an end of it; the file is damaged there.
+            ValueError: no such contig, the interval extends past its end, or the file is damaged there.
         """
         contig, start, end, _ = placed(interval, self.lengths, self.path)
         if start == end:
@@ -89,7 +89,7 @@ class BigWig:
         return np.nan_to_num(values)
 
     def _answer(self) -> dict[str, Any]:
-        """The next line of the other process."""
+        """The reader process's next answer."""
         assert self._process.stdout is not None
         timer = Timer(_PATIENCE, self._process.kill)
         timer.start()
@@ -110,7 +110,7 @@ def _end(process: subprocess.Popen) -> None:
         try:
             if pipe is not None:
                 pipe.close()
-        except BrokenPipeError:  # what was not sent to a process that ended
+        except BrokenPipeError:  # unsent data for a process that has ended
             pass
     process.kill()
     process.wait()

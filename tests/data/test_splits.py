@@ -194,7 +194,7 @@ def test_chromosomes_that_cannot_be_are_refused(names, validation, test, message
         ({"folds": 5}, "go together"),
         ({"fold": 0}, "go together"),
         ({"folds": 5, "fold": 0, "validation_chromosomes": ("1",)}, "by fold or by chromosome"),
-        ({"test_chromosomes": ("1",)}, "name validation_chromosomes beside"),
+        ({"test_chromosomes": ("1",)}, "test_chromosomes needs validation_chromosomes too"),
     ],
 )
 def test_a_rule_says_one_whole_thing(rule, message) -> None:

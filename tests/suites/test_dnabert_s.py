@@ -112,7 +112,7 @@ def test_contrastive_pairs_have_no_header(tmp_path):
         ("ACGT,GGGG\nACGT\n", "record 2 has 1 cells; a file of pairs has two sequences in a row and no header"),
         ("sequence1,sequence2\nACGT,GGGG\n", r"record 1 \('1'\).*letter 'e' at position 2"),
         ("ACGT,\n", r"record 1 \('1'\) has no second sequence"),
-        ("\n", "the file holds no records"),
+        ("\n", "the file has no records"),
     ],
 )
 def test_files_that_are_no_pairs_are_refused(text, message, tmp_path):
