@@ -108,10 +108,9 @@ class ModernGenaConfig(PreTrainedConfig):
     @property
     def rope_parameters(self) -> dict[str, dict[str, Any]]:
         """The rotary angles of both kinds of layers, as transformers' layers read them."""
-        return {
-            "full_attention": {"rope_type": "default", "rope_theta": self.global_rope_theta},
-            "sliding_attention": {"rope_type": "default", "rope_theta": self.local_rope_theta},
-        }
+        bases = {"full_attention": self.global_rope_theta, "sliding_attention": self.local_rope_theta}
+        kinds = set(self.layer_types)  # transformers 5.5 refuses kinds that no layer has
+        return {kind: {"rope_type": "default", "rope_theta": base} for kind, base in bases.items() if kind in kinds}
 
     def convert_rope_params_to_dict(self, **kwargs) -> dict[str, Any]:
         """Nothing to convert: `rope_parameters` follows from the fields."""

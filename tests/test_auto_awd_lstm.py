@@ -147,7 +147,7 @@ def test_a_checkpoint_that_lies_elsewhere_is_listed_with_its_address(capsys):
     out = capsys.readouterr().out
     assert "download   https://sid.erda.dk/" in out
     assert "single nucleotides, any length" in out
-    assert "none: it is not on the Hub" in out
+    assert "none: not on the Hub" in out
     main(["list"])
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("bend-awd-lstm"))
     assert line.split()[1:] == ["awd_lstm", "0.03", "M", "1", "any", "bsd-3-clause", "-"]

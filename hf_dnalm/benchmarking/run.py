@@ -28,6 +28,7 @@ from hf_dnalm.benchmarking.settings import (
     named_models,
     settings_of,
 )
+from hf_dnalm.damage import read_json
 from hf_dnalm.data.digests import digests_of
 from hf_dnalm.evaluation import Evaluation, kmer_baseline, majority_baseline
 from hf_dnalm.inference.output_files import whole_file
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from datasets import DatasetDict
 
 logger = logging.getLogger(__name__)
+
+_NOTE = "settings.json"  # in the folder of an unfinished cell
 
 
 @dataclass(frozen=True)
@@ -263,28 +266,30 @@ class _Worker:
 
     @staticmethod
     def _begin(scratch: Path, settings: dict[str, Any], data: _Data) -> None:
-        """Note what the cell is made of; a cell that was begun with other settings was refused before this."""
+        """Write down the settings and rows of the cell, or check the rows of an unfinished one.
+
+        `_check_settings` has already compared the settings.
+        """
         scratch.mkdir(parents=True, exist_ok=True)
-        note = scratch / "settings.json"
-        now = {"settings": settings, "digests": data.digests}
+        note = scratch / _NOTE
         if note.is_file():
-            before = json.loads(note.read_text(encoding="utf-8"))
-            if before["digests"] != data.digests:
-                raise ValueError(
-                    f"the rows are others than when {scratch} was begun; delete that folder to start afresh"
-                )
+            before, now = (
+                {f"rows of {name}": digest for name, digest in digests.items()}
+                for digests in (read_json(note)["digests"], data.digests)
+            )
+            refuse_another_run(before, now, scratch, "Delete the folder to start this cell again")
             return
         with whole_file(note) as partial:
-            partial.write_text(json.dumps(now, indent=1), encoding="utf-8")
+            partial.write_text(json.dumps({"settings": settings, "digests": data.digests}, indent=1), encoding="utf-8")
 
 
 def _check_settings(folder: Folder, cell: Cell, settings: dict[str, Any]) -> None:
     """Refuse other settings than those that a finished or a begun cell has."""
-    note = folder.unfinished(cell) / "settings.json"
+    note = folder.unfinished(cell) / _NOTE
     if folder.is_finished(cell):
         place, before = folder.result(cell), read_facts(folder.result(cell))["settings"]
     elif note.is_file():
-        place, before = note.parent, json.loads(note.read_text(encoding="utf-8"))["settings"]
+        place, before = note.parent, read_json(note)["settings"]
     else:
         return
     advice = f"Choose another output folder, another name for the model (NAME=SOURCE), or delete {place}"

@@ -53,13 +53,14 @@ class PublishedEmbedder:
         self._body = cast(Any, bare_model(model).base_model)
         self._tokenizer = tokenizer
         self._config = self._body.config
-        family = {passport.model_type: passport.family for passport in PASSPORTS}.get(self._config.model_type)
-        if family not in _EMBEDDERS:
+        passport = next((each for each in PASSPORTS if each.model_type == self._config.model_type), None)
+        if passport is None or passport.family not in _EMBEDDERS:
             raise ValueError(
                 f"BEND has no embedder for a {self._config.model_type} model; it has them for {', '.join(_EMBEDDERS)}. "
                 "Leave out the published mode: it works with any model"
             )
-        self._embed = _EMBEDDERS[family]
+        self.passport = passport
+        self._embed = _EMBEDDERS[passport.family]
 
     def __call__(self, sequence: str, *, remove_special_tokens: bool = True, upsample: bool = True) -> np.ndarray:
         """The vectors of one sequence of the letters A C G T N.

@@ -14,7 +14,9 @@ import pyarrow as pa
 
 from hf_dnalm.bend.embedders import BatchEmbedder, Embedder, embeddings_of
 from hf_dnalm.bend.published_embedders import PublishedEmbedder
+from hf_dnalm.checkpoints import PASSPORTS
 from hf_dnalm.evaluation.bootstrap import bootstrap_intervals
+from hf_dnalm.evaluation.json_values import json_number
 from hf_dnalm.evaluation.outputs import read_outputs
 from hf_dnalm.evaluation.table import label_metrics
 from hf_dnalm.genome import Interval
@@ -27,8 +29,6 @@ from hf_dnalm.tasks import Task
 
 Context = Literal["both", "left"]
 
-# Models that read from left to right: what stands behind the variant never reaches it.
-CAUSAL_MODEL_TYPES = ("dnalm_hyenadna", "dnalm_awd_lstm")
 _WINDOWS_AT_ONCE = 256
 
 
@@ -71,7 +71,7 @@ class ZeroShot:
         for name in ("auroc", "auprc"):
             low, high, _ = bounds.get(name, (math.nan, math.nan, 0))
             parts = {"value": float(values[name][0]), "low": low, "high": high}
-            metrics[name] = {part: None if math.isnan(number) else number for part, number in parts.items()}
+            metrics[name] = {part: json_number(number) for part, number in parts.items()}
         return {
             "task": self.task.name,
             "variants": len(self.scores),
@@ -191,6 +191,17 @@ def zero_shot(
         )
 
 
+def context_of(model_type: str) -> Context:
+    """The sides of a variant that a model can use: "left" for the causal families of this package, else "both".
+
+    >>> context_of("bert")
+    'both'
+    """
+    passport = next((each for each in PASSPORTS if each.model_type == model_type), None)
+    heads = () if passport is None else passport.heads
+    return "left" if "AutoModelForCausalLM" in heads and "AutoModelForMaskedLM" not in heads else "both"
+
+
 def _scored(
     data: BendData, pairs: _Pairs, rows: list[int], embedder: Embedder | BatchEmbedder, index: int
 ) -> ShardContent:
@@ -237,9 +248,8 @@ class PublishedReading:
 
     def __init__(self, embedder: PublishedEmbedder, *, context_bp: int = 256) -> None:
         self._embedder = embedder
-        model_type = embedder.config.model_type
-        self._upsample = model_type != "dnalm_dnabert"
-        self.context: Context = "left" if model_type in CAUSAL_MODEL_TYPES else "both"
+        self._upsample = not embedder.passport.overlapping
+        self.context: Context = context_of(embedder.config.model_type)
         if self.context == "left":
             self.index = 2 * context_bp - 1
         else:

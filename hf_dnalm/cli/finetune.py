@@ -36,11 +36,31 @@ model, the adapter (lora, ia3) and a report to --output-dir. Every flag of trans
 underscores may be written in place of dashes.
 """
 _EXAMPLE = "dnalm finetune --model zhihan1996/DNABERT-2-117M --train promoters.csv --output-dir tuned"
+# Groups that --help shows in addition to one for each dataclass, so that our flags come before transformers' 150.
+_MORE_GROUPS = {
+    "task": ("problem_type", "missing_labels", "level", "bin_bp", "metric"),
+    "training": (
+        *("output_dir", "resume", "overwrite", "num_train_epochs", "learning_rate", "warmup_steps"),
+        *("per_device_train_batch_size", "per_device_eval_batch_size", "train_sampling_strategy", "eval_strategy"),
+        *("save_strategy", "save_total_limit", "load_best_model_at_end", "metric_for_best_model", "logging_steps"),
+        *("seed", "bf16"),
+    ),
+}
+_GROUPS = (
+    "positional arguments",
+    "options",
+    "model",
+    "data",
+    "task",
+    "method",
+    "training",
+    FineTuningArguments._argument_group_name,
+)
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
     def _format_action_invocation(self, action: argparse.Action) -> str:
-        """One spelling of each flag, with dashes: `--max-tokens N` and not also `--max_tokens N`."""
+        """The flag spelled with dashes only: `--max-tokens VALUE`, not also `--max_tokens VALUE`."""
         flags = [flag for flag in action.option_strings if "_" not in flag]
         if action.nargs == 0 or action.const is not None:
             return ", ".join(flags)
@@ -48,6 +68,8 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""
+        if action.default is True and not action.option_strings[0].startswith("--no-"):
+            return f"{text.rstrip('.')} (on by default)."
         is_unset = action.default in (None, argparse.SUPPRESS, [], "") or isinstance(action.default, bool)
         stated = "default" in text or is_unset
         return text if stated else f"{text.rstrip('.')} (default: %(default)s)."
@@ -55,7 +77,7 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
 class _Parser(HfArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """One line; the usage with its 150 flags would bury it."""
+        """Exit with the message in one line, without the usage."""
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
@@ -103,11 +125,17 @@ def _parser() -> _Parser:
     for action in parser._actions:
         if action.option_strings[-1].startswith("--no-"):  # HfArgumentParser repeats the help of the flag itself
             action.help = f"Turn off --{action.option_strings[-1].removeprefix('--no-')}."
+    for title, fields in _MORE_GROUPS.items():
+        moved = [action for field in fields for action in parser._actions if action.dest == field]
+        for group in parser._action_groups:
+            group._group_actions = [action for action in group._group_actions if action not in moved]
+        parser.add_argument_group(title)._group_actions = moved
+    parser._action_groups.sort(key=lambda group: _GROUPS.index(group.title or ""))
     return parser
 
 
 def summary(result: FineTuneResult) -> str:
-    """The verdict, all test metrics with their intervals next to the baselines', and where the files are."""
+    """The verdict, the test metrics of the model and the baselines with their intervals, and the output paths."""
     where = f"Model and report are in {result.output_dir}"
     if not (result.output_dir / "config.json").exists():  # an adapter that was not merged
         where = f"The adapter is in {result.output_dir / 'adapter'}, the report in {result.output_dir / 'report'}"

@@ -8,11 +8,12 @@ from typing import Any
 
 from hf_dnalm.checkpoints import PASSPORTS
 from hf_dnalm.checkpoints.passport import in_millions
+from hf_dnalm.cli.aligned import aligned
 from hf_dnalm.cli.parser import Parser
 
 
 def run(arguments: list[str]) -> None:
-    """Print a table, or with --json the same as JSON."""
+    """Print the table or, with --json, its rows as JSON."""
     options = _parser().parse_args(arguments)
     rows = task_rows() if options.tasks else checkpoint_rows()
     if options.json:
@@ -43,8 +44,8 @@ TASK_COLUMNS = ("task", "type", "labels", "metric", "length", "licence")
 def checkpoint_rows() -> list[dict[str, Any]]:
     """One row for each checkpoint; `context_tokens` includes special tokens, `context_bp` is in bp.
 
-    `k` and `context_bp` are None if tokens differ in length. The context is None if nothing limits it and the length in
-    pre-training is not known. `limited`: longer inputs are refused.
+    `k` and `context_bp` are None if tokens differ in length. The context is None if it is unlimited and the length in
+    pre-training is unknown. `limited`: longer inputs are refused.
     """
     return [
         {
@@ -86,15 +87,11 @@ def task_rows() -> list[dict[str, Any]]:
 
 def table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
     """The rows as aligned columns, a line each."""
-    lines = [columns, *([_cell(row, column) for column in columns] for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    return aligned([columns, *([_cell(row, column) for column in columns] for row in rows)])
 
 
 def _cell(row: dict[str, Any], column: str) -> str:
-    """What a table shows of a row's numbers."""
+    """The text of one table cell."""
     if column == "parameters":
         return in_millions(row["parameters"])
     if column == "tokens" and row["context_tokens"] is None:

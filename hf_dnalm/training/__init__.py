@@ -1,4 +1,4 @@
-"""Training: from a checkpoint and labelled sequences to a model that predicts."""
+"""Fine-tuning: from a checkpoint and labelled sequences to a model that predicts."""
 
 from hf_dnalm.training.arguments import DataArguments, FineTuningArguments, MethodArguments, ModelArguments
 from hf_dnalm.training.fine_tuning import FineTuneResult, finetune, run

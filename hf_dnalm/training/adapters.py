@@ -1,4 +1,4 @@
-"""What of a model is trained: all of it, an adapter (PEFT's LoRA or IA³), or the head alone."""
+"""Which weights of a model are trained: all of them, an adapter (PEFT's LoRA or IA³) and the head, or the head only."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 Method = Literal["full", "lora", "ia3", "probe"]
 
-# IA³ rescales keys, values and what enters the second feed-forward projection (Liu et al. 2022, section 3.3).
-# The pattern tells that projection from the one behind attention, whose name ends alike.
+# IA³ rescales the keys, the values and the inputs of the second feed-forward projection (Liu et al. 2022, section 3.3).
+# The pattern does not match the projection after attention, `attention.output.dense`.
 _FEED_FORWARD = r".*\.layer\.\d+\.output\.dense"
 _IA3_TARGETS = rf".*\.(key|value)|{_FEED_FORWARD}"
-_LORA_TARGETS = ("query", "value")  # of families without a passport: BERT, ESM-2 and their kin
+_LORA_TARGETS = ("query", "value")  # for models of other packages, such as BERT and ESM-2
 
 
 class BaseWeights(NamedTuple):
-    """Where the weights under an adapter are read from again."""
+    """The folder or Hub id from which the weights under an adapter are loaded."""
 
     source: str  # folder or Hub id
     revision: str | None = None
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> BaseWeights | None:
-        """The place a model was loaded from, a Hub id with its commit; None for one that was built from a config."""
+        """Where a model was loaded from, with the commit of a Hub id; None if it was built from a config."""
         source = model.config._name_or_path
         if not source:
             return None
@@ -44,15 +44,15 @@ class BaseWeights(NamedTuple):
 
 
 def freeze_encoder(model: PreTrainedModel) -> None:
-    """Let only the head of a model learn.
+    """Freeze all weights but those of the head.
 
     Raises:
-        ValueError: the model is all encoder, so nothing would be left to train.
+        ValueError: the model has no head, so nothing would be trained.
     """
     if model.base_model is model:
-        raise ValueError(f"{type(model).__name__} has no head to train; load it with a task head")
+        raise ValueError(f"{type(model).__name__} has no head to train. Load the model with a task head.")
     model.base_model.requires_grad_(False)
-    for name in _poolers(model):  # where one is new, its weights are random: it belongs to the head
+    for name in _poolers(model):  # a pooler may be randomly initialised, so it is trained with the head
         model.get_submodule(name).requires_grad_(True)
 
 
@@ -66,30 +66,28 @@ def add_adapter(
     dropout: float = 0.0,
     seed: int = 0,
 ) -> PeftModel:
-    """The model with new adapters, its head trained and saved with them.
-
-    PEFT builds the adapters into the model that is given.
+    """Add adapters to a model, in place; the head is trained and saved with them.
 
     Args:
-        base: written into the adapter's config; whoever loads the adapter reads the weights under it from there.
+        base: source of the model's own weights. It is written into the adapter's config and used to load the adapter.
         rank, alpha, dropout: of LoRA; the update of a weight is alpha / rank × B A.
-        seed: of the random start of LoRA's A; torch's global random state is left as it was.
+        seed: of the random start of LoRA's A. torch's global random state does not change.
 
     Raises:
         ImportError: peft is not installed.
-        ValueError: `base` is None, so a saved adapter could never be loaded again.
+        ValueError: `base` is None, so a saved adapter could not be loaded.
     """
     try:
         from peft import get_peft_model
     except ImportError as error:
-        raise ImportError(f"method={method!r} needs peft: pip install 'hf_dnalm[train]'") from error
+        raise ImportError(f"method={method!r} needs peft. Install it with pip install 'hf_dnalm[train]'.") from error
     if base is None:
         raise ValueError(
-            f"method={method!r} trains an adapter, which is saved without the weights under it, but this model was not "
-            "loaded from a folder or a Hub id: save it and load it from there, or use method='full'"
+            f"method={method!r} saves the adapter without the model's own weights, but this model was not loaded from "
+            "a folder or a Hub id. Save the model and load it from there, or use method='full'."
         )
     peft_config = _adapter_config(model, method, rank=rank, alpha=alpha, dropout=dropout)
-    # PEFT draws LoRA's A from torch's global generator, and still asks for the old name of transformers' property
+    # PEFT draws LoRA's A from torch's global generator, and still uses a deprecated property of transformers.
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         torch.manual_seed(seed)
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
@@ -105,14 +103,14 @@ def _adapter_config(
 
     token_head = type(model).__name__.endswith("ForTokenClassification")
     task_type = TaskType.TOKEN_CLS if token_head else TaskType.SEQ_CLS
-    known = (model.base_model_prefix, "classifier", "score")  # the last two are named by PEFT's task types
+    known = (model.base_model_prefix, "classifier", "score")  # PEFT's task types already include the last two
     head = [name for name, module in model.named_children() if name not in known and list(module.parameters())]
     head += _poolers(model)
     if method == "ia3":
         if not any(re.fullmatch(_IA3_TARGETS, name) for name, _ in model.named_modules()):
             raise ValueError(
-                f"method='ia3' rescales the projections of keys and values, and {type(model).__name__} has none of "
-                "their own; use method='lora'"
+                f"method='ia3' rescales separate projections of keys and values, which {type(model).__name__} does not "
+                "have. Use method='lora'."
             )
         return IA3Config(
             task_type=task_type,
@@ -125,7 +123,7 @@ def _adapter_config(
     return LoraConfig(
         task_type=task_type,
         r=rank,
-        lora_alpha=alpha,  # type: ignore[arg-type]  # scales by alpha / r, whole or not
+        lora_alpha=alpha,  # type: ignore[arg-type]  # need not be an integer
         lora_dropout=dropout,
         target_modules=targets if isinstance(targets, str) else list(targets),
         modules_to_save=head,
@@ -133,25 +131,25 @@ def _adapter_config(
 
 
 def _poolers(model: PreTrainedModel) -> list[str]:
-    """The modules of a model's body that only its head reads."""
+    """Names of the modules of a model's body that only its head uses."""
     passport = find_passport(model.config.to_dict())
     modules = dict(model.named_modules())
     return [] if passport is None else [name for name in passport.poolers if name in modules]
 
 
 def save_adapter(model: PeftModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Write the adapter with its head, the config that says what the head's outputs are, and the tokenizer."""
+    """Write the adapter with its head, the model's config (which defines the head's outputs), and the tokenizer."""
     model.save_pretrained(str(folder), save_embedding_layers=False)
     model.get_base_model().config.save_pretrained(folder)  # type: ignore[operator,union-attr]
     tokenizer.save_pretrained(folder)
 
 
 def merge_adapter(model: PeftModel) -> PreTrainedModel:
-    """The plain model whose weights hold the adapter's updates; the adapted model is used up."""
+    """Merge the adapter into the weights and return the plain model; the adapted model cannot be used afterwards."""
     from peft.utils import ModulesToSaveWrapper
 
     base = model.get_base_model()
-    for name, module in list(base.named_modules()):  # IA³'s own unloading only knows heads of one linear layer
+    for name, module in list(base.named_modules()):  # PEFT unloads IA³ heads of one linear layer only
         if isinstance(module, ModulesToSaveWrapper):
             parent, _, child = name.rpartition(".")
             setattr(base.get_submodule(parent), child, module.modules_to_save[module.active_adapters[0]])
@@ -159,5 +157,5 @@ def merge_adapter(model: PeftModel) -> PreTrainedModel:
 
 
 def trainable_parameters(model: nn.Module) -> int:
-    """Number of weights that training changes."""
+    """Number of weights that are trained."""
     return sum(each.numel() for each in model.parameters() if each.requires_grad)

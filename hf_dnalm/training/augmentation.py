@@ -1,7 +1,7 @@
-"""Examples whose order and augmentation are functions of (seed, epoch, index).
+"""Training examples whose order and augmentation are functions of (seed, epoch, index).
 
-No random state is carried along: a run that was killed and resumed sees, in the middle of any epoch, exactly the
-examples that an undisturbed run sees, on any number of dataloader workers and processes.
+They depend on no random state. A run that was killed and resumed in the middle of an epoch therefore reads exactly the
+examples of an uninterrupted run, with any number of dataloader workers and processes.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 if TYPE_CHECKING:
     from datasets import Dataset
 
-_REVERSED = "_reverse_complement"  # column suffix that `encode_dataset` gives to the other strand
+_REVERSED = "_reverse_complement"  # suffix of the columns in which `encode_dataset` puts the reverse strand
 
 
 def reads_reverse_strand(seed: int, epoch: int, index: int) -> bool:
-    """Whether an example is replaced by its reverse complement in this epoch: true for half of all, by hash.
+    """Whether an example is replaced by its reverse complement in this epoch: true for a random half, by hash.
 
     Args:
         epoch: 0-based.
@@ -36,7 +36,7 @@ def reads_reverse_strand(seed: int, epoch: int, index: int) -> bool:
 
 
 class EpochClock(TrainerCallback):
-    """The number of the current epoch, 0-based, in memory shared with dataloader workers, persistent ones included."""
+    """The current epoch, counted from 0, in memory that all dataloader workers share, including persistent ones."""
 
     def __init__(self) -> None:
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
@@ -50,7 +50,7 @@ class EpochClock(TrainerCallback):
         self._epoch.fill_(epoch)
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Called by Trainer before it asks the sampler for an order; after a resume too, where `state.epoch` is 1.5."""
+        """Trainer calls this before it uses the sampler. After a resume, `state.epoch` may be a fraction like 1.5."""
         self.epoch = int(state.epoch or 0)
 
 
@@ -58,10 +58,10 @@ class EncodedExamples(torch.utils.data.Dataset):
     """Rows of an encoded split, ready for the collator.
 
     Args:
-        encoded: what `encode_dataset` gives. With columns `…_reverse_complement` each example is read from the strand
-            that (seed, epoch, index) choose.
-        clock: tells the epoch.
-        seed: of the augmentation.
+        encoded: result of `encode_dataset`. If it has columns `…_reverse_complement`, (seed, epoch, index) choose the
+            strand of each example.
+        clock: gives the current epoch.
+        seed: of the choice of strands.
     """
 
     def __init__(self, encoded: Dataset, *, clock: EpochClock, seed: int) -> None:
@@ -84,14 +84,14 @@ class EncodedExamples(torch.utils.data.Dataset):
 
 
 class EpochSampler(torch.utils.data.Sampler[int]):
-    """A new order in each epoch, the same whenever that epoch is begun, on every process.
+    """A different order in each epoch, which is the same on every process and after a resume.
 
-    transformers' own length-grouping sampler draws from the global generator, whose state after a resume, and on
-    each process after the first dropout, is another one.
+    transformers' length-grouping sampler draws from the global generator, whose state differs after a resume and, once
+    dropout has been applied, between processes.
 
     Args:
         lengths: tokens of each example.
-        group: examples of like length are put into runs of this many; None = no grouping.
+        group: size of the groups of examples with similar length; None: no grouping.
     """
 
     def __init__(self, lengths: Sequence[int], *, group: int | None, clock: EpochClock, seed: int) -> None:
@@ -112,7 +112,7 @@ class EpochSampler(torch.utils.data.Sampler[int]):
 
 
 class LongestFirst(torch.utils.data.Sampler[int]):
-    """Rows by falling length, ties in input order: evaluation batches with the least padding.
+    """Rows from longest to shortest, ties in input order, so that evaluation batches have the least padding.
 
     >>> list(LongestFirst([3, 9, 3, 5]))
     [1, 3, 0, 2]

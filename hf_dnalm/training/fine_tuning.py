@@ -1,4 +1,4 @@
-"""Fine-tune: a checkpoint and labelled sequences go in, a trained model with a report of its test metrics comes out."""
+"""Fine-tune a checkpoint on labelled sequences; the output is a trained model with a report of its test metrics."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from hf_dnalm.auto import AutoTokenizer
 from hf_dnalm.data import encode_dataset
 from hf_dnalm.evaluation import Evaluation, kmer_baseline, majority_baseline, write_report
 from hf_dnalm.evaluation.table import check_metric
+from hf_dnalm.inference.inputs import token_limit
 from hf_dnalm.tasks import Task
 from hf_dnalm.tokenization.dna_tokenizer import as_trained
 from hf_dnalm.training.adapters import (
@@ -52,22 +53,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_NO_LIMIT = 1_000_000_000  # tokenizers of models without a longest input carry 1e30
-
 
 @dataclass(frozen=True)
 class FineTuneResult:
-    """What a run gave.
+    """The result of a fine-tuning run.
 
     Attributes:
-        output_dir: the best model whole (or `adapter/` alone, when it was not merged), its tokenizer in genome mode, as
-            it was trained (see `as_trained`), `report/`, `task.json`.
-        task: what was learnt.
-        evaluation: of the best model on the test split, with intervals.
-        baselines: of a linear model on k-mer counts and of the majority class or mean, on the same splits; empty when
-            they were not asked for, and on all processes but the first.
+        output_dir: folder with the best model (or only `adapter/`, if it was not merged), the tokenizer in the genome
+            mode of training (see `as_trained`), `report/` and `task.json`.
+        task: the task that was trained.
+        evaluation: metrics of the best model on the test split, with intervals.
+        baselines: metrics of a linear model on k-mer counts and of the majority class or mean, on the same splits.
+            Empty if they were not requested, and on all processes but the first.
         history: Trainer's log: losses, learning rates and validation metrics by step.
-        report: the files that were written; None on all processes but the first.
+        report: paths of the report's files; None on all processes but the first.
     """
 
     output_dir: Path
@@ -101,36 +100,36 @@ def finetune(
     overwrite: bool = False,
     **training_arguments: Any,
 ) -> FineTuneResult:
-    """Fine-tune a model on a task, score it on the test split and write model and report.
+    """Fine-tune a model on a task, score it on the test split, and write the model and a report.
 
     Args:
         model: a folder, a Hub id, or a model with a head for this task, which is then trained in place.
-        splits: `train`, `validation` and `test` with columns `name`, `sequence` and `labels`; see `complete_splits`
-            for what happens where one is missing.
-        task: what the labels mean, and the metric that chooses the best checkpoint.
-        output_dir: empty or new, unless `resume` or `overwrite`.
-        tokenizer: needed when `model` is not a folder or id.
+        splits: `train`, `validation` and `test` with columns `name`, `sequence` and `labels`. `complete_splits`
+            describes how missing splits are drawn.
+        task: meaning of the labels, and the metric that chooses the best checkpoint.
+        output_dir: must be new or empty, unless `resume` or `overwrite` is set.
+        tokenizer: required if `model` is a model in memory.
         method: "full" trains all weights, "lora" and "ia3" an adapter and the head (needs peft), "probe" the head.
         lora_rank, lora_alpha, lora_dropout: the update of a weight is alpha / rank × B A.
-        merge: after an adapter run, write the model with the adapter in its weights, beside `adapter/`.
-        max_tokens: longest input; None = what the tokenizer says the model reads.
+        merge: after an adapter run, also write the model with the adapter merged into its weights.
+        max_tokens: longest input in tokens; None: the tokenizer's `model_max_length`.
         overflow: "error" refuses longer sequences, "truncate" keeps their first tokens.
-        reverse_complement: read each training sequence from the other strand with probability 1/2, drawn anew in each
-            epoch as a function of (seed, epoch, index).
-        class_weights: "balanced" lets each class count the same in the loss; "8" gives positives 8 times the weight,
-            "1,100,100" each class its own.
-        early_stopping_patience: evaluations without a better metric before training stops.
+        reverse_complement: in each epoch, replace a random half of the training sequences by their reverse complements.
+            The choice is a function of (seed, epoch, index).
+        class_weights: "balanced" gives every class the same share of the loss; "8" weights positives by 8; "1,100,100"
+            gives the weight of each class.
+        early_stopping_patience: evaluations without a better metric before training stops; None: never.
         baseline: also score a linear model on k-mer counts and the majority class (or mean) on the same splits.
-        bootstrap: resamplings of the test split behind the 95 % intervals.
-        resume: go on from the last whole checkpoint in `output_dir`; where there is none, start afresh. What differs
-            from the run in there (rows, start weights, method, training arguments) is refused by name; only logging,
-            loading and reporting may change.
-        overwrite: remove what an earlier run left there.
+        bootstrap: resamples of the test split for the 95 % intervals; 0: no intervals.
+        resume: continue from the last complete checkpoint in `output_dir`, or start from the beginning if there is
+            none. A run with other rows, initial weights, method or training arguments is refused, and the message lists
+            the differences; only logging, loading and reporting may change.
+        overwrite: delete the files of an earlier run in `output_dir`.
         **training_arguments: any of transformers.TrainingArguments; defaults as in `FineTuningArguments`.
 
     Raises:
-        ValueError: sequences, labels or settings that do not fit; the message says which and the way out.
-        ImportError: an adapter was asked for and peft is not installed.
+        ValueError: sequences, labels or settings do not fit; the message names them and the remedy.
+        ImportError: method is "lora" or "ia3" and peft is not installed.
     """
     options = MethodArguments(
         method=method,
@@ -156,7 +155,7 @@ def finetune(
             model = load_for_task(source, task, seed=arguments.seed)
             tokenizer = AutoTokenizer.from_pretrained(source) if tokenizer is None else tokenizer
         if tokenizer is None:
-            raise ValueError("a model in memory comes without its tokenizer; pass tokenizer=…")
+            raise ValueError("the model is in memory, so its tokenizer is not known. Pass tokenizer=….")
         return run(model, tokenizer, splits, task, arguments, options)
 
 
@@ -168,12 +167,12 @@ def run(
     arguments: FineTuningArguments,
     options: MethodArguments,
 ) -> FineTuneResult:
-    """`finetune` with its settings as the two objects that the command line parses, in a folder that is held for it."""
+    """`finetune` with its settings as two objects; the caller has locked the output folder with `claimed_folder`."""
     folder = Path(arguments.output_dir or "")
-    if given := arguments.resume_from_checkpoint:
+    if checkpoint := arguments.resume_from_checkpoint:
         kind = {"processes": arguments.world_size, "sharded": _sharded(arguments)}
-        refuse_named_checkpoint(Path(given), folder, overwrite=options.overwrite, **kind)
-    tokenizer = as_trained(tokenizer)  # it goes into the folder, and reads letters there as they are read here
+        refuse_named_checkpoint(Path(checkpoint), folder, overwrite=options.overwrite, **kind)
+    tokenizer = as_trained(tokenizer)  # so that the saved tokenizer reads letters as in training
     check_metric(task)
     complete = complete_splits(splits, task, seed=arguments.seed)
     encoded = _encode(complete.splits, model, tokenizer, task, options)
@@ -184,12 +183,12 @@ def run(
     record = run_record(model, tokenizer, complete.splits, task, arguments, options)
     if options.resume:
         check_record(folder, record)
-    if given:
-        check_record(Path(given).parent, record)
+    if checkpoint:
+        check_record(Path(checkpoint).parent, record)
     trained = _prepare(model, source, options, seed=arguments.seed)
     trainable = trainable_parameters(trained)
 
-    PartialState().wait_for_everyone()  # nobody writes before everybody has looked at the folder
+    PartialState().wait_for_everyone()  # no process writes before all have checked the folder
     if PartialState().is_main_process:
         if options.overwrite:
             clear_earlier_run(folder)
@@ -222,7 +221,7 @@ def run(
             title=f"{task.name}: {options.method} fine-tuning",
             history=trainer.state.log_history,
             baseline=baselines,
-            settings=_settings(trainer, source, trainable, complete.how, options),
+            settings=_report_settings(trainer, source, trainable, complete.how, options),
         )
     trainer.accelerator.wait_for_everyone()
     return FineTuneResult(folder, task, evaluation, baselines, trainer.state.log_history, report)
@@ -235,10 +234,12 @@ def _encode(
     task: Task,
     options: MethodArguments,
 ) -> dict[str, Dataset]:
-    """Token ids of all splits; both strands of the training split when it is augmented."""
-    limit = tokenizer.model_max_length if tokenizer.model_max_length < _NO_LIMIT else None
+    """Token ids of all splits, with both strands of the training split if `options.reverse_complement`."""
+    limit = token_limit(tokenizer)
     if options.max_tokens is not None and limit is not None and options.max_tokens > limit:
-        raise ValueError(f"max_tokens is {options.max_tokens:,}, but the model reads {limit:,} tokens")
+        raise ValueError(
+            f"max_tokens is {options.max_tokens:,}, but the model reads at most {limit:,} tokens. Use a smaller value."
+        )
     return {
         name: encode_dataset(
             tokenizer,
@@ -255,12 +256,12 @@ def _encode(
 
 
 def _baselines(splits: DatasetDict, task: Task, options: MethodArguments, *, seed: int) -> tuple[Evaluation, ...]:
-    """A linear model on k-mer counts, and the predictor that never looks at the sequence."""
-    about: dict[str, Any] = {"bootstrap": options.bootstrap, "seed": seed}
+    """Metrics of a linear model on k-mer counts, and of the majority class or mean."""
+    settings: dict[str, Any] = {"bootstrap": options.bootstrap, "seed": seed}
     both = options.reverse_complement
     return (
-        kmer_baseline(task, splits["train"], splits["test"], both_strands=both, **about),
-        majority_baseline(task, splits["train"], splits["test"], **about),
+        kmer_baseline(task, splits["train"], splits["test"], both_strands=both, **settings),
+        majority_baseline(task, splits["train"], splits["test"], **settings),
     )
 
 
@@ -278,7 +279,7 @@ def _loss(train: Dataset, task: Task, arguments: FineTuningArguments, options: M
 
 
 def _arguments_for(task: Task, arguments: FineTuningArguments, options: MethodArguments) -> FineTuningArguments:
-    """A copy in which what depends on task and method is filled in."""
+    """A copy with the settings filled in that depend on task and method."""
     arguments = copy.copy(arguments)
     if arguments.learning_rate is None:
         arguments.learning_rate = LEARNING_RATES[options.method]
@@ -310,23 +311,23 @@ def _prepare(
 
 
 def _train(trainer: FineTuningTrainer, *, resume: bool) -> None:
-    """Train to the end, from the last checkpoint where there is one to go on from."""
-    given, folder = trainer.args.resume_from_checkpoint, Path(trainer.args.output_dir or "")
+    """Train to the end, from the named checkpoint, from the last complete one if `resume`, or from the beginning."""
+    named, folder = trainer.args.resume_from_checkpoint, Path(trainer.args.output_dir or "")
     kind = {
         "processes": trainer.args.world_size,
         "sharded": bool(trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled),
         "scaled": trainer.accelerator.scaler is not None,
     }
-    checkpoint = Path(given) if given else last_checkpoint(folder, **kind) if resume else None
+    checkpoint = Path(named) if named else last_checkpoint(folder, **kind) if resume else None
     if checkpoint is None:
         if resume:
-            logger.info("there is no checkpoint in %s: starting afresh", folder)
+            logger.info("no complete checkpoint in %s, starting from the beginning", folder)
         trainer.train()
         return
-    logger.info("going on from %s", checkpoint)
+    logger.info("continuing from %s", checkpoint)
     state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
     for name in ("logging_steps", "eval_steps", "save_steps"):
-        if 0 < (getattr(trainer.args, name) or 0) < 1:  # a share of all steps, which the run has by now counted out
+        if 0 < (getattr(trainer.args, name) or 0) < 1:  # a fraction of all steps, which the run has converted
             setattr(trainer.args, name, getattr(state, name))
     if stopped_early(checkpoint):
         trainer.state = state
@@ -336,7 +337,7 @@ def _train(trainer: FineTuningTrainer, *, resume: bool) -> None:
 
 
 def _sharded(arguments: FineTuningArguments) -> bool:
-    """Whether the weights are spread over processes, as the arguments or `accelerate launch` say."""
+    """Whether the weights are sharded over processes, by the arguments or by `accelerate launch`."""
     by_launcher = any(parse_flag_from_env(name) for name in ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED"))
     return bool(arguments.fsdp or arguments.deepspeed) or by_launcher
 
@@ -344,7 +345,7 @@ def _sharded(arguments: FineTuningArguments) -> bool:
 def _save(
     trainer: FineTuningTrainer, tokenizer: PreTrainedTokenizerBase, folder: Path, options: MethodArguments
 ) -> None:
-    """The best model, whole; of an adapter run the adapter, and the model with the adapter in its weights."""
+    """Write the best model; after an adapter run, the adapter and the model with the adapter merged."""
     if options.method in ("full", "probe"):
         trainer.save_model(str(folder))
     elif trainer.is_world_process_zero():
@@ -355,10 +356,10 @@ def _save(
             tokenizer.save_pretrained(folder)
 
 
-def _settings(
+def _report_settings(
     trainer: FineTuningTrainer, source: BaseWeights | None, trainable: int, how_split: str, options: MethodArguments
 ) -> dict[str, Any]:
-    """What the report says of how the model came to be."""
+    """The settings that the report lists."""
     arguments = trainer.args
     batch = arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
     settings = {

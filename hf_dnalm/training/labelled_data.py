@@ -19,16 +19,19 @@ if TYPE_CHECKING:
 
 
 def read_splits(arguments: DataArguments, *, seed: int) -> tuple[Mapping[str, Dataset], Task]:
-    """The splits that the arguments name, and the task.
+    """Read the splits that the arguments name; returns them with their task.
+
+    Args:
+        seed: of the draw if `folds` are requested, and of the validation split if a benchmark publishes none.
 
     Raises:
-        ValueError: a task that does not exist, a record that is refused, or arguments that do not fit the files.
-        FileNotFoundError: no such file, or the Hub cannot be reached.
+        ValueError: the task does not exist, a record is invalid, or the arguments do not fit the files.
+        FileNotFoundError: a file does not exist, or the Hub cannot be reached.
     """
     if arguments.task is not None:
         suite, slash, name = arguments.task.partition("/")
         if not slash:
-            raise ValueError(f"--task is {arguments.task!r}; write SUITE/NAME, as `dnalm list --tasks` shows them")
+            raise ValueError(f"--task is {arguments.task!r}; write SUITE/NAME, as listed by `dnalm list --tasks`.")
         return load_benchmark(
             suite,
             name,
@@ -59,7 +62,7 @@ def read_splits(arguments: DataArguments, *, seed: int) -> tuple[Mapping[str, Da
         columns["sequence2_column"] = arguments.sequence2_column
     splits = {split: read_file(path, task=task, labels="required", **columns) for split, path in files.items() if path}
     for split, dataset in splits.items():
-        if dataset.info.description:  # how many records were left out
+        if dataset.info.description:  # how many records were dropped
             task = task.with_note(f"{split}: {dataset.info.description}")
     rule = arguments.split_rule
     if rule:

@@ -1,4 +1,4 @@
-"""run.json in the output folder: what a run's numbers depend on, so that a resumed run is proven to be the same."""
+"""run.json in the output folder: everything that a run's numbers depend on, compared when the run is resumed."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from hf_dnalm.training.arguments import FineTuningArguments, MethodArguments
 
 RECORD = "run.json"
-# What may change when a run goes on: where and how much is logged, how files are read and pushed, what is done at the
-# end. Everything else decides the weights or which of them are kept.
+# Settings that may change when a run is resumed: logging, loading of data, uploads, and the steps after training.
+# All other settings affect the weights or which weights are kept.
 _MAY_CHANGE = (
     *("output_dir", "run_name", "resume_from_checkpoint", "save_total_limit", "local_rank", "ddp_timeout", "do_train"),
     *("do_eval", "do_predict", "report_to", "disable_tqdm", "project", "trackio_space_id", "skip_memory_metrics"),
@@ -34,6 +34,7 @@ _MAY_CHANGE = (
 )
 _MAY_CHANGE_BEGIN = ("log", "hub_", "push_to_hub", "include_for")
 _METHOD_MAY_CHANGE = ("resume", "overwrite", "baseline", "bootstrap", "merge")
+_TASK_FIELDS = ("problem_type", "label_names", "metric", "level", "bin_bp", "pair", "label_groups")
 
 
 def run_record(
@@ -44,12 +45,14 @@ def run_record(
     arguments: FineTuningArguments,
     options: MethodArguments,
 ) -> dict[str, Any]:
-    """What the numbers of a run depend on, as plain JSON values. Other versions do not make it another run.
+    """Everything that the numbers of a run depend on, as plain JSON values.
+
+    Versions of packages are recorded, but not compared by `check_record`.
 
     Args:
-        model: with its start weights, before an adapter is put into it.
+        model: with its initial weights, before an adapter is added.
         splits: all three, as they are used.
-        arguments: with what depends on task and method filled in.
+        arguments: after the defaults that depend on task and method are filled in.
     """
     training = {
         name: value
@@ -57,12 +60,12 @@ def run_record(
         if name not in _MAY_CHANGE and not name.startswith(_MAY_CHANGE_BEGIN)
     }
     method = {name: value for name, value in dataclasses.asdict(options).items() if name not in _METHOD_MAY_CHANGE}
-    learnt = {name: value for name, value in task.to_dict().items() if name in _OF_TASK}
+    task_fields = {name: value for name, value in task.to_dict().items() if name in _TASK_FIELDS}
     start = model_fingerprint(model, tokenizer)
     record = {
         "training": training | {"processes": arguments.world_size},
         "method": method,
-        "task": learnt,
+        "task": task_fields,
         "rows": {f"rows of {name}": digest for name, digest in digests_of(splits).items()},
         "versions": versions(),
         "start": {"start weights": start["model"], "tokenizer": start["tokenizer"]},
@@ -70,39 +73,36 @@ def run_record(
     return json.loads(json.dumps(record, default=str))
 
 
-_OF_TASK = ("problem_type", "label_names", "metric", "level", "bin_bp", "pair", "label_groups")
-
-
 def check_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Refuse to go on with a run in `folder` that is not the one of `record`.
+    """Refuse to continue a run in `folder` whose record differs from `record`.
 
     Raises:
-        ValueError: the folder's record differs, and the message says in what; it is damaged, or there is none next to
-            checkpoints.
+        ValueError: the records differ, and the message lists the differences; the folder's record is damaged; or the
+            folder has checkpoints but no record.
     """
     path = folder / RECORD
     if not path.is_file():
         if any(folder.glob("checkpoint-*")):
             raise ValueError(
-                f"{folder} has checkpoints but no {RECORD}, so nothing tells whether they are of this run. Choose "
+                f"{folder} has checkpoints but no {RECORD}, so it is unknown whether they belong to this run. Choose "
                 "another output folder, or start again with --overwrite (overwrite=True)."
             )
         return
     before = read_json(path)
     if not isinstance(before, dict) or not all(isinstance(each, dict) for each in before.values()):
-        raise ValueError(f"{path}: not the record of a run. Start again with --overwrite (overwrite=True).")
-    # Settings that one version of transformers knows and the other does not are no difference.
+        raise ValueError(f"{path} is not the record of a run. Start again with --overwrite (overwrite=True).")
+    # Only settings that both versions of transformers have are compared.
     known = before.get("training", {}).keys() & record["training"].keys()
     both = [
         {**each, "training": {name: each["training"][name] for name in known}, "versions": {}}
         for each in ({"training": {}, **before}, record)
     ]
-    advice = "Give the settings and files of that run, choose another output folder, or start again with --overwrite"
+    advice = "Use the settings and files of that run, choose another output folder, or start again with --overwrite"
     refuse_another_run(both[0], both[1], folder, f"{advice} (overwrite=True)")
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Note in the folder what its run is."""
+    """Write the record into the folder, which is made if it does not exist."""
     folder.mkdir(parents=True, exist_ok=True)
     with whole_file(folder / RECORD) as partial:
         partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""transformers' Trainer with an order of examples that a resume repeats, and metrics that no batching changes."""
+"""transformers' Trainer with a reproducible order of examples, and metrics that do not depend on the batch size."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FineTuningTrainer(Trainer):
 
     Args:
         train, validation: encoded splits.
-        early_stopping_patience: evaluations without a better metric before it stops; None = never.
+        early_stopping_patience: evaluations without a better metric before training stops; None: never.
     """
 
     def __init__(
@@ -58,16 +58,16 @@ class FineTuningTrainer(Trainer):
             processing_class=tokenizer,
             compute_loss_func=loss,
             compute_metrics=metrics_of(task, loss),
-            preprocess_logits_for_metrics=partial(_answers, bin_bp=task.bin_bp),
+            preprocess_logits_for_metrics=partial(_logits_only, bin_bp=task.bin_bp),
             callbacks=callbacks,
         )
 
     def examples(self, encoded: Dataset) -> EncodedExamples:
-        """An encoded split as this Trainer reads it."""
+        """An encoded split as the dataset that this Trainer reads."""
         return EncodedExamples(encoded, clock=self.clock, seed=self.data_seed)
 
     def logits(self, encoded: Dataset) -> tuple[np.ndarray, np.ndarray]:
-        """Logits and labels of a split in its own order; all processes share the work and all get the whole."""
+        """Logits and labels of a split in its own order; the processes share the work, and each gets all rows."""
         examples = self.examples(encoded)
         output = self.predict(examples)
         order = LongestFirst(examples.lengths).order
@@ -89,21 +89,23 @@ class FineTuningTrainer(Trainer):
 
 
 def metrics_of(task: Task, loss: TaskLoss) -> Callable[[EvalPrediction], dict[str, float]]:
-    """All metrics of the task and its exact loss, as Trainer asks for them.
+    """A function for `Trainer(compute_metrics=…)`: all metrics of the task, and the exact loss.
 
-    Trainer's own evaluation loss is a mean over batches, which depends on how many there are and how full the last is.
+    Trainer's own evaluation loss is a mean over batches, so it depends on the batch size and the number of processes.
     """
 
     def compute(prediction: EvalPrediction) -> dict[str, float]:
         logits, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
-        value = loss.of_answers(torch.from_numpy(logits).float(), torch.from_numpy(labels))
+        value = loss.of_logits(torch.from_numpy(logits).float(), torch.from_numpy(labels))
         return {**compute_metrics(task, logits, labels), "loss": float(value)}
 
     return compute
 
 
-def _answers(logits: Any, labels: torch.Tensor, *, bin_bp: int | None) -> torch.Tensor:
-    """Logits without the hidden states and attentions that some configs ask for, which would fill the memory; of bins,
-    where the task has them."""
+def _logits_only(logits: Any, labels: torch.Tensor, *, bin_bp: int | None) -> torch.Tensor:
+    """The logits of bases, or of bins if `bin_bp` is given.
+
+    Hidden states and attentions, which some configs request, are dropped: they would fill the memory.
+    """
     logits = logits[0] if isinstance(logits, tuple) else logits
     return logits if bin_bp is None else bin_means(logits.float(), bin_bp)

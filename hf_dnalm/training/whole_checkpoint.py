@@ -1,4 +1,4 @@
-"""Whether a Trainer checkpoint is whole: all its files there, none cut, and the best one so far still beside it."""
+"""Whether a Trainer checkpoint is complete: all its files exist and are intact, and so does the best checkpoint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-_STATE = "trainer_state.json"  # Trainer writes it when all else of a checkpoint is there
+_STATE = "trainer_state.json"  # Trainer writes it last
 _PICKLED = ("optimizer.pt", "scheduler.pt")
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "adapter_model.safetensors")
 
@@ -16,15 +16,15 @@ _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "adapter_model.
 def checkpoint_fault(
     checkpoint: Path, *, processes: int = 1, sharded: bool = False, scaled: bool = False
 ) -> str | None:
-    """What a checkpoint lacks to go on from it, in words; None where it is whole.
+    """Why a run cannot continue from a checkpoint, in words; None if it can.
 
-    Without the optimizer's, scheduler's or random state Trainer would start these afresh and say nothing, and without
-    the best checkpoint it would keep the last weights.
+    Without the state of the optimizer, the scheduler or the random generators, Trainer would silently start them again;
+    without the best checkpoint, it would keep the last weights.
 
     Args:
-        processes: of the run that goes on; each needs its own random state.
-        scaled: of float16 training, whose gradients are scaled by a factor that is learnt on the way.
-        sharded: of FSDP or DeepSpeed, whose weights and optimizer have files of other names.
+        processes: number of processes of the resumed run; each needs its own random state.
+        scaled: float16 training, which needs the state of the gradient scaler.
+        sharded: FSDP or DeepSpeed, whose files for weights and optimizer have other names and are not checked.
     """
     try:
         state = json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
@@ -33,13 +33,13 @@ def checkpoint_fault(
     except (ValueError, OSError):
         return f"its {_STATE} cannot be read"
     if not isinstance(state, dict):
-        return f"its {_STATE} is not what Trainer writes"
+        return f"its {_STATE} was not written by Trainer"
     best = state.get("best_model_checkpoint")
     if best and Path(best).name != checkpoint.name:
         if not Path(best).is_dir():
-            return f"the best checkpoint so far, {best}, is gone"
+            return f"the best checkpoint so far, {best}, does not exist"
         if not sharded and (fault := _fault_of_weights(Path(best))) is not None:
-            return f"of the best checkpoint so far, {best}, {fault}"
+            return f"the best checkpoint so far, {best}, is incomplete ({fault})"
     if sharded:
         return None
     numbered = [f"rng_state_{process}.pth" for process in range(processes)]
@@ -62,10 +62,10 @@ def _fault_of_pickle(path: Path) -> str | None:
 
 
 def _fault_of_weights(checkpoint: Path) -> str | None:
-    there = [checkpoint / name for name in _WEIGHTS if (checkpoint / name).is_file()]
-    if not there:
+    weights = [checkpoint / name for name in _WEIGHTS if (checkpoint / name).is_file()]
+    if not weights:
         return "it has no model.safetensors or adapter_model.safetensors"
-    for path in {*there, *checkpoint.glob("model-*.safetensors")}:
+    for path in {*weights, *checkpoint.glob("model-*.safetensors")}:
         try:
             if path.suffix == ".json":
                 missing = [
@@ -76,7 +76,7 @@ def _fault_of_weights(checkpoint: Path) -> str | None:
                 if missing:
                     return f"it has no {missing[0]}"
             else:
-                with safe_open(path, framework="np"):  # reads the header, and compares it with the size of the file
+                with safe_open(path, framework="np"):  # reads the header and compares it with the file size
                     pass
         except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, OSError):
             return f"its {path.name} is cut short or damaged"

@@ -64,7 +64,7 @@ def test_the_result_is_printed_and_the_log_is_not(files, tmp_path, capsys):
 
 def test_one_file_is_cut_into_three(files, tmp_path):
     main(flags({name: files[name] for name in ("config", "train")}, tmp_path / "out"))
-    assert "cut into 80 % train" in (tmp_path / "out" / "report" / "report.md").read_text()
+    assert "divided into 80 % train" in (tmp_path / "out" / "report" / "report.md").read_text()
 
 
 def test_a_fold_of_one_file_trains_chooses_and_tests(files, tmp_path):
@@ -152,6 +152,13 @@ def test_help_lists_our_flags_and_transformers_flags(capsys):
     assert not any("_" in flag for flag in flags)
     assert "Rank of the LoRA update (default: 8)." in printed
     assert "Turn off --merge." in printed
+    groups = [line for line in printed.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert [group.rstrip(":") for group in groups] == [
+        *("options", "model", "data", "task", "method", "training"),
+        "every other flag of transformers.TrainingArguments",
+        "example",
+    ]
+    assert printed.index("--output-dir VALUE") < printed.index("--max-steps VALUE")
     *_, example = printed.rstrip().splitlines()
     _parser().parse_args(shlex.split(example)[2:])
 
@@ -176,7 +183,11 @@ def rewrite(path: Path, old: str, new: str) -> None:
         (lambda files: None, ["--max_tokens", "4"], "Pass overflow='truncate' or shorten it."),
         (lambda files: files["test"].unlink(), [], "test.csv"),
         (lambda files: files["config"].write_text("{"), [], "config.json: cannot be read (Expecting"),
-        (lambda files: rewrite(files["config"], "75", "74"), [], "vocab_size is 74; a k-mer vocabulary has 4^k + 11"),
+        (
+            lambda files: rewrite(files["config"], "75", "74"),
+            [],
+            "vocab_size is 74; a k-mer vocabulary has 4^k",
+        ),
         (
             lambda files: rewrite(files["config"], "75", '"75"'),
             [],

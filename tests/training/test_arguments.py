@@ -74,7 +74,7 @@ def test_the_python_function_and_the_flags_have_the_same_settings():
         ),
         (DataArguments, {"train": "t", "data_dir": "d"}, "--sequence-length and --allow-subset are for --task"),
         (DataArguments, {"train": "t", "reference": "g.fa"}, "--reference, --sequence-length and .* are for --task"),
-        (MethodArguments, {"resume": True, "overwrite": True}, "give one of them"),
+        (MethodArguments, {"resume": True, "overwrite": True}, "give only one of them"),
         (MethodArguments, {"lora_rank": 0}, "--lora-rank is 0; it must be at least 1"),
         (MethodArguments, {"early_stopping_patience": 0}, "--early-stopping-patience is 0; it must be at least 1"),
         (MethodArguments, {"max_tokens": -1}, "--max-tokens is -1; it must be at least 1"),

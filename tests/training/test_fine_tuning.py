@@ -183,7 +183,7 @@ def test_with_nothing_to_resume_a_run_starts_afresh(tmp_path, caplog):
     task = TASKS["single"]
     with caplog.at_level("INFO"):
         trained_weights(task, splits_of(task), tmp_path, resume=True)
-    assert f"there is no checkpoint in {tmp_path}: starting afresh" in caplog.text
+    assert f"no complete checkpoint in {tmp_path}, starting from the beginning" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["single", "multi", "value"])
@@ -282,9 +282,9 @@ def test_a_second_run_in_a_folder_must_be_asked_for(base_folder, tmp_path):
     ("settings", "message"),
     [
         ({"max_tokens": 5}, r"sequence '.*' is .* bp = .* tokens; the model reads 5\. Pass overflow='truncate'"),
-        ({"max_tokens": 31}, "max_tokens is 31, but the model reads 30 tokens"),
-        ({"method": "lora"}, "method='lora' trains an adapter, .* this model was not loaded from a folder or a Hub id"),
-        ({"tokenizer": None}, "a model in memory comes without its tokenizer; pass tokenizer="),
+        ({"max_tokens": 31}, "max_tokens is 31, but the model reads at most 30 tokens"),
+        ({"method": "lora"}, "method='lora' saves the adapter without .* was not loaded from a folder or a Hub id"),
+        ({"tokenizer": None}, "its tokenizer is not known. Pass tokenizer="),
         ({"task": TASKS["value"], "class_weights": "balanced"}, "is a regression and has no classes"),
         ({"task": TASKS["value"], "label_smoothing_factor": 0.1}, "label smoothing is for single-label"),
     ],

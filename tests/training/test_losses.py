@@ -88,9 +88,9 @@ def test_bf16_logits_have_a_float32_loss():
     [
         (
             lambda: balanced_class_weights(VALUE, [0.1]),
-            "'value' is a regression and has no classes; leave class_weights",
+            "'value' is a regression and has no classes. Set class_weights",
         ),
-        (lambda: balanced_class_weights(SINGLE, [0, 2, 2]), "no example of 'b'; use class_weights='none'"),
+        (lambda: balanced_class_weights(SINGLE, [0, 2, 2]), "no example of 'b'. Use class_weights='none'"),
         (lambda: balanced_class_weights(MULTI, [[1, 0, 1]]), "no example of 'b'"),
         (lambda: TaskLoss("regression", label_smoothing=0.1), "label smoothing is for single-label"),
         (
@@ -114,7 +114,7 @@ def test_weights_can_be_written_out(task, setting, expected):
 
 @pytest.mark.parametrize("setting", ["1,2", "rare", "1,0,1", "1,inf,1", ""])
 def test_weights_that_are_not_one_for_each_label_are_refused(setting):
-    with pytest.raises(ValueError, match=r"must be 'none', 'balanced', or 3 numbers above 0 joined by commas"):
+    with pytest.raises(ValueError, match=r"must be 'none', 'balanced', or 3 numbers above 0 separated by commas"):
         given_class_weights(SINGLE, setting)
     with pytest.raises(ValueError, match="is a regression and has no classes"):
         given_class_weights(VALUE, setting)

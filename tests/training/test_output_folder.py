@@ -24,7 +24,7 @@ def test_a_new_or_empty_folder_is_taken(tmp_path):
 
 def test_a_folder_with_something_in_it_is_refused(tmp_path):
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(ValueError, match=r"is not empty; --resume goes on .*, --overwrite replaces it"):
+    with pytest.raises(ValueError, match=r"is not empty\. Continue the run in it with --resume .* with --overwrite"):
         check_output_folder(tmp_path, resume=False, overwrite=False)
     check_output_folder(tmp_path, resume=True, overwrite=False)
     check_output_folder(tmp_path, resume=False, overwrite=True)
@@ -32,7 +32,7 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path):
 
 def test_a_file_in_the_folder_s_place_is_refused(tmp_path):
     (tmp_path / "out").touch()
-    with pytest.raises(NotADirectoryError, match="is a file; choose another --output_dir"):
+    with pytest.raises(NotADirectoryError, match=r"is a file\. Choose another --output-dir"):
         check_output_folder(tmp_path / "out", resume=True, overwrite=False)
 
 
@@ -63,7 +63,7 @@ def test_the_last_checkpoint_is_the_one_with_the_most_steps_that_is_whole(tmp_pa
     room = "hf_dnalm.training.output_folder.checkpoint_fault"
     monkeypatch.setattr(room, lambda path, **_: faults.get(path.name))
     assert last_checkpoint(tmp_path).name == "checkpoint-20"
-    assert "checkpoint-100 is passed over: its optimizer.pt is cut short or damaged" in caplog.text
+    assert "checkpoint-100: its optimizer.pt is cut short or damaged" in caplog.text
 
 
 @pytest.mark.parametrize("stop", [True, False])

@@ -79,7 +79,7 @@ def resume(base_folder, folder, splits=None, task=TASK, **changes):
 )
 def test_other_settings_are_refused_by_name(base_folder, stopped, changes, message):
     before = sorted(path.name for path in stopped.iterdir())
-    with pytest.raises(ValueError, match=rf"stopped is of another run: .*{message}.* Give the settings and files of"):
+    with pytest.raises(ValueError, match=rf"stopped is of another run: .*{message}.* Use the settings and files of"):
         resume(base_folder, stopped, **changes)
     assert sorted(path.name for path in stopped.iterdir()) == before
 
@@ -111,7 +111,7 @@ def test_logging_and_reporting_may_change(base_folder, stopped, finished):
 
 def test_checkpoints_without_a_record_are_refused(base_folder, stopped):
     (stopped / RECORD).unlink()
-    with pytest.raises(ValueError, match=r"stopped has checkpoints but no run\.json, so nothing tells .* --overwrite"):
+    with pytest.raises(ValueError, match=r"stopped has checkpoints but no run\.json, so it is unknown .* --overwrite"):
         resume(base_folder, stopped)
     (stopped / RECORD).write_text("{")
     with pytest.raises(ValueError, match=r"run\.json"):
@@ -132,8 +132,8 @@ def test_a_damaged_checkpoint_is_passed_over_and_the_run_ends_as_it_would_have(
     damage(stopped / "checkpoint-2" / name)
     with caplog.at_level("INFO"):
         resume(base_folder, stopped)
-    assert f"checkpoint-2 is passed over: it{'s' if damage is cut else ' has no'} {name}" in caplog.text
-    assert f"going on from {stopped / 'checkpoint-1'}" in caplog.text
+    assert f"skipping {stopped / 'checkpoint-2'}: it{'s' if damage is cut else ' has no'} {name}" in caplog.text
+    assert f"continuing from {stopped / 'checkpoint-1'}" in caplog.text
     ends = [load_file(folder / "model.safetensors") for folder in (stopped, finished)]
     assert_close(*ends, rtol=0, atol=0)
 
@@ -144,9 +144,11 @@ def test_a_named_checkpoint_is_checked_before_anything_is_read_or_removed(base_f
         finetune(base_folder, splits_of(TASK), TASK, **settings)
 
     before = sorted(stopped.rglob("*"))
-    with pytest.raises(ValueError, match=r"checkpoint-2: it lies in .*stopped, whose earlier run --overwrite removes"):
+    with pytest.raises(
+        ValueError, match=r"checkpoint-2: it is in .*stopped, and --overwrite deletes the earlier run there"
+    ):
         named(stopped / "checkpoint-2", output_dir=stopped, overwrite=True)
-    with pytest.raises(FileNotFoundError, match=r"cannot go on from .*checkpoint-9: there is no such folder"):
+    with pytest.raises(FileNotFoundError, match=r"cannot continue from .*checkpoint-9: there is no such folder"):
         named(stopped / "checkpoint-9", output_dir=tmp_path / "new")
     cut(stopped / "checkpoint-2" / "optimizer.pt")
     with pytest.raises(ValueError, match=r"checkpoint-2: its optimizer.pt is cut short or damaged. Name another"):
@@ -181,7 +183,8 @@ def test_a_checkpoint_whose_best_one_is_gone_is_passed_over(stopped):
     assert "the best checkpoint so far" in (checkpoint_fault(stopped / "checkpoint-2") or "")
     shutil.rmtree(stopped / "checkpoint-1")
     assert (
-        checkpoint_fault(stopped / "checkpoint-2") == f"the best checkpoint so far, {stopped / 'checkpoint-1'}, is gone"
+        checkpoint_fault(stopped / "checkpoint-2")
+        == f"the best checkpoint so far, {stopped / 'checkpoint-1'}, does not exist"
     )
 
 
@@ -204,7 +207,9 @@ def test_a_checkpoint_that_is_named_must_be_whole_and_of_this_run(base_folder, s
     with pytest.raises(ValueError, match=r"is of another run: .*seed was 1 and is 2"):
         finetune(base_folder, splits_of(TASK), TASK, **(changes | {"seed": 2}))
     cut(stopped / "checkpoint-2" / "optimizer.pt")
-    with pytest.raises(ValueError, match=r"cannot go on from .*checkpoint-2: its optimizer\.pt is cut .* Name another"):
+    with pytest.raises(
+        ValueError, match=r"cannot continue from .*checkpoint-2: its optimizer\.pt is cut .* Name another"
+    ):
         finetune(base_folder, splits_of(TASK), TASK, **changes)
 
 

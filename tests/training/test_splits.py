@@ -27,10 +27,10 @@ TRAIN, VALIDATION, TEST = rows(1000, 100), rows(2000, 20), rows(3000, 30)
     ("given", "sizes", "how"),
     [
         ({"train": TRAIN, "validation": VALIDATION, "test": TEST}, (100, 20, 30), "validation as given; test as given"),
-        ({"train": TRAIN, "test": TEST}, (90, 10, 30), "test as given; validation = 10% of train, cut with seed 5"),
+        ({"train": TRAIN, "test": TEST}, (90, 10, 30), "test as given; validation = 10% of train, drawn with seed 5"),
         ({"train": TRAIN, "validation": VALIDATION}, (80, 20, 20), "validation as given; test = 20% of train"),
-        ({"train": TRAIN}, (80, 10, 10), "the train split, cut into 80 % train, 10 % validation and 10 % test"),
-        ({"test": TRAIN}, (80, 10, 10), "the test split, cut into 80 % train"),
+        ({"train": TRAIN}, (80, 10, 10), "the train split, divided into 80 % train, 10 % validation and 10 % test"),
+        ({"test": TRAIN}, (80, 10, 10), "the test split, divided into 80 % train"),
     ],
     ids=["all", "no validation", "no test", "one", "test alone"],
 )
@@ -49,8 +49,8 @@ def test_missing_splits_are_cut_by_seed(given, sizes, how, task):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"validation": VALIDATION, "test": TEST}, "no training split, only validation, test"),
-        ({}, "no training split, only nothing"),
+        ({"validation": VALIDATION, "test": TEST}, "no training split .splits: validation, test."),
+        ({}, "no training split .splits: none."),
         ({"train": TRAIN, "test": TEST.select([])}, "the test split is empty"),
     ],
 )
