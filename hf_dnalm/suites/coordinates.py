@@ -15,8 +15,8 @@ from hf_dnalm.data import tables
 from hf_dnalm.data.labels import IGNORED_BASE
 from hf_dnalm.data.records import Record
 from hf_dnalm.genome import Interval
-from hf_dnalm.suites.definition import PublishedTask
 from hf_dnalm.suites.readers import FILE_SPLITS, Request, in_step, labels_beside, read_table
+from hf_dnalm.suites.task_definition import PublishedTask
 from hf_dnalm.tasks import Task
 
 

@@ -107,7 +107,7 @@ class BendTask:
             raise self._refused("label_names", f"at least {least}, all different")
 
     def _refused(self, field: str, rule: str) -> ValueError:
-        return ValueError(f"BEND task {self.name!r}: {field} is {getattr(self, field)!r}; {rule}")
+        return ValueError(f"BEND task {self.name!r}: {field} is {getattr(self, field)!r}; {rule}.")
 
     @property
     def outputs(self) -> int:

@@ -127,7 +127,7 @@ class BendData:
             if outputs < 1 or (outputs > 1 and task.level == "sequence"):
                 raise ValueError(
                     f"{self.regions.where(row)} is {interval.end - interval.start:,} bp; task {task.name!r} makes one "
-                    f"output of {task.downsample} bp" + (" and one of a sequence" if task.level == "sequence" else "")
+                    f"output of {task.downsample} bp{' and one of a sequence' if task.level == 'sequence' else ''}."
                 )
 
 
