@@ -1,7 +1,7 @@
 """DNA language models, native to the Hugging Face stack.
 
-Importing this package registers our model classes with transformers' Auto classes (when those are first used)
-and changes nothing else. The public names below are imported on first use, so `import hf_dnalm` costs no torch.
+Importing this package registers its model classes with transformers' Auto classes, on their first use, and changes
+nothing else. The public names below are imported on first use, so `import hf_dnalm` does not import torch.
 """
 
 from __future__ import annotations

@@ -28,20 +28,22 @@ def open_bytes(path: str | Path) -> Iterator[BinaryIO]:
         ValueError: the file is empty, a pipe, ends in .gz but is not gzip, is cut off, or is damaged.
     """
     if os.path.isdir(path):
-        raise IsADirectoryError(f"{path} is a folder; give a file")
+        raise IsADirectoryError(f"{path} is a folder; give a file.")
     if not os.path.exists(path):
-        raise FileNotFoundError(f"{path}: no such file")
+        raise FileNotFoundError(f"{path}: no such file.")
     if not os.path.isfile(path):
-        raise ValueError(f"{path}: not a regular file but a pipe or device, which can be read only once; save it first")
+        raise ValueError(
+            f"{path}: not a regular file but a pipe or device, which can be read only once; save it first."
+        )
     with open(path, "rb") as plain:
         head = plain.read(18)
         if not head:
-            raise ValueError(f"{path}: the file is empty")
+            raise ValueError(f"{path}: the file is empty.")
         compressed = head.startswith(_GZIP_MAGIC)
         if str(path).lower().endswith((".gz", ".bgz")) and not compressed:
-            raise ValueError(f"{path}: named as gzip, but the content is not gzip; rename it or compress it")
+            raise ValueError(f"{path}: named as gzip, but the content is not gzip; rename it or compress it.")
         if head[_BGZIP_FIELD] == b"BC" and compressed and not _ends_with(plain, _BGZIP_END):
-            raise ValueError(f"{path}: the bgzip file is cut off (its end marker is missing); copy it again")
+            raise ValueError(f"{path}: the bgzip file is cut off (its end marker is missing); copy it again.")
         plain.seek(0)
         if not compressed:
             yield plain
@@ -50,9 +52,9 @@ def open_bytes(path: str | Path) -> Iterator[BinaryIO]:
             try:
                 yield cast(BinaryIO, handle)
             except EOFError:
-                raise ValueError(f"{path}: the gzip file is cut off; copy or download it again") from None
+                raise ValueError(f"{path}: the gzip file is cut off; copy or download it again.") from None
             except (gzip.BadGzipFile, zlib.error) as error:
-                raise ValueError(f"{path}: the gzip file is damaged ({error}); copy or download it again") from None
+                raise ValueError(f"{path}: the gzip file is damaged ({error}); copy or download it again.") from None
 
 
 def _ends_with(handle: BinaryIO, tail: bytes) -> bool:

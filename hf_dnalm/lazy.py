@@ -1,4 +1,4 @@
-"""Names of a package that are imported on first use, so that importing the package itself is quick."""
+"""Import the public names of a package on first use, so that importing the package itself is quick."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 def imported_on_first_use(
     package: str, modules: Mapping[str, Sequence[str]]
 ) -> tuple[list[str], Callable[[str], object]]:
-    """The sorted public names of a package, and its `__getattr__` (PEP 562).
+    """`__all__`, sorted, and `__getattr__` (PEP 562) for a package.
 
     Args:
-        package: its `__name__`.
-        modules: each module of the package that defines public names, with those names.
+        package: the package's `__name__`.
+        modules: the public names that each module of the package defines.
     """
     homes = {name: module for module, names in modules.items() for name in names}
 
     def get(name: str) -> object:
         if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            raise AttributeError(f"module {package!r} has no attribute {name!r}.")
         return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
 
     return sorted(homes), get

@@ -97,7 +97,7 @@ def claimed(output: Place, *, wait: bool = False) -> Iterator[None]:
         try:
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         except FileNotFoundError:
-            raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}") from None
+            raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}.") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

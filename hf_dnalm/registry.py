@@ -1,4 +1,4 @@
-"""The one place that knows the classes of all families: registers them with transformers' Auto classes and PEFT."""
+"""Registration of the classes of all families with transformers' Auto classes and PEFT."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ AUTO_MODULE = "transformers.models.auto"
 def install() -> None:
     """Register every family with transformers' Auto classes and PEFT, now or when their modules are imported.
 
-    Importing this package must not cost torch, so nothing is imported here: those modules register our classes as the
-    last step of their own import. Called again, it changes nothing.
+    Importing this package must not import torch, so nothing is imported here: our classes are registered as the last
+    step when those modules are imported. Calling it again has no effect.
     """
     if any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
         return
@@ -33,27 +33,27 @@ def install() -> None:
 
 
 def config_class(passport: Passport) -> Any:
-    """The family's config class, which reads upstream's config.json too.
+    """The family's config class, which can also load upstream's config.json.
 
     Libraries call `from_pretrained` of a model's config class on the folder that the model came from: PEFT does so at
-    every save. The class ships with the weights and knows its own fields alone, so it learns of upstream's here.
+    every save. The class ships with the weights and knows only its own fields; the translation is added here.
     """
-    found = _load("modeling", passport.config_class)
-    if "get_config_dict" not in vars(found):
-        found.get_config_dict = classmethod(partial(_own_fields, passport))
-    return found
+    cls = _load("modeling", passport.config_class)
+    if "get_config_dict" not in vars(cls):
+        cls.get_config_dict = classmethod(partial(_own_fields, passport))
+    return cls
 
 
 def _own_fields(
     passport: Passport, cls: Any, name: str | os.PathLike[str], **arguments: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `cls.from_pretrained` reads: the fields of our config, whoever wrote config.json, and unused arguments."""
+    """The fields of our config, from our config.json or upstream's, and the unused arguments of `from_pretrained`."""
     contents, unused = super(cls, cls).get_config_dict(name, **arguments)
     if contents and contents.get("model_type") != passport.model_type:
         try:
             contents = passport.translate(contents)
         except ValueError as error:
-            raise ValueError(f"{os.fspath(name)}: {error}") from error
+            raise ValueError(f"{os.fspath(name)}: {error}.") from error
     return contents, unused
 
 
@@ -63,18 +63,18 @@ def tokenizer_class(passport: Passport) -> Any:
 
 
 def auto_map(passport: Passport) -> dict[str, str]:
-    """Auto class to "module.Class", as the family's configs carry it."""
+    """Auto class to "module.Class", as in the family's configs."""
     return importlib.import_module(f"hf_dnalm.modeling.{passport.config_class.partition('.')[0]}").AUTO_MAP
 
 
 def model_class(passport: Passport, auto_class: str) -> Any:
-    """The family's model class behind one Auto class; imports torch."""
+    """The family's model class for one Auto class; imports torch."""
     return _load("modeling", auto_map(passport)[auto_class])
 
 
-def _load(room: str, reference: str) -> Any:
+def _load(package: str, reference: str) -> Any:
     module, _, name = reference.partition(".")
-    return getattr(importlib.import_module(f"hf_dnalm.{room}.{module}"), name)
+    return getattr(importlib.import_module(f"hf_dnalm.{package}.{module}"), name)
 
 
 def _register_configs(module: ModuleType) -> None:
@@ -107,7 +107,7 @@ _REGISTER = {
 
 
 class _AfterImport(MetaPathFinder):
-    """Lets the ordinary finders find the modules of `_REGISTER`, and registers our classes once these have run."""
+    """An import hook that registers our classes right after a module of `_REGISTER` has been imported."""
 
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
         if fullname not in _REGISTER:
@@ -127,7 +127,7 @@ class _AfterImport(MetaPathFinder):
 
 
 class _LazyClasses(dict):
-    """What is registered with one Auto class: config class to model class, ours imported (with torch) on first use."""
+    """The registrations of one Auto class, config class to model class; ours are imported (with torch) on first use."""
 
     def __getitem__(self, key: Any) -> Any:
         value = super().__getitem__(key)

@@ -1,16 +1,18 @@
-"""What DNA is to this package: five letters, both strands, and windows along it."""
+"""DNA sequences as strings: the letters A C G T N, the reverse complement, and windows along a sequence."""
 
 from __future__ import annotations
 
 import numpy as np
 
+__all__ = ["IUPAC_CODES", "normalize", "reverse_complement", "windows"]
+
 IUPAC_CODES = "RYSWKMBDHV"  # ambiguity codes other than N; each stands for two or three bases
 
-_FOREIGN = 0
+_INVALID = 0  # the byte that the tables below give every letter that is not DNA
 
 
 def _byte_table(pairs: dict[str, str]) -> bytes:
-    """A 256-byte table for `bytes.translate`; every letter that is not in `pairs` becomes the zero byte."""
+    """A 256-byte table for `bytes.translate`; every letter that is not in `pairs` becomes a zero byte."""
     table = bytearray(256)
     for letter, replacement in pairs.items():
         table[ord(letter)] = ord(replacement)
@@ -25,56 +27,58 @@ _NORMAL = _byte_table(
 
 
 def normalize(sequence: str, *, source: str = "sequence") -> str:
-    """The sequence in the letters A C G T N: upper case, with every IUPAC ambiguity code turned into N.
+    """Return the sequence in the letters A C G T N: upper case, with every IUPAC ambiguity code replaced by N.
 
-    Lower case marks repeats in many genomes (soft-masking) and carries no other meaning, so it is dropped, as in the
-    published pre-training pipelines. Everything else is refused: U, gaps, white space, digits, amino acids.
+    Lower case marks repeats in many genomes (soft-masking) and has no other meaning, so it is converted, as in the
+    published pre-training pipelines. All other characters are refused: U, gaps, white space, digits, amino acids.
 
     Args:
-        sequence: any length, the empty string included.
-        source: what the error calls the sequence, for example `"reads.fa: record 3 ('chr1')"`.
+        sequence: of any length, including the empty string.
+        source: name of the sequence in the error message, for example `"reads.fa: record 3 ('chr1')"`.
 
     Raises:
-        ValueError: another letter; the message names source, 1-based position, letter and what to do.
+        ValueError: the sequence has another letter; the message has the source, the 1-based position, the letter and
+            what to do.
 
     >>> normalize("acgtRN")
     'ACGTNN'
     """
-    # One byte per character, so positions hold; a character outside ASCII becomes '?', which is refused below.
+    # One byte per character, so positions stay correct; a non-ASCII character becomes '?', which is refused below.
     normal = sequence.encode("ascii", errors="replace").translate(_NORMAL)
-    position = normal.find(_FOREIGN)
+    position = normal.find(_INVALID)
     if position >= 0:
-        raise ValueError(_foreign_letter(sequence, position, source))
+        raise ValueError(_invalid_letter(sequence, position, source))
     return normal.decode("ascii")
 
 
 def reverse_complement(sequence: str) -> str:
-    """The other strand, read 5' to 3'. IUPAC codes are complemented too; case is kept.
+    """Return the other strand, read 5' to 3'. IUPAC codes are complemented too; case is kept.
 
     Raises:
-        ValueError: a letter that is neither a base nor an IUPAC code (1-based position).
+        ValueError: a letter is neither a base nor an IUPAC code; the message has its 1-based position.
 
     >>> reverse_complement("AACgtR")
     'YacGTT'
     """
     complement = sequence.encode("ascii", errors="replace").translate(_COMPLEMENT)
-    position = complement.find(_FOREIGN)
+    position = complement.find(_INVALID)
     if position >= 0:
-        raise ValueError(_foreign_letter(sequence, position, "sequence"))
+        raise ValueError(_invalid_letter(sequence, position, "sequence"))
     return complement[::-1].decode("ascii")
 
 
 def windows(length_bp: int, *, window_bp: int, stride_bp: int) -> np.ndarray:
-    """Windows that together cover every base of a sequence.
+    """Return windows that together cover every base of a sequence.
 
-    The last window is moved back to end with the sequence, so all windows have the same length; a sequence shorter
-    than one window gives one window of its own length.
+    The last window is shifted back to end with the sequence, so all windows have the same length. A sequence shorter
+    than one window gives a single window of its own length.
 
     Returns:
         (n_windows, 2) int64, start and end of each window, 0-based half-open, in order.
 
     Raises:
-        ValueError: a length below zero, a window below 1 bp, or a stride outside 1..window_bp (bases would be missed).
+        ValueError: the length is negative, the window is shorter than 1 bp, or the stride is outside 1..window_bp,
+            which would skip bases.
 
     >>> windows(10, window_bp=4, stride_bp=3).tolist()
     [[0, 4], [3, 7], [6, 10]]
@@ -86,7 +90,7 @@ def windows(length_bp: int, *, window_bp: int, stride_bp: int) -> np.ndarray:
     if length_bp < 0 or window_bp < 1 or not 1 <= stride_bp <= window_bp:
         raise ValueError(
             f"windows need length_bp >= 0, window_bp >= 1 and 1 <= stride_bp <= window_bp so that no base is missed; "
-            f"got {length_bp=}, {window_bp=}, {stride_bp=}"
+            f"got {length_bp=}, {window_bp=}, {stride_bp=}."
         )
     if length_bp == 0:
         return np.zeros((0, 2), dtype=np.int64)
@@ -95,15 +99,15 @@ def windows(length_bp: int, *, window_bp: int, stride_bp: int) -> np.ndarray:
     return np.stack([starts, np.minimum(starts + window_bp, length_bp)], axis=1)
 
 
-def _foreign_letter(sequence: str, position: int, source: str) -> str:
-    """The one line that says which letter of `sequence` is not DNA and what to do; `position` is 0-based."""
+def _invalid_letter(sequence: str, position: int, source: str) -> str:
+    """The error message for a letter of `sequence` that is not DNA; `position` is 0-based."""
     letter = sequence[position]
     if letter in "Uu":
-        advice = "this is RNA: replace U by T"
+        advice = "this is RNA: replace U with T"
     elif letter in "-.":
         advice = "remove the gaps"
     elif letter.isspace():
         advice = "remove the white space"
     else:
         advice = f"allowed are A C G T N and the IUPAC codes {IUPAC_CODES} (read as N), in either case"
-    return f"{source}: letter {letter!r} at position {position + 1:,} (counted from 1) is not DNA; {advice}"
+    return f"{source}: letter {letter!r} at position {position + 1:,} (counted from 1) is not DNA; {advice}."

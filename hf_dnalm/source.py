@@ -117,7 +117,7 @@ def naming(source: str) -> Iterator[None]:
     except (ValueError, StrictDataclassError) as error:
         if str(error).startswith(source):
             raise
-        raise ValueError(f"{source}: {' '.join(str(error).split())}") from error
+        raise ValueError(f"{source}: {' '.join(str(error).split())}.") from error
 
 
 def _building(source: str) -> AbstractContextManager[None]:

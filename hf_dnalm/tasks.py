@@ -64,38 +64,38 @@ class Task:
         if self.problem_type not in get_args(ProblemType):
             raise ValueError(
                 f"task {self.name!r}: problem_type is {self.problem_type!r}; it must be one of "
-                f"{', '.join(get_args(ProblemType))}"
+                f"{', '.join(get_args(ProblemType))}."
             )
         if self.level not in get_args(Level):
-            raise ValueError(f"task {self.name!r}: level is {self.level!r}; it must be one of {', '.join(LEVELS)}")
+            raise ValueError(f"task {self.name!r}: level is {self.level!r}; it must be one of {', '.join(LEVELS)}.")
         if self.level == "nucleotide" and self.problem_type != "single_label_classification":
             raise ValueError(
                 f"task {self.name!r}: a nucleotide-level task gives each base one class, so problem_type must be "
-                f"'single_label_classification', not {self.problem_type!r}"
+                f"'single_label_classification', not {self.problem_type!r}."
             )
         if (self.level == "bin") != (self.bin_bp is not None) or (self.bin_bp is not None and self.bin_bp < 1):
             raise ValueError(
                 f"task {self.name!r}: bin_bp is {self.bin_bp} at {self.level} level; level='bin' needs the bases in a "
-                "bin, 1 or more, and other levels have none"
+                "bin, 1 or more, and other levels have none."
             )
         if self.pair and self.level != "sequence":
             raise ValueError(
                 f"task {self.name!r}: a pair of sequences has one answer, so its level must be 'sequence', not "
-                f"{self.level!r}"
+                f"{self.level!r}."
             )
         if self.label_groups and sum(size for _, size in self.label_groups) != len(self.label_names):
             raise ValueError(
                 f"task {self.name!r}: the groups {self.label_groups} hold "
-                f"{sum(size for _, size in self.label_groups):,} labels, but there are {len(self.label_names):,}"
+                f"{sum(size for _, size in self.label_groups):,} labels, but there are {len(self.label_names):,}."
             )
         repeated = sorted({label for label in self.label_names if self.label_names.count(label) > 1})
         if repeated:
-            raise ValueError(f"task {self.name!r}: label names must differ; repeated: {', '.join(repeated)}")
+            raise ValueError(f"task {self.name!r}: label names must differ; repeated: {', '.join(repeated)}.")
         least = 2 if self.problem_type == "single_label_classification" else 1
         if len(self.label_names) < least:
             raise ValueError(
                 f"task {self.name!r}: {self.problem_type} needs at least {least} label names, "
-                f"got {len(self.label_names)}: {list(self.label_names)}"
+                f"got {len(self.label_names)}: {list(self.label_names)}."
             )
 
     @property
@@ -142,7 +142,7 @@ class Task:
         unknown = sorted(set(fields) - known)
         missing = sorted({"name", "problem_type", "label_names", "metric"} - set(fields))
         if unknown or missing:
-            raise ValueError(f"not a task: unknown fields {unknown}, missing fields {missing}")
+            raise ValueError(f"not a task: unknown fields {unknown}, missing fields {missing}.")
         length_bp = fields.get("length_bp")
         return cls(
             **fields
@@ -184,7 +184,7 @@ class Task:
         if problem_type is None:
             raise ValueError(
                 f"the model's config has {len(labels)} labels and no problem_type, so its outputs could be classes or "
-                f"tracks; set config.problem_type to one of {', '.join(get_args(ProblemType))}"
+                f"tracks; set config.problem_type to one of {', '.join(get_args(ProblemType))}."
             )
         return cls(
             name=name,

@@ -1,4 +1,4 @@
-"""Linear attention biases (ALiBi): the farther away a token stands, the less it is attended to, by each head's slope.
+"""Linear attention biases (ALiBi): the more distant a token, the less it is attended to, by a slope per head.
 
 Source: Press et al. 2022, https://arxiv.org/abs/2108.12409; here symmetric, for encoders.
 
@@ -30,9 +30,9 @@ def _geometric(num_heads: int) -> list[float]:
 
 
 def alibi_bias(num_heads: int, length: int, *, dtype: torch.dtype, device: torch.device | None = None) -> torch.Tensor:
-    """What is added to the attention scores: -slope × |i - j|, (1, h, n, n).
+    """The biases that are added to the attention scores: -slope × |i - j|, (1, h, n, n).
 
-    It is computed anew for each forward, so there is no buffer that bounds the length or is lost on the meta device;
+    Every forward pass computes them again, so there is no buffer that bounds the length or is lost on the meta device;
     the products are float32, whatever `dtype` they end in.
 
     Example:

@@ -1,4 +1,4 @@
-"""Self-attention over a whole sequence, computed by whichever attention implementation the config names.
+"""Self-attention over a whole sequence, computed by the attention implementation that the config names.
 
 Legend: b sequences, n tokens, h heads, d numbers of a head.
 """
@@ -13,17 +13,15 @@ from torch import nn
 from transformers.masking_utils import create_bidirectional_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from .rotary import apply_rotary
-
 
 def compute_dtype(states: torch.Tensor) -> torch.dtype:
-    """The number format of linear maps of `states`: under autocast another than that of `states` itself."""
+    """The dtype in which linear maps of `states` are computed; under autocast it differs from that of `states`."""
     device = states.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
 
 
 def bidirectional_mask(config, embeddings: torch.Tensor, attention_mask: torch.Tensor | None):
-    """The mask in the form that the config's attention implementation reads; None where every token sees every token.
+    """The mask in the form that the config's attention implementation takes; None if all tokens attend to all tokens.
 
     Args:
         embeddings: (b, n, hidden), for size, dtype and device.
@@ -42,7 +40,7 @@ def bidirectional_mask(config, embeddings: torch.Tensor, attention_mask: torch.T
 
 
 def check_mask_of_tokens(attention_mask: torch.Tensor, embeddings: torch.Tensor) -> None:
-    """Raise ValueError for a mask that has not one number for each token of `embeddings` (b, n, hidden)."""
+    """Raise ValueError for a mask without one number per token of `embeddings` (b, n, hidden)."""
     if attention_mask.shape != embeddings.shape[:2]:
         raise ValueError(
             f"attention_mask has shape {tuple(attention_mask.shape)}, the tokens {tuple(embeddings.shape[:2])}; "
@@ -60,11 +58,11 @@ def eager_attention_forward(
     dropout: float = 0.0,
     **kwargs,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Attention written out; the implementation that also gives the attention probabilities.
+    """Attention in plain torch, the implementation that also returns the attention probabilities.
 
     Args:
         query, key, value: (b, h, n, d).
-        attention_mask: added to the scores, or boolean: True where a pair is attended to; broadcast to (b, h, n, n).
+        attention_mask: added to the scores, or boolean: True for pairs to attend to; broadcast to (b, h, n, n).
 
     Returns:
         Output (b, n, h, d) and probabilities (b, h, n, n).
@@ -88,15 +86,15 @@ def attend(
     attention_mask: torch.Tensor | None,
     **kwargs,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Attention by the implementation that the config of `module` names.
+    """Attention with the implementation that the config of `module` names.
 
     Args:
         module: has `config`, `scaling`, `is_causal` and `training`.
         query, key, value: (b, n, h, d).
-        attention_mask: in the form that the implementation reads.
+        attention_mask: in the form that the implementation takes.
 
     Returns:
-        Output (b, n, h × d), and the probabilities (b, h, n, n) where the implementation has them.
+        Output (b, n, h × d), and the probabilities (b, h, n, n) if the implementation returns them.
     """
     implementation: Callable = ALL_ATTENTION_FUNCTIONS.get_interface(
         module.config._attn_implementation, eager_attention_forward
@@ -114,8 +112,19 @@ def attend(
     return output.reshape(*query.shape[:2], -1), probabilities
 
 
+class ChoosesAttention:
+    """Mixin for models that call `attend`: users may choose and change the attention implementation."""
+
+    _supports_sdpa = True
+    _supports_attention_backend = True
+
+    @classmethod
+    def _can_set_attn_implementation(cls) -> bool:
+        return True  # transformers looks for the attention call in the text of the model's own file only
+
+
 class SelfAttention(nn.Module):
-    """Multi-head self-attention without the output projection; queries and keys may carry rotary positions.
+    """Multi-head self-attention without the output projection.
 
     Args:
         config: gives `hidden_size`, `num_attention_heads`, `attention_probs_dropout_prob` and, at run time, the
@@ -140,12 +149,14 @@ class SelfAttention(nn.Module):
         rotary: tuple[torch.Tensor, torch.Tensor] | None = None,
         **kwargs,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """(b, n, hidden) → (b, n, hidden), and the probabilities (b, h, n, n) where the implementation has them."""
+        """(b, n, hidden) → (b, n, hidden), and the probabilities (b, h, n, n) if the implementation returns them."""
         batch_size, length, _ = hidden_states.shape
         heads = (batch_size, length, -1, self.head_dim)
-        query = self.query(hidden_states).view(heads)
-        key = self.key(hidden_states).view(heads)
+        query = self.turned(self.query(hidden_states).view(heads), rotary)
+        key = self.turned(self.key(hidden_states).view(heads), rotary)
         value = self.value(hidden_states).view(heads)
-        if rotary is not None:
-            query, key = apply_rotary(query, *rotary), apply_rotary(key, *rotary)
         return attend(self, query, key, value, attention_mask, **kwargs)
+
+    def turned(self, states: torch.Tensor, rotary: tuple[torch.Tensor, torch.Tensor] | None) -> torch.Tensor:
+        """Queries or keys (b, n, h, d) with rotary positions, which only `RotarySelfAttention` applies."""
+        return states

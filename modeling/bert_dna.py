@@ -1,8 +1,8 @@
 """transformers' own BERT for DNA: exact with padding on either side, a clear limit, and this package's heads.
 
-The layers, the embeddings and the head of the language model are transformers' classes. What they leave to the caller
-is done here: positions count from the first real token, the pooler reads it, and a sequence that is too long is
-refused in words. DNABERT and GROVER are these classes with a config of their own.
+The layers, the embeddings and the language-model head are transformers' classes. In addition, positions count from the
+first real token, which the pooler uses, and a sequence that is too long is refused with an explanation. DNABERT and
+GROVER are these classes with their own configs.
 Source: Devlin et al. 2019, https://arxiv.org/abs/1810.04805.
 
 Legend: b sequences, n tokens, h heads, v tokens of the vocabulary.
@@ -19,27 +19,30 @@ from transformers.modeling_outputs import (
     TokenClassifierOutput,
 )
 from transformers.models.bert.modeling_bert import BertModel, BertOnlyMLMHead, BertPreTrainedModel
-from transformers.utils import can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
 from .attention import bidirectional_mask
 from .pooling import pool
-from .task_heads import classifier_dropout, masked_lm_output, sequence_output, token_output
+from .task_models import MaskedLMTask, SequenceClassificationTask, TokenClassificationTask
 
 
 class BertDnaPreTrainedModel(BertPreTrainedModel):
-    """What the models share."""
+    """The attention choice and the body that all models share."""
 
-    accepts_loss_kwargs = False
+    body_class: type[nn.Module]
+    reads_pooler: bool
+
+    def make_body(self, config) -> nn.Module:
+        return self.body_class(config, add_pooler=self.reads_pooler and config.classifier_pooling == "pooler")
 
     @classmethod
     def _can_set_attn_implementation(cls) -> bool:
-        return True  # transformers looks for the attention call in this file's text; it stands in its own
+        return True  # transformers looks for the attention call in the text of this file only
 
 
 class BertDnaModel(BertModel):
-    """Hidden states of every token, with a pooler where the config, or the head over it, asks for one."""
+    """Hidden states of every token, with a pooler if the config or the head requires one."""
 
     accepts_loss_kwargs = False
 
@@ -62,7 +65,7 @@ class BertDnaModel(BertModel):
         **kwargs,
     ) -> BaseModelOutputWithPooling:
         """Hidden states (b, n, hidden); `hidden_states` holds the embeddings and the output of every layer.
-        `attentions` are there with attn_implementation="eager" alone.
+        `attentions` need attn_implementation="eager".
 
         Args:
             input_ids: (b, n), n at most `config.max_position_embeddings`.
@@ -83,7 +86,7 @@ class BertDnaModel(BertModel):
         if length > limit:
             raise ValueError(
                 f"{length:,} tokens are more than the {limit:,} this model has learned positions for, CLS and SEP "
-                "included: split or shorten the sequence, or read it by windows with "
+                "included: split or shorten the sequence, or read it in windows with "
                 "hf_dnalm.embed(…, overflow='windows')."
             )
         tokens_mask = attention_mask if attention_mask is not None and attention_mask.dim() == 2 else None
@@ -113,21 +116,19 @@ def positions_from_first_token(attention_mask: torch.Tensor) -> torch.Tensor:
     return (torch.arange(attention_mask.shape[1], device=attention_mask.device) - first).clamp(min=0)
 
 
-class BertDnaForMaskedLM(BertDnaPreTrainedModel):
-    """Which token stands at each position."""
+class BertDnaForMaskedLM(MaskedLMTask, BertDnaPreTrainedModel):
+    """Predicts the token at each position."""
 
-    accepts_loss_kwargs = True
-    body_class = BertDnaModel
     _tied_weights_keys = {  # noqa: RUF012
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     }
 
-    def __init__(self, config):
-        super().__init__(config)
-        self.bert = self.body_class(config, add_pooler=False)
+    def add_head(self, config) -> None:
         self.cls = BertOnlyMLMHead(config)
-        self.post_init()
+
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return self.cls(hidden_states)
 
     def get_output_embeddings(self) -> nn.Module:
         return self.cls.predictions.decoder
@@ -136,7 +137,6 @@ class BertDnaForMaskedLM(BertDnaPreTrainedModel):
         self.cls.predictions.decoder = new_embeddings
         self.cls.predictions.bias = new_embeddings.bias
 
-    @can_return_tuple
     def forward(
         self,
         input_ids: torch.Tensor | None = None,
@@ -148,29 +148,14 @@ class BertDnaForMaskedLM(BertDnaPreTrainedModel):
         num_items_in_batch: torch.Tensor | int | None = None,
         **kwargs,
     ) -> MaskedLMOutput:
-        """Logits (b, n, v); with `labels` (b, n), -100 where nothing is asked, also the mean cross entropy in nats."""
-        outputs = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
-        return masked_lm_output(outputs, self.score(outputs.last_hidden_state), labels, num_items_in_batch)
-
-    def score(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        """(b, n, hidden) → logits (b, n, v)."""
-        return self.cls(hidden_states)
+        """As `MaskedLM.forward`, with `token_type_ids` and `position_ids` (b, n)."""
+        inputs = input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds
+        return self._predict(labels, num_items_in_batch, *inputs, **kwargs)
 
 
-class BertDnaForSequenceClassification(BertDnaPreTrainedModel):
-    """Classes, labels or values of whole sequences, as `config.problem_type` says."""
+class BertDnaForSequenceClassification(SequenceClassificationTask, BertDnaPreTrainedModel):
+    """Predicts classes, labels or values of whole sequences, according to `config.problem_type`."""
 
-    body_class = BertDnaModel
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.bert = self.body_class(config, add_pooler=config.classifier_pooling == "pooler")
-        self.dropout = nn.Dropout(classifier_dropout(config))
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
-        self.post_init()
-
-    @can_return_tuple
     def forward(
         self,
         input_ids: torch.Tensor | None = None,
@@ -181,28 +166,13 @@ class BertDnaForSequenceClassification(BertDnaPreTrainedModel):
         labels: torch.Tensor | None = None,
         **kwargs,
     ) -> SequenceClassifierOutput:
-        """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
-        outputs = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
-        pooled = outputs.pooler_output
-        if pooled is None:
-            pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
-        return sequence_output(outputs, self.classifier(self.dropout(pooled)), labels, self.config)
+        """As `SequenceClassification.forward`, with `token_type_ids` and `position_ids` (b, n)."""
+        return self._predict(labels, input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
 
 
-class BertDnaForTokenClassification(BertDnaPreTrainedModel):
-    """A class for every token, or for every nucleotide."""
+class BertDnaForTokenClassification(TokenClassificationTask, BertDnaPreTrainedModel):
+    """Predicts a class for each token, or for each nucleotide."""
 
-    body_class = BertDnaModel
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.bert = self.body_class(config, add_pooler=False)
-        self.dropout = nn.Dropout(classifier_dropout(config))
-        self.token_classifier = nn.Linear(config.hidden_size, config.num_labels)  # `classifier` is of sequences
-        self.post_init()
-
-    @can_return_tuple
     def forward(
         self,
         input_ids: torch.Tensor | None = None,
@@ -214,12 +184,6 @@ class BertDnaForTokenClassification(BertDnaPreTrainedModel):
         bases_per_token: torch.Tensor | None = None,
         **kwargs,
     ) -> TokenClassifierOutput:
-        """Logits (b, n, num_labels) and labels (b, n); with `bases_per_token` both are per nucleotide, (b, bp, …).
-
-        Args:
-            labels: class numbers, -100 where there is none.
-            bases_per_token: (b, n), bp that each token owns: 0 for CLS, SEP and padding, which no nucleotide reads.
-        """
-        outputs = self.bert(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **kwargs)
-        logits = self.token_classifier(self.dropout(outputs.last_hidden_state))
-        return token_output(outputs, logits, labels, bases_per_token)
+        """As `TokenClassification.forward`, with `token_type_ids` and `position_ids` (b, n)."""
+        inputs = input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds
+        return self._predict(labels, bases_per_token, *inputs, **kwargs)

@@ -91,7 +91,7 @@ def in_order(states: torch.Tensor, places: torch.Tensor | None, *, dim: int = 1)
 def sparse_plan(
     blocks: list[GenaBertBlocks], shape: tuple[int, int], mask: torch.Tensor | None, *, per_layer: bool
 ) -> SparsePlan:
-    """The plan for a batch. It reads mask and lists on the host, so it stands outside of compiled graphs.
+    """The plan for a batch. It inspects masks and lists on the host, so it runs outside compiled graphs.
 
     Blocks count from each sequence's first real token, so that padding on the left moves none of them.
 
@@ -99,7 +99,7 @@ def sparse_plan(
         blocks: of every layer.
         shape: (b, n).
         mask: (b, n), True for real tokens.
-        per_layer: whether each layer goes by its own list; else all by that of the first.
+        per_layer: whether each layer uses its own list; otherwise all use the first layer's.
     """
     length = shape[1]
     layouts = tuple((each if per_layer else blocks[0]).layout(length) for each in blocks)

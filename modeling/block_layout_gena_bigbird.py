@@ -17,7 +17,7 @@ from .block_sparse_attention import BlockLayout, block_layout
 
 # Lengths of the paper's own models, for which blocks are drawn by another rule.
 LENGTHS_OF_THE_PAPER = (1024, 3072, 4096)
-DRAWN_WITHIN = 1024  # that rule draws blocks among the first so many tokens
+DRAWN_WITHIN = 1024  # that rule draws blocks among the first 1,024 tokens
 
 
 def drawn_blocks(
@@ -44,7 +44,7 @@ def drawn_blocks(
 def _drawn_by_the_papers_rule(
     generator: np.random.RandomState, heads: int, blocks: int, random: int, size: int, max_blocks: int
 ) -> np.ndarray:
-    """Head by head. The stretch left out around a block lies one block before it, so neighbours are drawn too."""
+    """Head by head. The excluded window starts one block too early, so direct neighbours can be drawn too."""
     inner = np.arange(1, max_blocks - 1)  # the numbers of all blocks but the first and the last
     last = (DRAWN_WITHIN if 2 * size < DRAWN_WITHIN else max_blocks * size) // size - 1
     drawn = np.zeros((heads, max_blocks - 2, random), dtype=np.int64)
@@ -137,7 +137,7 @@ def _made_for_keeps(counts: np.ndarray, size: int, device: torch.device) -> Bloc
 
 
 def layouts(config, num_blocks: int, device: torch.device) -> tuple[BlockLayout, ...]:
-    """The layout of every layer for sequences of so many blocks, more than `max_dense_tokens` hold."""
+    """The layout of every layer for sequences of this many blocks, longer than `max_dense_tokens`."""
     shape = (config.num_random_blocks, config.block_size, config.max_position_embeddings, device)
     zeros = config.random_blocks == "zeros"
     return tuple(
@@ -147,7 +147,7 @@ def layouts(config, num_blocks: int, device: torch.device) -> tuple[BlockLayout,
 
 
 class Apart(NamedTuple):
-    """Where the sequences of a group stand in their batch."""
+    """The positions of a group's sequences in their batch."""
 
     rows: list[tuple[int, int, int]]  # each sequence's number in the batch, its first token and how many it has
     tokens: torch.Tensor  # (sequences, tokens) numbers of its tokens in the flattened batch
@@ -160,11 +160,11 @@ class SequenceGroup(NamedTuple):
 
     layouts: tuple[BlockLayout, ...]  # of every layer
     mask: torch.Tensor | None  # (sequences, tokens) True for tokens that may be seen; None where all may
-    apart: Apart | None  # None for the whole batch as it stands
+    apart: Apart | None  # None for the whole batch unchanged
 
 
 class SparsePlan(NamedTuple):
-    """How attention goes through a batch: as a whole, or in groups that are taken out and put back."""
+    """How attention processes a batch: at once, or in groups that are taken out and put back."""
 
     groups: tuple[SequenceGroup, ...]
     real: torch.Tensor | None  # (b, n, 1, 1) True for tokens that attend; None where all do
@@ -174,7 +174,7 @@ class SparsePlan(NamedTuple):
 def sparse_plan(config, shape: tuple[int, int], mask: torch.Tensor | None, device: torch.device) -> SparsePlan:
     """The plan for a batch that is longer than `max_dense_tokens`.
 
-    It reads the mask on the host, so it stands outside of compiled graphs: one break in front of the layers.
+    It inspects the mask on the host, so it runs outside compiled graphs: one graph break before the layers.
 
     Args:
         shape: (b, n).

@@ -1,6 +1,6 @@
 """Attention from blocks of tokens to chosen blocks of tokens, at a cost that grows with the length, not its square.
 
-BigBird and GENA-LM's sparse models share it: each brings its own table of which blocks see which.
+BigBird and GENA-LM's sparse models share it: each has its own table of pairs of blocks.
 Source: Zaheer et al. 2020, https://arxiv.org/abs/2007.14062.
 
 Legend: b sequences, n tokens, h heads, d numbers of a head; a block is `block_size` neighbouring tokens.
@@ -26,7 +26,7 @@ class BlockGroup(NamedTuple):
     """Rows of blocks that keep equally many blocks. A block of a head is numbered head × blocks + block."""
 
     rows: torch.Tensor  # (rows,) the querying blocks
-    kept: torch.Tensor  # (rows, kept) the blocks that each of them sees
+    kept: torch.Tensor  # (rows, kept) the blocks that each row attends to
     log_counts: torch.Tensor | None  # (rows, kept) added to the scores; None where every block is listed once
 
 
@@ -48,7 +48,7 @@ class BlockLayout(NamedTuple):
 
 
 def block_layout(counts: torch.Tensor, *, block_size: int = 64) -> BlockLayout:
-    """Sort a table of which blocks see which.
+    """Sort a table of pairs of blocks.
 
     Args:
         counts: (h, blocks, blocks), row sees column: 0 never, 1 once. A block that is listed k times weighs k-fold in
@@ -235,7 +235,7 @@ def _attend(
     """Softmax attention (b, rows, q, d) × (b, rows, k, d); where `real` (…, k) excludes every key it gives zeros."""
     if real is None and biases is None:
         return functional.scaled_dot_product_attention(query, key, value, scale=scaling)
-    # A CPU kernel adds float32 to bfloat16 scores; those of GPUs want one number format.
+    # A CPU kernel adds float32 to bfloat16 scores; GPU kernels need one dtype.
     dtype = torch.float32 if query.device.type == "cpu" else query.dtype
     if biases is None:
         biases = torch.zeros((), dtype=dtype, device=query.device)

@@ -1,11 +1,13 @@
-"""The numbers that describe an AWD-LSTM."""
+"""Config of an AWD-LSTM."""
 
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-# The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
-# it whole, so that a repository saved from one class also opens with the others.
+from .config_checks import check_choices, check_sizes, check_token_ids
+
+# Auto class → our class, for registration and for config.json. Every config stores the whole table, so a repository
+# that was saved from one class also loads with the others.
 AUTO_MAP = {
     "AutoConfig": "configuration_awd_lstm.AwdLstmConfig",
     "AutoModel": "modeling_awd_lstm.AwdLstmModel",
@@ -19,7 +21,7 @@ POOLINGS = ("mean", "max", "last")
 
 @strict
 class AwdLstmConfig(PreTrainedConfig):
-    """Shape of an AWD-LSTM; the defaults are those of BEND's.
+    """Shape of an AWD-LSTM; the defaults are BEND's.
 
     Args:
         hidden_size: numbers of a token, both going in and coming out (upstream's `input_size`).
@@ -32,7 +34,7 @@ class AwdLstmConfig(PreTrainedConfig):
         weight_dropout_prob: of the weights between a state and the next one.
         reset_token_id: after this token the state starts from zero, and its own vector is zero; None: no token does so.
         reset_after_first_token: whether that holds for the first token of a sequence too, which upstream passes over.
-        classifier_pooling: what a sequence head reads: "mean" or "max" over all real tokens, or the "last" of them, the
+        classifier_pooling: pooling of sequence heads: "mean" or "max" over all real tokens, or the "last" of them, the
             only one whose vector depends on all others.
 
     Raises:
@@ -64,7 +66,7 @@ class AwdLstmConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
+        self.auto_map = dict(AUTO_MAP)  # also replaces a table that refers to the original repository
         self._check_shape()
 
     @property
@@ -74,16 +76,9 @@ class AwdLstmConfig(PreTrainedConfig):
         return list(zip([self.hidden_size, *between], [*between, self.hidden_size], strict=True))
 
     def _check_shape(self) -> None:
-        if self.classifier_pooling not in POOLINGS:
-            choices = ", ".join(map(repr, POOLINGS))
-            raise ValueError(f"classifier_pooling is {self.classifier_pooling!r}; choose from {choices}.")
-        for field in ("vocab_size", "hidden_size", "num_hidden_layers", "intermediate_size"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
-        for field in ("pad_token_id", "mask_token_id", "reset_token_id"):
-            number = getattr(self, field)
-            if number is not None and not 0 <= number < self.vocab_size:
-                raise ValueError(f"{field} {number} is outside of the {self.vocab_size} token ids.")
+        check_choices(self, classifier_pooling=POOLINGS)
+        check_sizes(self, "vocab_size", "hidden_size", "num_hidden_layers", "intermediate_size")
+        check_token_ids(self, "pad_token_id", "mask_token_id", "reset_token_id")
         if self.reset_after_first_token and self.reset_token_id is None:
             raise ValueError("reset_after_first_token=True needs a reset_token_id.")
 

@@ -1,26 +1,28 @@
-"""The numbers that describe transformers' own BERT as this package runs it on DNA."""
+"""Config of transformers' own BERT as this package runs it on DNA."""
 
 # It does not derive from transformers' BertConfig: importing that imports the Auto classes, which import this file.
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
+
+from .config_checks import SIZES, check_choices, check_heads, check_sizes, check_token_ids
 
 POOLINGS = ("pooler", "cls", "mean", "max")
 
 
 @strict
 class BertDnaConfig(PreTrainedConfig):
-    """What the BERT families of this package share; each has a config class of its own with its sizes.
+    """The fields that the BERT families of this package share; each family has its own config class with its sizes.
 
     Args:
         vocab_size: each family's own.
         hidden_act: "gelu", as published.
         max_position_embeddings: tokens the model reads at most, `[CLS]` and `[SEP]` included.
         type_vocab_size: kinds of tokens: 0 in a first sequence, 1 in a second.
-        is_decoder, add_cross_attention: False; transformers' layers ask for them.
-        add_pooler: the model without a head has a pooler, as the published files do: a projection of the first token,
-            tanh. The language model has none.
-        classifier_pooling: what a sequence head reads: "pooler" (the first token through the pooler, as upstream),
+        is_decoder, add_cross_attention: False; transformers' layers read them.
+        add_pooler: whether the model without a head has a pooler, as in the published files: a projection of the first
+            token, then tanh. The language model has none.
+        classifier_pooling: pooling of sequence heads: "pooler" (the first token through the pooler, as upstream),
             or without a pooler "cls" (first token), or "mean" or "max" over all tokens that are attended to, the first
             and the last one (CLS, SEP) included.
         classifier_dropout: dropout of the classification heads; None takes `hidden_dropout_prob`.
@@ -54,24 +56,14 @@ class BertDnaConfig(PreTrainedConfig):
         self._check_shape()
 
     def _check_shape(self) -> None:
-        if self.classifier_pooling not in POOLINGS:
-            choices = ", ".join(map(repr, POOLINGS))
-            raise ValueError(f"classifier_pooling is {self.classifier_pooling!r}; choose from {choices}.")
+        check_choices(self, classifier_pooling=POOLINGS)
         if self.is_decoder or self.add_cross_attention:
-            raise ValueError("is_decoder and add_cross_attention must be False: these models read both ways.")
+            raise ValueError("is_decoder and add_cross_attention must be False: these models are encoders.")
         if self.hidden_act != "gelu":
-            raise ValueError(f"hidden_act is {self.hidden_act!r}; these models are computed with 'gelu' only.")
-        sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-        for field in (*sizes, "type_vocab_size", "max_position_embeddings"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} cannot be shared among {self.num_attention_heads} heads: "
-                "make it a multiple of num_attention_heads."
-            )
-        if self.pad_token_id is not None and not 0 <= self.pad_token_id < self.vocab_size:
-            raise ValueError(f"pad_token_id {self.pad_token_id} is outside of the {self.vocab_size} token ids.")
+            raise ValueError(f"hidden_act is {self.hidden_act!r}; these models support only 'gelu'.")
+        check_sizes(self, *SIZES, "type_vocab_size", "max_position_embeddings")
+        check_heads(self)
+        check_token_ids(self, "pad_token_id")
 
 
 __all__ = ["POOLINGS", "BertDnaConfig"]

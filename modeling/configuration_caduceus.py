@@ -1,11 +1,13 @@
-"""The numbers that describe a Caduceus or a PlantCaduceus."""
+"""Config of a Caduceus or a PlantCaduceus."""
 
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-# The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
-# it whole, so that a repository saved from one class also opens with the others.
+from .config_checks import check_choices, check_sizes, check_token_ids
+
+# Auto class → our class, for registration and for config.json. Every config stores the whole table, so a repository
+# that was saved from one class also loads with the others.
 AUTO_MAP = {
     "AutoConfig": "configuration_caduceus.CaduceusConfig",
     "AutoModel": "modeling_caduceus.CaduceusModel",
@@ -30,14 +32,14 @@ class CaduceusConfig(PreTrainedConfig):
         n_layer: number of layers.
         rcps: each layer reads both strands with the same weights (Ps), so that vectors are 2 · d_model wide and turn
             with the strand; without it one strand is read (Ph).
-        complement_ids: for every token id the id that stands opposite; None where no such table is known.
+        complement_ids: for every token id the id of its complement; None if unknown.
         d_state: states of a channel.
         d_conv: tokens that the convolution in front of the scan sees.
         expand: channels of the scan, in multiples of d_model.
         dt_rank: rank of the projection that makes the steps of the scan; None is d_model / 16, rounded up.
         conv_bias: that convolution has a bias.
         residual_in_fp32: what the layers add up is kept in float32, whatever the dtype of the weights.
-        scan: "torch", "mamba_ssm" (that package's CUDA kernel), or "auto": the kernel where there is one.
+        scan: "torch", "mamba_ssm" (that package's CUDA kernel), or "auto": the kernel if available.
         classifier_pooling: what a sequence head reads of each strand: "mean" (as upstream) or "max" over all tokens
             that are attended to, or "cls", the first of them.
         classifier_dropout: dropout in front of the classification heads.
@@ -84,7 +86,7 @@ class CaduceusConfig(PreTrainedConfig):
         if self.complement_ids is None and self.vocab_size == len(NUCLEOTIDE_COMPLEMENTS):
             self.complement_ids = list(NUCLEOTIDE_COMPLEMENTS)
         super().__post_init__(**kwargs)
-        self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
+        self.auto_map = dict(AUTO_MAP)  # also replaces a table that refers to the original repository
         self._check_shape()
 
     @property
@@ -98,22 +100,15 @@ class CaduceusConfig(PreTrainedConfig):
         return self.d_model * self.expand
 
     def _check_shape(self) -> None:
-        for field, choices in (("classifier_pooling", POOLINGS), ("scan", SCANS)):
-            if getattr(self, field) not in choices:
-                listed = ", ".join(map(repr, choices))
-                raise ValueError(f"{field} is {getattr(self, field)!r}; choose from {listed}.")
-        for field in ("vocab_size", "d_model", "n_layer", "d_state", "d_conv", "expand", "dt_rank"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
-        for field in ("pad_token_id", "mask_token_id"):
-            if not 0 <= getattr(self, field) < self.vocab_size:
-                raise ValueError(f"{field} {getattr(self, field)} is outside of the {self.vocab_size} token ids.")
+        check_choices(self, classifier_pooling=POOLINGS, scan=SCANS)
+        check_sizes(self, "vocab_size", "d_model", "n_layer", "d_state", "d_conv", "expand", "dt_rank")
+        check_token_ids(self, "pad_token_id", "mask_token_id")
         if self.rcps and self.conjoin:
             raise ValueError("conjoin is for models that read one strand; with rcps every layer reads both already.")
         if (self.rcps or self.conjoin) and self.complement_ids is None:
             raise ValueError(
                 f"complement_ids is None: to read both strands over {self.vocab_size} tokens, give for every token id "
-                "the id that stands opposite."
+                "the id of its complement."
             )
         ids = self.complement_ids or []
         if any(not 0 <= i < len(ids) or ids[i] != token for token, i in enumerate(ids)):

@@ -1,12 +1,13 @@
-"""The numbers that describe a DNABERT of overlapping 3-, 4-, 5- or 6-mers."""
+"""Config of a DNABERT of overlapping 3-, 4-, 5- or 6-mers."""
 
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 
+from .config_checks import check_choices
 from .configuration_bert_dna import BertDnaConfig
 
-# The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
-# it whole, so that a repository saved from one class also opens with the others.
+# Auto class → our class, for registration and for config.json. Every config stores the whole table, so a repository
+# that was saved from one class also loads with the others.
 AUTO_MAP = {
     "AutoConfig": "configuration_dnabert.DnaBertConfig",
     "AutoModel": "modeling_dnabert.DnaBertModel",
@@ -47,13 +48,11 @@ class DnaBertConfig(BertDnaConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
+        self.auto_map = dict(AUTO_MAP)  # also replaces a table that refers to the original repository
 
     def _check_shape(self) -> None:
         super()._check_shape()
-        if self.mlm_bias not in MLM_BIASES:
-            choices = ", ".join(map(repr, MLM_BIASES))
-            raise ValueError(f"mlm_bias is {self.mlm_bias!r}; choose from {choices}.")
+        check_choices(self, mlm_bias=MLM_BIASES)
 
 
 DnaBertConfig.register_for_auto_class()

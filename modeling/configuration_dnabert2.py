@@ -1,11 +1,13 @@
-"""The numbers that describe a DNABERT-2 or DNABERT-S."""
+"""Config of a DNABERT-2 or DNABERT-S."""
 
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-# The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
-# it whole, so that a repository saved from one class also opens with the others.
+from .config_checks import SIZES, check_choices, check_heads, check_sizes, check_token_ids
+
+# Auto class → our class, for registration and for config.json. Every config stores the whole table, so a repository
+# that was saved from one class also loads with the others.
 AUTO_MAP = {
     "AutoConfig": "configuration_dnabert2.DnaBert2Config",
     "AutoModel": "modeling_dnabert2.DnaBert2Model",
@@ -27,7 +29,7 @@ class DnaBert2Config(PreTrainedConfig):
         max_position_embeddings: tokens of the sequences of pre-training. It limits nothing: distances between tokens
             are biases of the attention, for any length.
         add_pooler: the model without a head has a pooler, as DNABERT-S does: a projection of the first token, tanh.
-        classifier_pooling: what a sequence head reads: "pooler" (the first token through the pooler, as upstream),
+        classifier_pooling: pooling of sequence heads: "pooler" (the first token through the pooler, as upstream),
             or without a pooler "cls" (first token), or "mean" or "max" over all tokens that are attended to, the first
             and the last one (CLS, SEP) included.
         classifier_dropout: dropout of the classification heads; None takes `hidden_dropout_prob`.
@@ -65,7 +67,7 @@ class DnaBert2Config(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
+        self.auto_map = dict(AUTO_MAP)  # also replaces a table that refers to the original repository
         self._check_shape()
 
     @property
@@ -74,21 +76,10 @@ class DnaBert2Config(PreTrainedConfig):
         return self.hidden_size // self.num_attention_heads
 
     def _check_shape(self) -> None:
-        if self.classifier_pooling not in POOLINGS:
-            choices = ", ".join(map(repr, POOLINGS))
-            raise ValueError(f"classifier_pooling is {self.classifier_pooling!r}; choose from {choices}.")
-        sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-        for field in (*sizes, "type_vocab_size"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} cannot be shared among {self.num_attention_heads} heads: "
-                "make it a multiple of num_attention_heads."
-            )
-        for field in ("pad_token_id", "mask_token_id"):
-            if not 0 <= getattr(self, field) < self.vocab_size:
-                raise ValueError(f"{field} {getattr(self, field)} is outside of the {self.vocab_size} token ids.")
+        check_choices(self, classifier_pooling=POOLINGS)
+        check_sizes(self, *SIZES, "type_vocab_size")
+        check_heads(self)
+        check_token_ids(self, "pad_token_id", "mask_token_id")
 
 
 DnaBert2Config.register_for_auto_class()

@@ -1,11 +1,13 @@
-"""The numbers that describe a GENA-LM of the BERT kind, dense or block-sparse."""
+"""Config of a GENA-LM of the BERT kind, dense or block-sparse."""
 
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-# The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
-# it whole, so that a repository saved from one class also opens with the others.
+from .config_checks import SIZES, check_choices, check_heads, check_sizes, check_token_ids
+
+# Auto class → our class, for registration and for config.json. Every config stores the whole table, so a repository
+# that was saved from one class also loads with the others.
 AUTO_MAP = {
     "AutoConfig": "configuration_gena_bert.GenaBertConfig",
     "AutoModel": "modeling_gena_bert.GenaBertModel",
@@ -34,13 +36,13 @@ class GenaBertConfig(PreTrainedConfig):
         rotary_base: the slowest of them turns by about one over this from token to token.
         sparse_block_size: None: every token sees every token. Else tokens of a block: blocks see chosen blocks, which
             the weights list (`master_layout`) for every layer and head.
-        sparse_layout: whose list a layer goes by: "first_layer": all by that of the first, as in pre-training; or
+        sparse_layout: the list of blocks that a layer uses: "first_layer": the first layer's, as in pre-training; or
             "per_layer": each by its own.
         sparse_random_blocks, sparse_window_blocks, sparse_global_blocks: of the list that a new model draws: how many
             blocks each sees by chance; how many neighbours, itself included; how many first blocks see and are seen by
             all.
         add_pooler: the model without a head has a pooler: a projection of the first token, tanh.
-        classifier_pooling: what a sequence head reads: "pooler" (the first token through the pooler, as upstream), or
+        classifier_pooling: pooling of sequence heads: "pooler" (the first token through the pooler, as upstream), or
             without a pooler "cls" (first token), or "mean" or "max" over all tokens that are attended to, the first and
             the last one (CLS, SEP) included.
         classifier_dropout: dropout of the classification heads; None takes `hidden_dropout_prob`.
@@ -87,7 +89,7 @@ class GenaBertConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
+        self.auto_map = dict(AUTO_MAP)  # also replaces a table that refers to the original repository
         self._check_shape()
 
     @property
@@ -101,21 +103,10 @@ class GenaBertConfig(PreTrainedConfig):
         return self.max_position_embeddings // self.sparse_block_size if self.sparse_block_size else 0
 
     def _check_shape(self) -> None:
-        for field, choices in CHOICES.items():
-            if getattr(self, field) not in choices:
-                raise ValueError(f"{field} is {getattr(self, field)!r}; choose from {', '.join(map(repr, choices))}.")
-        sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-        for field in (*sizes, "type_vocab_size", "max_position_embeddings", "rotary_dim"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} cannot be shared among {self.num_attention_heads} heads: "
-                "make it a multiple of num_attention_heads."
-            )
-        for field in ("pad_token_id", "mask_token_id"):
-            if not 0 <= getattr(self, field) < self.vocab_size:
-                raise ValueError(f"{field} {getattr(self, field)} is outside of the {self.vocab_size} token ids.")
+        check_choices(self, **CHOICES)
+        check_sizes(self, *SIZES, "type_vocab_size", "max_position_embeddings", "rotary_dim")
+        check_heads(self)
+        check_token_ids(self, "pad_token_id", "mask_token_id")
         if self.position_embedding_type == "rotary" and (self.rotary_dim % 2 or self.rotary_dim > self.head_dim):
             raise ValueError(
                 f"rotary_dim is {self.rotary_dim}; it must be even and at most {self.head_dim}, the width of a head."

@@ -1,11 +1,13 @@
-"""The numbers that describe GENA-LM's BigBird."""
+"""Config of GENA-LM's BigBird."""
 
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-# The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
-# it whole, so that a repository saved from one class also opens with the others.
+from .config_checks import SIZES, check_choices, check_heads, check_sizes, check_token_ids
+
+# Auto class → our class, for registration and for config.json. Every config stores the whole table, so a repository
+# that was saved from one class also loads with the others.
 AUTO_MAP = {
     "AutoConfig": "configuration_gena_bigbird.GenaBigBirdConfig",
     "AutoModel": "modeling_gena_bigbird.GenaBigBirdModel",
@@ -36,10 +38,10 @@ class GenaBigBirdConfig(PreTrainedConfig):
             block in their place, which transformers computes outside of training since its version 4.30.
         layout_of: whose length lays the blocks out, and decides whether there are any: "sequence": the real tokens of
             each sequence, so that a batch gives what its sequences give alone. "batch": the padded length, as in
-            transformers, where a sequence's numbers depend on its company.
+            transformers, where results depend on the other sequences of a batch.
         add_pooler: the model has the official file's pooler, a projection of the first token and tanh; no head reads it
             and pre-training never touched it.
-        classifier_pooling: what a sequence head reads: "cls" (the first token, as in transformers), or "mean" or "max"
+        classifier_pooling: pooling of sequence heads: "cls" (the first token, as in transformers), or "mean" or "max"
             over all tokens that are attended to, the first and the last one (CLS, SEP) included.
         classifier_dropout: dropout of the classification heads; None takes `hidden_dropout_prob`.
 
@@ -81,7 +83,7 @@ class GenaBigBirdConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
+        self.auto_map = dict(AUTO_MAP)  # also replaces a table that refers to the original repository
         self._check_shape()
 
     @property
@@ -91,29 +93,18 @@ class GenaBigBirdConfig(PreTrainedConfig):
 
     @property
     def max_dense_tokens(self) -> int:
-        """Up to so many tokens every token sees every token: blocks would leave nothing out."""
+        """Up to this many tokens attention is dense: blocks would cover all pairs anyway."""
         if self.attention_type == "original_full":
             return self.max_position_embeddings
         return (5 + 2 * self.num_random_blocks) * self.block_size
 
     def _check_shape(self) -> None:
-        for field, choices in CHOICES.items():
-            if getattr(self, field) not in choices:
-                raise ValueError(f"{field} is {getattr(self, field)!r}; choose from {', '.join(map(repr, choices))}.")
-        sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-        for field in (*sizes, "type_vocab_size", "max_position_embeddings", "block_size"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
+        check_choices(self, **CHOICES)
+        check_sizes(self, *SIZES, "type_vocab_size", "max_position_embeddings", "block_size")
         if self.num_random_blocks < 0:
             raise ValueError(f"num_random_blocks is {self.num_random_blocks}; it must be at least 0.")
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} cannot be shared among {self.num_attention_heads} heads: "
-                "make it a multiple of num_attention_heads."
-            )
-        for field in ("pad_token_id", "mask_token_id"):
-            if not 0 <= getattr(self, field) < self.vocab_size:
-                raise ValueError(f"{field} {getattr(self, field)} is outside of the {self.vocab_size} token ids.")
+        check_heads(self)
+        check_token_ids(self, "pad_token_id", "mask_token_id")
 
 
 GenaBigBirdConfig.register_for_auto_class()

@@ -1,11 +1,13 @@
-"""The numbers that describe a GPN, or BEND's ResNet-LM, which is built alike."""
+"""Config of a GPN, or BEND's ResNet-LM."""
 
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-# The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
-# it whole, so that a repository saved from one class also opens with the others.
+from .config_checks import check_choices, check_sizes, check_token_ids
+
+# Auto class → our class, for registration and for config.json. Every config stores the whole table, so a repository
+# that was saved from one class also loads with the others.
 AUTO_MAP = {
     "AutoConfig": "configuration_gpn.GpnConfig",
     "AutoModel": "modeling_gpn.GpnModel",
@@ -41,7 +43,7 @@ class GpnConfig(PreTrainedConfig):
         classifier_dropout: dropout of the task heads; None takes `hidden_dropout_prob`.
         tie_word_embeddings: whether the language model's head shares the learned embedding.
         mlm_head_transform: whether that head has a hidden layer.
-        classifier_pooling: what a sequence head reads: "mean" (as upstream) or "max" over all real tokens.
+        classifier_pooling: pooling of sequence heads: "mean" (as upstream) or "max" over all real tokens.
         regression_softplus: whether the outputs of a sequence head are made positive.
 
     Raises:
@@ -84,7 +86,7 @@ class GpnConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
+        self.auto_map = dict(AUTO_MAP)  # also replaces a table that refers to the original repository
         self._check_choices()
         self._check_shape()
 
@@ -99,22 +101,22 @@ class GpnConfig(PreTrainedConfig):
         return 1 + sum((kernel - 1) * step for kernel, step in zip(kernels, steps, strict=True))
 
     def check_combination(self) -> None:
-        """Refuse fields that the others make idle; called by the models.
+        """Refuse fields that have no effect together with the others; called by the models.
 
-        Not when the config is made: PEFT makes one of the config.json under an adapter, which is upstream's.
+        This is not checked when the config is created: PEFT creates one from upstream's config.json under an adapter.
 
         Raises:
-            ValueError: a field that asks for what this kind of layer or embedding does not have.
+            ValueError: a field that requests a feature this kind of layer or embedding does not have.
 
         Example:
             >>> GpnConfig(slim=True).check_combination()
             Traceback (most recent call last):
-            ValueError: slim is of block 'bytenet', not of 'post_norm'.
+            ValueError: slim needs block 'bytenet', not 'post_norm'.
         """
         if self.slim and self.block != "bytenet":
-            raise ValueError(f"slim is of block 'bytenet', not of {self.block!r}.")
+            raise ValueError(f"slim needs block 'bytenet', not {self.block!r}.")
         if self.block == "post_norm" and not self.mlm_head_transform:
-            raise ValueError("mlm_head_transform=False is of blocks 'pre_norm' and 'bytenet', not of 'post_norm'.")
+            raise ValueError("mlm_head_transform=False needs block 'pre_norm' or 'bytenet', not 'post_norm'.")
         if self.tie_word_embeddings and (not self.learned_embedding or self.block == "post_norm"):
             raise ValueError(
                 "tie_word_embeddings=True needs learned_embedding=True and block 'pre_norm' or 'bytenet': without "
@@ -122,25 +124,18 @@ class GpnConfig(PreTrainedConfig):
             )
 
     def _check_choices(self) -> None:
-        for field, choices in CHOICES.items():
-            if getattr(self, field) not in choices:
-                listed = ", ".join(map(repr, choices))
-                raise ValueError(f"{field} is {getattr(self, field)!r}; choose from {listed}.")
+        check_choices(self, **CHOICES)
 
     def _check_shape(self) -> None:
         sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "intermediate_size", "first_kernel_size")
         dilation = ("dilation_base", "dilation_double_every", "dilation_cycle", "dilation_max")
-        for field in (*sizes, "rest_kernel_size", *dilation):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
+        check_sizes(self, *sizes, "rest_kernel_size", *dilation)
         if not self.learned_embedding and self.vocab_size > self.hidden_size:
             raise ValueError(
                 f"hidden_size {self.hidden_size} has no room for {self.vocab_size} one-hot tokens: make it larger, or "
                 "set learned_embedding=True."
             )
-        for field in ("pad_token_id", "mask_token_id"):
-            if not 0 <= getattr(self, field) < self.vocab_size:
-                raise ValueError(f"{field} {getattr(self, field)} is outside of the {self.vocab_size} token ids.")
+        check_token_ids(self, "pad_token_id", "mask_token_id")
 
 
 GpnConfig.register_for_auto_class()

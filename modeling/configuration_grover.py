@@ -1,12 +1,13 @@
-"""The numbers that describe a GROVER."""
+"""Config of a GROVER."""
 
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 
+from .config_checks import check_sizes as check_sizes
 from .configuration_bert_dna import BertDnaConfig
 
-# The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
-# it whole, so that a repository saved from one class also opens with the others.
+# Auto class → our class, for registration and for config.json. Every config stores the whole table, so a repository
+# that was saved from one class also loads with the others.
 AUTO_MAP = {
     "AutoConfig": "configuration_grover.GroverConfig",
     "AutoModel": "modeling_grover.GroverModel",
@@ -21,8 +22,8 @@ class GroverConfig(BertDnaConfig):
     """Shape of a GROVER; the defaults are those of the published checkpoint.
 
     Args:
-        vocab_size: byte pairs and five special tokens. The published tokenizer counts one word more, the empty one,
-            which no text gives.
+        vocab_size: byte pairs and five special tokens. The published tokenizer has one token more, the empty
+            one, which no text contains.
 
     The other fields are those of `BertDnaConfig`.
 
@@ -37,7 +38,7 @@ class GroverConfig(BertDnaConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
+        self.auto_map = dict(AUTO_MAP)  # also replaces a table that refers to the original repository
 
 
 GroverConfig.register_for_auto_class()

@@ -1,11 +1,13 @@
-"""The numbers that describe a HyenaDNA."""
+"""Config of a HyenaDNA."""
 
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-# The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
-# it whole, so that a repository saved from one class also opens with the others.
+from .config_checks import check_choices, check_sizes, check_token_ids
+
+# Auto class → our class, for registration and for config.json. Every config stores the whole table, so a repository
+# that was saved from one class also loads with the others.
 AUTO_MAP = {
     "AutoConfig": "configuration_hyenadna.HyenaDnaConfig",
     "AutoModel": "modeling_hyenadna.HyenaDnaModel",
@@ -23,19 +25,19 @@ class HyenaDnaConfig(PreTrainedConfig):
 
     Args:
         vocab_size: rows of the token table.
-        pad_vocab_size_multiple: fills `vocab_size` up to a multiple of it, as upstream does, whose configs state 12
-            words and 8; it is 1 from then on.
-        max_position_embeddings: tokens that it reads at most, special tokens included; the filters' time is measured
-            in it, so that it cannot be changed after training.
+        pad_vocab_size_multiple: rounds `vocab_size` up to a multiple of it, as upstream does, whose configs state 12
+            tokens and 8; afterwards it is 1.
+        max_position_embeddings: the longest input in tokens, special tokens included. The filters measure time in it,
+            so it cannot be changed after training.
         filter_embedding_size: numbers that describe a point in time to the filters: the time itself, and as many
             cosines as sines.
         filter_width: width of the small network that makes the filters out of them.
         filter_inner_layers: its layers between the first and the last.
         filter_frequency: at which its sines start; they are trained.
-        short_filter_size: tokens that the short convolution before the long one hears.
+        short_filter_size: width in tokens of the short convolution before the long one.
         hidden_dropout_prob: dropout of the embeddings.
         mixer_dropout: dropout of what goes into the long convolution.
-        classifier_pooling: what a sequence head reads: "last" (the last token that is attended to, as upstream), or
+        classifier_pooling: pooling of sequence heads: "last" (the last token that is attended to, as upstream), or
             "mean" or "max" over all of them, `[SEP]` included.
         classifier_dropout: dropout of the classification heads.
         use_cache: must be False: each new token is computed from the whole sequence.
@@ -74,20 +76,16 @@ class HyenaDnaConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
+        self.auto_map = dict(AUTO_MAP)  # also replaces a table that refers to the original repository
         self._check_shape()
-        # Here, so that upstream's config.json says the same to whatever reads it by this class (PEFT compares the two).
+        # Done here so that this class reads the same size from upstream's config.json (PEFT compares the two).
         self.vocab_size = -(-self.vocab_size // self.pad_vocab_size_multiple) * self.pad_vocab_size_multiple
         self.pad_vocab_size_multiple = 1
 
     def _check_shape(self) -> None:
-        if self.classifier_pooling not in POOLINGS:
-            choices = ", ".join(map(repr, POOLINGS))
-            raise ValueError(f"classifier_pooling is {self.classifier_pooling!r}; choose from {choices}.")
+        check_choices(self, classifier_pooling=POOLINGS)
         sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "intermediate_size", "max_position_embeddings")
-        for field in (*sizes, "filter_width", "short_filter_size", "pad_vocab_size_multiple"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
+        check_sizes(self, *sizes, "filter_width", "short_filter_size", "pad_vocab_size_multiple")
         if self.filter_inner_layers < 0:
             raise ValueError(f"filter_inner_layers is {self.filter_inner_layers}; it must not be negative.")
         if self.filter_embedding_size < 3 or self.filter_embedding_size % 2 == 0:
@@ -95,10 +93,11 @@ class HyenaDnaConfig(PreTrainedConfig):
                 f"filter_embedding_size is {self.filter_embedding_size}; it must be odd and at least 3: the time, and "
                 "cosines and sines in pairs."
             )
-        if not 0 <= self.pad_token_id < self.vocab_size:
-            raise ValueError(f"pad_token_id {self.pad_token_id} is outside of the {self.vocab_size} token ids.")
+        check_token_ids(self, "pad_token_id")
         if self.use_cache:
-            raise ValueError("use_cache is True; a HyenaDNA computes each token from the whole sequence, set it False.")
+            raise ValueError(
+                "use_cache is True; a HyenaDNA recomputes the whole sequence for each token. Set it False."
+            )
 
 
 HyenaDnaConfig.register_for_auto_class()

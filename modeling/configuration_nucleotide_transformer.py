@@ -1,11 +1,13 @@
-"""The numbers that tell one Nucleotide Transformer from another: version 1, version 2 and AgroNT."""
+"""Config of the Nucleotide Transformers: version 1, version 2 and AgroNT."""
 
-# No `from __future__ import annotations` here: it would turn the types that @strict checks into text, unchecked.
+# No `from __future__ import annotations` here: @strict checks the types of fields, and strings are not checked.
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-# The one table of classes: what a checkpoint's config.json names, what is registered, what ships. Every config carries
-# it whole, so that a repository saved from one class also opens with the others.
+from .config_checks import SIZES, check_choices, check_heads, check_sizes, check_token_ids
+
+# Auto class → our class, for registration and for config.json. Every config stores the whole table, so a repository
+# that was saved from one class also loads with the others.
 AUTO_MAP = {
     "AutoConfig": "configuration_nucleotide_transformer.NucleotideTransformerConfig",
     "AutoModel": "modeling_nucleotide_transformer.NucleotideTransformerModel",
@@ -37,12 +39,12 @@ class NucleotideTransformerConfig(PreTrainedConfig):
         vocab_size: tokens the model has a vector for; version 1 has two fewer than its tokenizer.
         intermediate_size: width inside the feed-forward block; a gated block projects to twice as much.
         max_position_embeddings: rows of the table of learned positions, of which the first `pad_token_id + 1` belong
-            to no token. With rotary positions it only says how long the sequences of pre-training were.
+            to no token. With rotary positions it only states the length of the pre-training sequences.
         position_embedding_type: "absolute" (a learned vector for each position) or "rotary".
         feed_forward: "gelu" (two projections with biases) or "silu_gated" (three without).
         token_dropout: embeddings of mask tokens are set to zero and the others scaled by the share of masks.
         emb_layer_norm_before: normalise the embeddings before the first layer; no published checkpoint does.
-        classifier_pooling: what a sequence head reads: "cls" (first token), or "mean" or "max" over all tokens that
+        classifier_pooling: pooling of sequence heads: "cls" (first token), or "mean" or "max" over all tokens that
             are attended to, the first one included.
         classifier_dropout: dropout of the classification heads; None takes `hidden_dropout_prob`.
 
@@ -82,7 +84,7 @@ class NucleotideTransformerConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        self.auto_map = dict(AUTO_MAP)  # also replaces a table that names the repository it was read from
+        self.auto_map = dict(AUTO_MAP)  # also replaces a table that refers to the original repository
         self._check_choices()
         self._check_shape()
 
@@ -92,27 +94,17 @@ class NucleotideTransformerConfig(PreTrainedConfig):
         return self.hidden_size // self.num_attention_heads
 
     def _check_choices(self) -> None:
-        for field, choices in CHOICES.items():
-            if getattr(self, field) not in choices:
-                raise ValueError(f"{field} is {getattr(self, field)!r}; choose from {', '.join(map(repr, choices))}.")
+        check_choices(self, **CHOICES)
 
     def _check_shape(self) -> None:
-        for field in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be at least 1.")
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} cannot be shared among {self.num_attention_heads} heads: "
-                "make it a multiple of num_attention_heads."
-            )
+        check_sizes(self, *SIZES)
+        check_heads(self)
         if self.position_embedding_type == "rotary" and self.head_dim % 2:
             raise ValueError(
                 f"rotary positions turn pairs of numbers, but a head has {self.head_dim} "
                 f"(hidden_size {self.hidden_size} / {self.num_attention_heads} heads): make it even."
             )
-        for field in ("pad_token_id", "mask_token_id"):
-            if not 0 <= getattr(self, field) < self.vocab_size:
-                raise ValueError(f"{field} {getattr(self, field)} is outside of the {self.vocab_size} token ids.")
+        check_token_ids(self, "pad_token_id", "mask_token_id")
         if self.position_embedding_type == "absolute" and self.max_position_embeddings < self.pad_token_id + 2:
             raise ValueError(
                 f"max_position_embeddings {self.max_position_embeddings} leaves no position for a token: "

@@ -25,9 +25,9 @@ def dilations(n_layers: int, *, base: int, double_every: int, cycle: int, larges
 
 
 def convolve(convolution: nn.Module, hidden_states: torch.Tensor, real: torch.Tensor | None) -> torch.Tensor:
-    """The convolution of (b, n, channels), which is zero wherever `real` (b, n) is False, as past a sequence's ends.
+    """The convolution of (b, n, channels), zero wherever `real` (b, n) is False, as beyond a sequence's ends.
 
-    So what stands in the padding, on either side of a sequence or inside it, never reaches a real token, and a padded
+    So padding, on either side of a sequence or inside it, never affects a real token, and a padded
     sequence gives what it gives alone.
     """
     if real is not None:

@@ -1,4 +1,4 @@
-"""What a Nucleotide Transformer reads: vectors of tokens, with learned positions and token dropout in version 1.
+"""Input of a Nucleotide Transformer: token vectors, with learned positions and token dropout in version 1.
 
 Legend: b sequences, n tokens.
 """
@@ -37,7 +37,7 @@ class NucleotideTransformerEmbeddings(nn.Module):
         position_ids: torch.Tensor | None,
         inputs_embeds: torch.Tensor | None,
     ) -> torch.Tensor:
-        """(b, n) ids, or (b, n, hidden) vectors in their place → (b, n, hidden), zero outside of the mask."""
+        """(b, n) ids, or (b, n, hidden) vectors in their place → (b, n, hidden), zero outside the mask."""
         embeddings = self._look_up(input_ids, inputs_embeds)
         tokens_mask = attention_mask if attention_mask is not None and attention_mask.dim() == 2 else None
         if tokens_mask is not None:
@@ -63,9 +63,9 @@ class NucleotideTransformerEmbeddings(nn.Module):
             return self.word_embeddings(input_ids)
         except IndexError as error:  # on an accelerator the kernel asserts: check ids where they are made
             raise ValueError(
-                f"a token id lies outside of the model's {self.config.vocab_size:,} tokens (ids go from "
+                f"a token id is outside the model's {self.config.vocab_size:,} tokens (ids go from "
                 f"{int(input_ids.min())} to {int(input_ids.max())}). The tokenizer of version 1 has two more, <eos> "
-                "and <bos>: take these words out of the text."
+                "and <bos>: remove these tokens from the text."
             ) from error
 
     def _drop_tokens(

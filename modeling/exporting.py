@@ -1,4 +1,4 @@
-"""Whether a model runs to be exported, where lengths are symbols and no number of the input can be looked at."""
+"""Whether a model is being exported: lengths are then symbols, and input values cannot be inspected."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ def is_exported() -> bool:
 
 
 def refuse_export(why: str) -> None:
-    """Raise ValueError where the model is exported: `why` says what it does that a fixed program cannot."""
+    """Raise ValueError if the model is being exported; `why` names the operation that a fixed program cannot do."""
     if is_exported():
-        raise ValueError(f"torch.export and ONNX cannot hold this model: {why}")
+        raise ValueError(f"torch.export and ONNX cannot export this model: {why}")

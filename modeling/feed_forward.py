@@ -1,4 +1,4 @@
-"""What a feed-forward block does between its two projections."""
+"""Activations of feed-forward blocks, between the two projections."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What an AWD-LSTM is built of: a layer whose recurrent weights are dropped in training, and dropout that is locked.
+"""Building blocks of an AWD-LSTM: a layer with dropout of its recurrent weights, and dropout locked over time.
 
-The parameters bear upstream's names. Source: Merity et al. 2018, https://arxiv.org/abs/1708.02182.
+The parameters have upstream's names. Source: Merity et al. 2018, https://arxiv.org/abs/1708.02182.
 
 Legend: b sequences, n tokens.
 """
@@ -20,7 +20,7 @@ from .token_order import TokenOrder
 def reset_places(
     is_reset: torch.Tensor, real: torch.Tensor | None, order: TokenOrder | None, *, after_first: bool
 ) -> torch.Tensor:
-    """(b, n) as the tokens are read, True for those after which the state starts anew.
+    """(b, n) in reading order, True for tokens after which the state is reset.
 
     Args:
         is_reset: (b, n), True for reset tokens, by position.
@@ -51,7 +51,7 @@ class LockedDropout(nn.Module):
 
 
 class Bias(nn.Module):
-    """The biases of a linear map whose weights stand elsewhere."""
+    """The biases of a linear map whose weights are stored elsewhere."""
 
     def __init__(self, size: int):
         super().__init__()
@@ -80,7 +80,7 @@ class AwdLstmLayer(GradientCheckpointingLayer):
 
         Args:
             real: (b, n), True for real tokens; None, with `order`, where all are real.
-            order: the real tokens as they stand, all others behind them: so padding, on either side or in between, does
+            order: the real tokens in order, all others after them: so padding, on either side or in between, does
                 not change the state that a real token finds.
             resets: (b, n), as the tokens are read, True for those after which the state starts anew; None: none does.
         """
@@ -111,7 +111,7 @@ class AwdLstmLayer(GradientCheckpointingLayer):
         h2h: Any = self.module["h2h"]
         if type(i2h) is nn.Linear:
             weights = [i2h.weight, recurrent, i2h.bias, h2h.bias]
-        else:  # an adapter stands in its place: what it computes goes in as it is
+        else:  # an adapter replaces it: its output is used unchanged
             hidden_states = i2h(hidden_states.to(recurrent.dtype))
             width = len(recurrent)
             same = torch.eye(width, device=recurrent.device, dtype=recurrent.dtype)
@@ -133,7 +133,7 @@ def _lstm(inputs: torch.Tensor, state: State, weights: list[torch.Tensor]) -> tu
 def _run_with_resets(
     inputs: torch.Tensor, state: State, weights: list[torch.Tensor], resets: torch.Tensor
 ) -> torch.Tensor:
-    """The LSTM in pieces that end where the state of some sequence starts anew.
+    """The LSTM in pieces that end where the state of some sequence is reset.
 
     Upstream zeroes the state in place, and so the output of the reset token too.
     """

@@ -1,4 +1,4 @@
-"""What Caduceus is built of: bidirectional Mamba blocks over one strand (Ph) or over both with the same weights (Ps).
+"""Building blocks of Caduceus: bidirectional Mamba blocks over one strand (Ph) or over both with the same weights (Ps).
 
 Legend: b sequences, n tokens, d channels, s states of a channel.
 """
@@ -50,7 +50,7 @@ class CaduceusConvolution(nn.Module):
 class CaduceusSteps(nn.Linear):
     """How far each channel moves on, before softplus: (b, n, rank) → (b, n, d) in float32 at least.
 
-    The bias is added in float32: steps are as small as 0.001, of which bfloat16 would keep two digits.
+    The bias is added in float32: steps are as small as 0.001, which bfloat16 would keep to two digits.
     """
 
     def forward(self, low_rank: torch.Tensor) -> torch.Tensor:
@@ -86,7 +86,7 @@ class CaduceusMamba(nn.Module):
 class CaduceusBiMamba(nn.Module):
     """Mamba along a sequence and against it, added up.
 
-    The projections in and out and the gate are those of a token, whatever the direction, so they are computed once:
+    The projections in and out and the gate do not depend on the direction, so they are computed once:
     out(y1 · gate) + out(y2 · gate) = out((y1 + y2) · gate).
     """
 
@@ -210,7 +210,7 @@ class CaduceusBackbone(nn.Module):
         attention_mask: torch.Tensor | None,
         inputs_embeds: torch.Tensor | None,
     ) -> torch.Tensor:
-        """(b, n) ids, or (b, n, hidden) vectors in their place → (b, n, hidden), zero outside of the mask."""
+        """(b, n) ids, or (b, n, hidden) vectors in their place → (b, n, hidden), zero outside the mask."""
         hidden_states = self.embeddings(input_ids) if inputs_embeds is None else inputs_embeds
         if attention_mask is not None:
             # Zero goes through every layer as zero: no projection here has a bias.
@@ -227,7 +227,7 @@ class CaduceusBackbone(nn.Module):
         return normalised.to(hidden_states.dtype)
 
     def _orders(self, attention_mask: torch.Tensor | None) -> tuple[Orders, ...]:
-        """For each strand how it is read; the mask of the second strand stands the other way round."""
+        """The reading order of each strand; the mask of the second strand is reversed."""
         if attention_mask is None:
             return (None,) * (1 + self.rcps)
         masks = (attention_mask, attention_mask.flip(1)) if self.rcps else (attention_mask,)

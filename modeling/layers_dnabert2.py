@@ -1,4 +1,4 @@
-"""What DNABERT-2 is built of: its embeddings, layers, pooler and language model's head.
+"""Building blocks of DNABERT-2: embeddings, layers, pooler and language-model head.
 
 Legend: b sequences, n tokens, h heads, v tokens of the vocabulary.
 """
@@ -56,7 +56,7 @@ class DnaBert2SelfAttention(nn.Module):
     def forward(
         self, hidden_states: torch.Tensor, attention_mask, **kwargs
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """(b, n, hidden) → (b, n, hidden), and the probabilities (b, h, n, n) where the implementation has them."""
+        """(b, n, hidden) → (b, n, hidden), and the probabilities (b, h, n, n) if the implementation returns them."""
         fused = self.Wqkv(hidden_states).unflatten(-1, (3, -1, self.config.head_dim))
         query, key, value = fused.unbind(dim=2)
         return attend(self, query, key, value, attention_mask, **kwargs)
@@ -143,7 +143,7 @@ class DnaBert2Pooler(nn.Module):
 
 
 class DnaBert2Transform(nn.Module):
-    """What the language model's head does before it scores the vocabulary."""
+    """The hidden layer of the language-model head."""
 
     def __init__(self, config):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What GENA-LM is built of: its embeddings, layers, pooler and language model's head.
+"""Building blocks of GENA-LM: embeddings, layers, pooler and language-model head.
 
 Legend: b sequences, n tokens, h heads, d numbers of a head, v tokens of the vocabulary.
 """
@@ -10,11 +10,11 @@ from torch import nn
 from torch.nn import functional
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from .attention import SelfAttention, eager_attention_forward
+from .attention import eager_attention_forward
 from .block_layout_gena_bert import GenaBertBlocks, SparsePlan, in_order
 from .block_sparse_attention import block_sparse_attention, pair_biases
 from .pooling import pool
-from .rotary import apply_rotary
+from .rotary import RotarySelfAttention, apply_rotary
 
 
 class GenaBertEmbeddings(nn.Module):
@@ -48,7 +48,7 @@ class GenaBertEmbeddings(nn.Module):
         return self.dropout(self.LayerNorm(embeddings))
 
 
-class GenaBertSelfAttention(SelfAttention):
+class GenaBertSelfAttention(RotarySelfAttention):
     """Attention of every token to every token, or of blocks to the blocks that the weights list."""
 
     def __init__(self, config, layer: int):
@@ -59,7 +59,7 @@ class GenaBertSelfAttention(SelfAttention):
     def forward(
         self, hidden_states: torch.Tensor, attention_mask, rotary=None, *, layout=None, plan=None, **kwargs
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """(b, n, hidden) → (b, n, hidden), and the probabilities (b, h, n, n) where the implementation has them.
+        """(b, n, hidden) → (b, n, hidden), and the probabilities (b, h, n, n) if the implementation returns them.
 
         Args:
             attention_mask: of dense attention, in the form that the attention implementation reads.
@@ -150,7 +150,7 @@ class GenaBertLayer(GradientCheckpointingLayer):
 
 
 class GenaBertEncoder(nn.Module):
-    """The layers, one after another, and the last norm where there is one."""
+    """The layers in sequence, and the last norm if the config has one."""
 
     def __init__(self, config):
         super().__init__()
@@ -181,7 +181,7 @@ class GenaBertPooler(nn.Module):
 
 
 class GenaBertTransform(nn.Module):
-    """What the language model's head does before it scores the vocabulary."""
+    """The hidden layer of the language-model head."""
 
     def __init__(self, config):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What GENA-LM's BigBird is built of: its embeddings, layers, pooler and heads.
+"""Building blocks of GENA-LM's BigBird: embeddings, layers, pooler and heads.
 
 Legend: b sequences, n tokens, h heads, d numbers of a head, v tokens of the vocabulary.
 """
@@ -65,7 +65,7 @@ class GenaBigBirdEmbeddings(nn.Module):
 
 
 class GenaBigBirdSelfAttention(SelfAttention):
-    """Attention of every token to every token, or by a plan, which is made for each call anew."""
+    """Attention of every token to every token, or by a plan, which every call makes again."""
 
     def __init__(self, config, layer: int):
         super().__init__(config)
@@ -74,10 +74,10 @@ class GenaBigBirdSelfAttention(SelfAttention):
     def forward(
         self, hidden_states: torch.Tensor, attention_mask, rotary=None, *, plan: SparsePlan | None = None, **kwargs
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """(b, n, hidden) → (b, n, hidden), and the probabilities (b, h, n, n) where the implementation has them.
+        """(b, n, hidden) → (b, n, hidden), and the probabilities (b, h, n, n) if the implementation returns them.
 
         Args:
-            attention_mask: where there is no plan, in the form that the attention implementation reads.
+            attention_mask: without a plan, in the form that the attention implementation takes.
             plan: which blocks see which. With it attention probabilities have no dropout, as upstream. The eager
                 implementation computes it over all pairs, to give the probabilities; any other over blocks.
         """
@@ -118,7 +118,7 @@ class GenaBigBirdSelfAttention(SelfAttention):
         return block_sparse_attention(query, key, value, layout, scaling=self.scaling, key_mask=mask)
 
     def _pair_biases(self, plan: SparsePlan, query: torch.Tensor) -> torch.Tensor:
-        """What is added to the score of each pair, (1 or b, h, n, n)."""
+        """The biases that are added to the scores of all pairs, (1 or b, h, n, n)."""
         batch_size, length, heads, _ = query.shape
         biases = query.new_full((batch_size, heads, length, length), torch.finfo(query.dtype).min)
         for layouts, mask, apart in plan.groups:
@@ -209,7 +209,7 @@ class GenaBigBirdCarriedPooler(nn.Module):
 
 
 class GenaBigBirdTransform(nn.Module):
-    """What the language model's head does before it scores the vocabulary."""
+    """The hidden layer of the language-model head."""
 
     def __init__(self, config):
         super().__init__()

@@ -1,6 +1,6 @@
-"""What a GPN is built of: its embeddings, its three kinds of layers, and its heads.
+"""Building blocks of a GPN: embeddings, three kinds of layers, and heads.
 
-The numbers in parameter names are upstream's: places in its lists of layers, some of which hold no weights.
+The numbers in parameter names are upstream's: indices into its lists of layers, some of which have no weights.
 Legend: b sequences, n tokens, v tokens of the vocabulary.
 """
 

@@ -1,4 +1,4 @@
-"""What HyenaDNA is built of: filters of time, the mixer that hears through them, feed-forward blocks.
+"""Building blocks of HyenaDNA: filters over time, the mixer that applies them, and feed-forward blocks.
 
 Legend: b sequences, n tokens, d channels.
 """
@@ -16,8 +16,8 @@ from .exporting import is_exported
 from .long_convolution import long_convolution
 from .token_order import TokenOrder
 
-# In inference channels are convolved so many numbers at a time, and feed-forward blocks take so many tokens: beyond
-# this, memory would be several times that of the hidden states.
+# In inference, this many numbers are convolved at a time, and feed-forward blocks take this many tokens at a time.
+# Without these limits memory would be several times that of the hidden states.
 _NUMBERS_AT_A_TIME = 2**24
 
 _WEIGHT_OF_THE_PAST = 0.05  # that no decay takes away

@@ -11,7 +11,7 @@ from .exporting import is_exported
 
 
 def long_convolution(signal: torch.Tensor, filters: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
-    """What each channel has heard up to now: y[t] = Σ_{s ≤ t} filter[t - s] · x[s] + skip · x[t].
+    """A causal convolution per channel: y[t] = Σ_{s ≤ t} filter[t - s] · x[s] + skip · x[t].
 
     In float32 whatever comes in: in half precision a sum over a million tokens keeps nothing.
 

@@ -1,6 +1,6 @@
 """AWD-LSTM: a causal language model of DNA, letter by letter, made of LSTMs; BEND's baseline.
 
-Parameters bear the names of the published checkpoint, so a state dict goes in and out as it is.
+Parameters have the names of the published checkpoint, so state dicts load and save unchanged.
 Source: Marin et al. 2024, https://arxiv.org/abs/2311.12570; Merity et al. 2018, https://arxiv.org/abs/1708.02182.
 
 Legend: b sequences, n tokens, v tokens of the vocabulary.
@@ -12,26 +12,23 @@ import torch
 from torch import nn
 from transformers import GenerationMixin, PreTrainedModel
 from transformers import initialization as init
-from transformers.modeling_outputs import (
-    BaseModelOutput,
-    CausalLMOutput,
-    SequenceClassifierOutput,
-    TokenClassifierOutput,
-)
+from transformers.modeling_outputs import BaseModelOutput, CausalLMOutput
 from transformers.utils import can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
+from .config_checks import check_sizes as check_sizes
 from .configuration_awd_lstm import AwdLstmConfig
 from .layers_awd_lstm import AwdLstmLayer, AwdLstmStack, Bias, LockedDropout, reset_places
-from .pooling import pool
-from .task_heads import causal_lm_output, classifier_dropout, sequence_output, token_output
+from .pooling import pool as pool
+from .task_heads import causal_lm_output
+from .task_models import CausalLM, SequenceClassification, TokenClassification
 from .token_mask import real_tokens
 from .token_order import TokenOrder, token_orders
 
 
 class AwdLstmPreTrainedModel(PreTrainedModel):
-    """What the four models share: names and capabilities."""
+    """Names and capabilities that the four models share."""
 
     config: AwdLstmConfig
     config_class = AwdLstmConfig
@@ -48,6 +45,9 @@ class AwdLstmPreTrainedModel(PreTrainedModel):
             init.normal_(module.weight_raw, mean=0.0, std=self.config.initializer_range)
         elif isinstance(module, Bias):
             init.zeros_(module.bias)
+
+    def make_body(self, config) -> nn.Module:
+        return AwdLstmModel(config)
 
 
 class AwdLstmModel(AwdLstmPreTrainedModel):
@@ -80,12 +80,12 @@ class AwdLstmModel(AwdLstmPreTrainedModel):
         inputs_embeds: torch.Tensor | None = None,
         **kwargs,
     ) -> BaseModelOutput:
-        """Hidden states (b, n, hidden), zero outside of the mask; `hidden_states` holds the embeddings and the output
+        """Hidden states (b, n, hidden), zero outside the mask; `hidden_states` holds the embeddings and the output
         of every layer. Every call starts from a state of zeros.
 
         Args:
             input_ids: (b, n), of any length.
-            attention_mask: (b, n), truthy for real tokens; all others are passed over, wherever they stand. It is not
+            attention_mask: (b, n), truthy for real tokens; all others are passed over, in any position. It is not
                 derived from the ids: without it padding is read like any token.
             inputs_embeds: (b, n, hidden), vectors in place of ids.
 
@@ -105,29 +105,25 @@ class AwdLstmModel(AwdLstmPreTrainedModel):
     def _resets(
         self, input_ids: torch.Tensor | None, real: torch.Tensor | None, order: TokenOrder | None
     ) -> torch.Tensor | None:
-        """(b, n) as the tokens are read, True for those after which the state starts anew; None: no token resets."""
+        """(b, n) in reading order, True for tokens after which the state is reset; None if no token resets it."""
         if self.config.reset_token_id is None:
             return None
         if input_ids is None:
             raise ValueError(
-                f"config.reset_token_id is {self.config.reset_token_id}, which vectors in place of ids cannot show: "
+                f"config.reset_token_id is {self.config.reset_token_id}, which cannot be found in inputs_embeds: "
                 "pass input_ids, or set it to None."
             )
         is_reset = input_ids == self.config.reset_token_id
         return reset_places(is_reset, real, order, after_first=self.config.reset_after_first_token)
 
 
-class AwdLstmForCausalLM(AwdLstmPreTrainedModel, GenerationMixin):
-    """Which token stands next, at each position."""
+class AwdLstmForCausalLM(CausalLM, AwdLstmPreTrainedModel, GenerationMixin):
+    """Predicts the next token at each position."""
 
-    accepts_loss_kwargs = True
     _tied_weights_keys = {"decoder.weight": "encoder.embedding.weight"}  # noqa: RUF012
 
-    def __init__(self, config):
-        super().__init__(config)
-        self.encoder = AwdLstmModel(config)
+    def add_head(self, config) -> None:
         self.decoder: nn.Module = nn.Linear(config.hidden_size, config.vocab_size)
-        self.post_init()
 
     def get_output_embeddings(self) -> nn.Module:
         return self.decoder
@@ -135,10 +131,10 @@ class AwdLstmForCausalLM(AwdLstmPreTrainedModel, GenerationMixin):
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
         self.decoder = new_embeddings
 
-    def prepare_inputs_for_generation(  # type: ignore[override]  # vectors in place of ids are refused by generate
+    def prepare_inputs_for_generation(  # type: ignore[override]  # generate refuses vectors in place of ids
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **kwargs
     ) -> dict[str, torch.Tensor | None]:
-        """The whole sequence so far: no state is kept between calls."""
+        """The whole sequence at every step: no state is kept between calls."""
         return {"input_ids": input_ids, "attention_mask": attention_mask}
 
     @can_return_tuple
@@ -151,82 +147,29 @@ class AwdLstmForCausalLM(AwdLstmPreTrainedModel, GenerationMixin):
         num_items_in_batch: torch.Tensor | int | None = None,
         **kwargs,
     ) -> CausalLMOutput:
-        """Logits (b, n, v) of the next token; with labels also the mean cross entropy in nats.
+        """Logits (b, n, v) of the next token; with `labels` also the mean cross entropy in nats.
 
         Args:
-            labels: (b, n), the input ids themselves: they are shifted here. -100 where nothing is asked.
-            kwargs: `shift_labels` (b, n), labels that were shifted before, and what the body takes.
+            labels: (b, n), the input ids themselves, which are shifted here; -100 at positions to ignore.
+            kwargs: arguments of the body, and `shift_labels` (b, n): the next token at each position, in place of
+                `labels`.
         """
-        # Trainer takes every parameter that is called …label… for a column of labels, so this one is none.
+        # Not a named parameter: Trainer treats every parameter with "label" in its name as a column of labels.
         shift_labels = kwargs.pop("shift_labels", None)
-        outputs = self.encoder(input_ids, attention_mask, inputs_embeds, **kwargs)
+        outputs = self.base_model(input_ids, attention_mask, inputs_embeds, **kwargs)
         logits = self.decoder(outputs.last_hidden_state)
         return causal_lm_output(outputs, logits, labels, num_items_in_batch, shift_labels)
 
 
-class AwdLstmForSequenceClassification(AwdLstmPreTrainedModel):
-    """Classes, labels or values of whole sequences, as `config.problem_type` says."""
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.encoder = AwdLstmModel(config)
-        self.dropout = nn.Dropout(classifier_dropout(config))
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
-        self.post_init()
-
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        **kwargs,
-    ) -> SequenceClassifierOutput:
-        """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
-        outputs = self.encoder(input_ids, attention_mask, inputs_embeds, **kwargs)
-        pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
-        return sequence_output(outputs, self.classifier(self.dropout(pooled)), labels, self.config)
+class AwdLstmForSequenceClassification(SequenceClassification, AwdLstmPreTrainedModel):
+    """Predicts classes, labels or values of whole sequences, according to `config.problem_type`."""
 
 
-class AwdLstmForTokenClassification(AwdLstmPreTrainedModel):
-    """A class for every token, which is a nucleotide."""
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.encoder = AwdLstmModel(config)
-        self.dropout = nn.Dropout(classifier_dropout(config))
-        self.token_classifier = nn.Linear(config.hidden_size, config.num_labels)  # `classifier` is of sequences
-        self.post_init()
-
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        bases_per_token: torch.Tensor | None = None,
-        **kwargs,
-    ) -> TokenClassifierOutput:
-        """Logits (b, n, num_labels) and labels (b, n); with `bases_per_token` both are per nucleotide, (b, bp, …).
-
-        Args:
-            labels: class numbers, -100 where there is none.
-            bases_per_token: (b, n), bp that each token covers: 0 for padding, which no nucleotide reads.
-        """
-        outputs = self.encoder(input_ids, attention_mask, inputs_embeds, **kwargs)
-        logits = self.token_classifier(self.dropout(outputs.last_hidden_state))
-        return token_output(outputs, logits, labels, bases_per_token)
+class AwdLstmForTokenClassification(TokenClassification, AwdLstmPreTrainedModel):
+    """Predicts a class for each token, which is a nucleotide."""
 
 
-# From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.
 AwdLstmModel.register_for_auto_class("AutoModel")
-AwdLstmForCausalLM.register_for_auto_class("AutoModelForCausalLM")
-AwdLstmForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
-AwdLstmForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")
 
 __all__ = [
     "AwdLstmForCausalLM",

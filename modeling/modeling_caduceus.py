@@ -1,7 +1,7 @@
 """Caduceus (Ph and Ps) and PlantCaduceus: bidirectional Mamba over single nucleotides, in plain torch.
 
 Ps reads both strands of the DNA with the same weights: the reverse complement of its input gives the reverse of its
-output, exactly. Parameters bear the names of the published checkpoints, so a state dict goes in and out as it is.
+output, exactly. Parameters have the names of the published checkpoints, so state dicts load and save unchanged.
 Source: Schiff et al. 2024, https://arxiv.org/abs/2403.03234; Zhai et al. 2025, https://doi.org/10.1073/pnas.2421738122.
 
 Legend: b sequences, n tokens, d channels of one strand, v tokens of the vocabulary.
@@ -15,24 +15,21 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.modeling_outputs import (
-    BaseModelOutput,
-    MaskedLMOutput,
-    SequenceClassifierOutput,
-    TokenClassifierOutput,
-)
+from transformers.modeling_outputs import BaseModelOutput, SequenceClassifierOutput
 from transformers.utils import can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
-# Every sibling that ships is imported here, those that only siblings use too (`as` themselves): transformers 5.5 does
-# not copy what only a sibling imports.
+# transformers 5.5 copies only the siblings that this file imports itself. Those that only siblings use are imported
+# `as` themselves.
+from .config_checks import check_sizes as check_sizes
 from .configuration_caduceus import CaduceusConfig
 from .layers_caduceus import CaduceusBackbone, CaduceusLayer, CaduceusMamba, CaduceusRMSNorm
 from .pooling import pool
 from .reverse_complement import ReverseComplementEmbedding, ReverseComplementHead, complements, to_strands
 from .state_space import selective_scan as selective_scan
-from .task_heads import masked_lm_output, sequence_output, token_output
+from .task_heads import sequence_output
+from .task_models import MaskedLM, SequenceClassification, TokenClassification
 from .token_order import token_orders as token_orders
 
 # The steps of a new scan, before training: between these, spread evenly over their logarithms (Gu and Dao 2023).
@@ -41,7 +38,7 @@ _SMALLEST_STEP = 1e-4
 
 
 class CaduceusPreTrainedModel(PreTrainedModel):
-    """What the four models share: names, capabilities and initial weights."""
+    """Names, capabilities and initial weights that the four models share."""
 
     config: CaduceusConfig
     config_class = CaduceusConfig
@@ -103,6 +100,9 @@ class CaduceusPreTrainedModel(PreTrainedModel):
         old_embeddings.embedding = super()._get_resized_embeddings(old_embeddings.embedding, *args, **kwargs)
         return old_embeddings
 
+    def make_body(self, config) -> nn.Module:
+        return CaduceusModel(config)
+
 
 class CaduceusModel(CaduceusPreTrainedModel):
     """Hidden states of every token: d wide for Ph, 2d for Ps, whose second half is the other strand's, turned round."""
@@ -127,12 +127,12 @@ class CaduceusModel(CaduceusPreTrainedModel):
         inputs_embeds: torch.Tensor | None = None,
         **kwargs,
     ) -> BaseModelOutput:
-        """Hidden states (b, n, hidden), zero outside of the mask. `hidden_states` holds what upstream's does: the
+        """Hidden states (b, n, hidden), zero outside the mask. `hidden_states` holds what upstream's does: the
         embeddings, what each layer but the last adds to the residual stream, and `last_hidden_state`.
 
         Args:
             input_ids: (b, n), of any length.
-            attention_mask: (b, n), truthy for real tokens, wherever they stand; each sequence is read as if the others
+            attention_mask: (b, n), truthy for real tokens, in any position; each sequence is read as if the others
                 were not there. It is not derived from the ids: without it padding is read like any token.
             inputs_embeds: (b, n, hidden), vectors in place of ids.
 
@@ -140,13 +140,13 @@ class CaduceusModel(CaduceusPreTrainedModel):
             ValueError: both or neither of `input_ids` and `inputs_embeds`, vectors of another width, or a mask of
                 another shape.
         """
-        del kwargs  # what all models of transformers are handed and this one has not, such as output_attentions
+        del kwargs  # arguments that transformers passes to all models, such as output_attentions
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("pass exactly one of input_ids and inputs_embeds.")
         if inputs_embeds is not None and inputs_embeds.shape[-1] != self.config.hidden_size:
             raise ValueError(
-                f"inputs_embeds are {inputs_embeds.shape[-1]} wide, and this model reads {self.config.hidden_size}: of "
-                "each token the vectors on both strands, as get_input_embeddings()(input_ids) gives them."
+                f"inputs_embeds are {inputs_embeds.shape[-1]} wide, and this model needs {self.config.hidden_size}: "
+                "for each token the vectors of both strands, as get_input_embeddings()(input_ids) returns them."
             )
         shape = next(each.shape[:2] for each in (input_ids, inputs_embeds) if each is not None)
         return BaseModelOutput(self.backbone(input_ids, _real_tokens(attention_mask, shape), inputs_embeds))
@@ -158,22 +158,18 @@ def _real_tokens(attention_mask: torch.Tensor | None, shape: torch.Size) -> torc
         return None
     if attention_mask.shape != shape:
         raise ValueError(
-            f"attention_mask has shape {tuple(attention_mask.shape)}; a Caduceus has no attention between pairs and "
-            f"reads one number for each of its {tuple(shape)} tokens."
+            f"attention_mask has shape {tuple(attention_mask.shape)}; a Caduceus has no attention between pairs "
+            f"and takes one number for each of its {tuple(shape)} tokens."
         )
     real = attention_mask.bool()
     # Unmasked reading needs no reordering. Within a compiled graph the mask's contents are not known.
     return None if not torch.compiler.is_compiling() and bool(real.all()) else real
 
 
-class CaduceusForMaskedLM(CaduceusPreTrainedModel):
-    """Which token stands at each position."""
+class CaduceusForMaskedLM(MaskedLM, CaduceusPreTrainedModel):
+    """Predicts the token at each position."""
 
-    accepts_loss_kwargs = True
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.caduceus = CaduceusModel(config)
+    def add_head(self, config) -> None:
         embeddings = "caduceus.backbone.embeddings.word_embeddings"
         if config.rcps:
             self.lm_head: nn.Module = ReverseComplementHead(config.vocab_size, config.d_model, config.complement_ids)
@@ -181,7 +177,9 @@ class CaduceusForMaskedLM(CaduceusPreTrainedModel):
         else:
             self.lm_head = nn.Linear(config.d_model, config.vocab_size, bias=False)
             self._tied_weights_keys = {"lm_head.weight": f"{embeddings}.weight"}
-        self.post_init()
+
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return self.lm_head(hidden_states)
 
     def get_output_embeddings(self) -> nn.Module:
         return self.lm_head.lm_head if isinstance(self.lm_head, ReverseComplementHead) else self.lm_head
@@ -192,49 +190,26 @@ class CaduceusForMaskedLM(CaduceusPreTrainedModel):
         else:
             self.lm_head = new_embeddings
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-        **kwargs,
-    ) -> MaskedLMOutput:
-        """Logits (b, n, v); with `labels` (b, n), -100 where nothing is asked, also the mean cross entropy in nats."""
-        outputs = self.caduceus(input_ids, attention_mask, inputs_embeds, **kwargs)
-        return masked_lm_output(outputs, self.lm_head(outputs.last_hidden_state), labels, num_items_in_batch)
 
+class CaduceusForSequenceClassification(SequenceClassification, CaduceusPreTrainedModel):
+    """Predicts classes, labels or values of whole sequences, according to `config.problem_type`.
 
-class CaduceusForSequenceClassification(CaduceusPreTrainedModel):
-    """Classes, labels or values of whole sequences, as `config.problem_type` says; those of both strands averaged."""
+    The scores of both strands are averaged. With `config.conjoin` the model also reads the reverse complement; the
+    `hidden_states` returned are those of the input alone.
+    """
 
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.caduceus = CaduceusModel(config)
+    def add_head(self, config) -> None:
         self.dropout = nn.Dropout(config.classifier_dropout)
         self.score = nn.Linear(config.d_model, config.num_labels, bias=False)
-        self.post_init()
 
     @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        **kwargs,
-    ) -> SequenceClassifierOutput:
-        """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss.
-
-        With `config.conjoin` the reverse complement is read too; `hidden_states` are then those of the input alone.
+    def _predict(self, labels, input_ids, attention_mask, inputs_embeds, **kwargs) -> SequenceClassifierOutput:
+        """See `SequenceClassification.forward`.
 
         Raises:
             ValueError: `inputs_embeds` with `config.conjoin`: vectors have no complement.
         """
-        outputs = self.caduceus(input_ids, attention_mask, inputs_embeds, **kwargs)
+        outputs = self.base_model(input_ids, attention_mask, inputs_embeds, **kwargs)
         other_mask = None if attention_mask is None else attention_mask.flip(1)
         if self.config.rcps:
             first, second = to_strands(outputs.last_hidden_state)
@@ -245,7 +220,7 @@ class CaduceusForSequenceClassification(CaduceusPreTrainedModel):
             if input_ids is None:
                 raise ValueError("conjoin reads the reverse complement of input_ids; inputs_embeds have none.")
             opposite = torch.tensor(self.config.complement_ids, device=input_ids.device)[input_ids].flip(1)
-            logits = (logits + self._scores(self.caduceus(opposite, other_mask).last_hidden_state, other_mask)) / 2
+            logits = (logits + self._scores(self.base_model(opposite, other_mask).last_hidden_state, other_mask)) / 2
         return sequence_output(outputs, logits, labels, self.config)
 
     def _scores(self, vectors: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
@@ -253,49 +228,22 @@ class CaduceusForSequenceClassification(CaduceusPreTrainedModel):
         return self.score(self.dropout(pool(vectors, attention_mask, pooling=self.config.classifier_pooling)))
 
 
-class CaduceusForTokenClassification(CaduceusPreTrainedModel):
-    """A class for every token, or for every nucleotide; the scores of both strands averaged."""
+class CaduceusForTokenClassification(TokenClassification, CaduceusPreTrainedModel):
+    """Predicts a class for each token, or for each nucleotide. The scores of both strands are averaged."""
 
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.caduceus = CaduceusModel(config)
+    def add_head(self, config) -> None:
         self.dropout = nn.Dropout(config.classifier_dropout)
-        self.token_classifier = nn.Linear(config.d_model, config.num_labels)  # `score` is of sequences
-        self.post_init()
+        self.token_classifier = nn.Linear(config.d_model, config.num_labels)  # sequence heads use `score`
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        bases_per_token: torch.Tensor | None = None,
-        **kwargs,
-    ) -> TokenClassifierOutput:
-        """Logits (b, n, num_labels) and labels (b, n); with `bases_per_token` both are per nucleotide, (b, bp, …).
-
-        Args:
-            labels: class numbers, -100 where there is none.
-            bases_per_token: (b, n), bp that each token covers: 0 for special tokens and padding, which no nucleotide
-                reads.
-        """
-        outputs = self.caduceus(input_ids, attention_mask, inputs_embeds, **kwargs)
-        vectors = self.dropout(outputs.last_hidden_state)
-        if self.config.rcps:
-            first, second = vectors.chunk(2, dim=-1)
-            logits = (self.token_classifier(first) + self.token_classifier(second.flip(-1))) / 2
-        else:
-            logits = self.token_classifier(vectors)
-        return token_output(outputs, logits, labels, bases_per_token)
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        vectors = self.dropout(hidden_states)
+        if not self.config.rcps:
+            return self.token_classifier(vectors)
+        first, second = vectors.chunk(2, dim=-1)
+        return (self.token_classifier(first) + self.token_classifier(second.flip(-1))) / 2
 
 
-# From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.
 CaduceusModel.register_for_auto_class("AutoModel")
-CaduceusForMaskedLM.register_for_auto_class("AutoModelForMaskedLM")
-CaduceusForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
-CaduceusForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")
 
 __all__ = [
     "CaduceusForMaskedLM",

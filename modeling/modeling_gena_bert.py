@@ -1,6 +1,6 @@
 """GENA-LM: encoders of DNA read as byte pairs, normalised before each block; dense, or sparse for up to 4,096 tokens.
 
-Parameters bear the names of the published checkpoints, so a state dict goes in and out as it is.
+Parameters have the names of the published checkpoints, so state dicts load and save unchanged.
 Source: Fishman et al. 2025, https://doi.org/10.1093/nar/gkae1310.
 
 Legend: b sequences, n tokens, h heads, v tokens of the vocabulary.
@@ -14,21 +14,16 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.modeling_outputs import (
-    BaseModelOutputWithPooling,
-    MaskedLMOutput,
-    SequenceClassifierOutput,
-    TokenClassifierOutput,
-)
-from transformers.utils import can_return_tuple
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
-# Every sibling that ships is imported here, those that only siblings use too (`as` themselves): transformers 5.5 does
-# not copy what only a sibling imports.
-from .attention import bidirectional_mask, compute_dtype
+# transformers 5.5 copies only the siblings that this file imports itself. Those that only siblings use are imported
+# `as` themselves.
+from .attention import ChoosesAttention, bidirectional_mask, compute_dtype
 from .block_layout_gena_bert import GenaBertBlocks, sparse_plan
 from .block_sparse_attention import block_sparse_attention as block_sparse_attention
+from .config_checks import check_sizes as check_sizes
 from .configuration_gena_bert import GenaBertConfig
 from .exporting import refuse_export
 from .layers_gena_bert import (
@@ -40,30 +35,30 @@ from .layers_gena_bert import (
     GenaBertPredictions,
     GenaBertSelfAttention,
 )
-from .pooling import pool
+from .pooling import pool as pool
 from .rotary import rotary_tables
-from .task_heads import classifier_dropout, masked_lm_output, sequence_output, token_output
+from .task_heads import classifier_dropout as classifier_dropout
+from .task_models import (
+    MaskedLMWithTokenTypes,
+    SequenceClassificationWithTokenTypes,
+    TokenClassificationWithTokenTypes,
+)
 
 
-class GenaBertPreTrainedModel(PreTrainedModel):
-    """What the four models share: names and capabilities."""
+class GenaBertPreTrainedModel(ChoosesAttention, PreTrainedModel):
+    """Names and capabilities that the four models share."""
 
     config: GenaBertConfig
     config_class = GenaBertConfig
     base_model_prefix = "bert"
+    reads_pooler: bool
     supports_gradient_checkpointing = True
     accepts_loss_kwargs = False
     _no_split_modules = ["GenaBertLayer", "GenaBertEmbeddings"]  # noqa: RUF012
-    _supports_sdpa = True
-    _supports_attention_backend = True
     _can_record_outputs = {  # noqa: RUF012
         "hidden_states": GenaBertLayer,
         "attentions": OutputRecorder(GenaBertSelfAttention, index=1),
     }
-
-    @classmethod
-    def _can_set_attn_implementation(cls) -> bool:
-        return True  # transformers looks for the attention call in this file's text; it stands in attention.py
 
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
@@ -72,9 +67,12 @@ class GenaBertPreTrainedModel(PreTrainedModel):
         if isinstance(module, GenaBertBlocks):
             init.copy_(module.master_layout, module.drawn())
 
+    def make_body(self, config) -> nn.Module:
+        return GenaBertModel(config, add_pooler=self.reads_pooler and config.classifier_pooling == "pooler")
+
 
 class GenaBertModel(GenaBertPreTrainedModel):
-    """Hidden states of every token, with a pooler where the config, or the head over it, asks for one."""
+    """Hidden states of every token, with a pooler if the config or the head requires one."""
 
     def __init__(self, config, add_pooler: bool | None = None):
         super().__init__(config)
@@ -100,8 +98,8 @@ class GenaBertModel(GenaBertPreTrainedModel):
         **kwargs,
     ) -> BaseModelOutputWithPooling:
         """Hidden states (b, n, hidden); `hidden_states` holds the embeddings and the output of every layer, the last
-        one normalised where `config.last_layer_norm` says so. `attentions` are there with attn_implementation="eager"
-        alone, which computes sparse attention over all pairs.
+        one normalised if `config.last_layer_norm` is set. `attentions` need attn_implementation="eager", which computes
+        sparse attention over all pairs.
 
         Args:
             input_ids: (b, n), up to `config.max_position_embeddings` tokens, of any number.
@@ -166,22 +164,25 @@ class GenaBertModel(GenaBertPreTrainedModel):
         return sparse_plan(blocks, tuple(hidden_states.shape[:2]), real, per_layer=per_layer)
 
 
-class GenaBertForMaskedLM(GenaBertPreTrainedModel):
-    """Which token stands at each position."""
+class GenaBertForMaskedLM(MaskedLMWithTokenTypes, GenaBertPreTrainedModel):
+    """Predicts the token at each position."""
 
-    accepts_loss_kwargs = True
     _tied_weights_keys = {  # noqa: RUF012
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     }
 
-    def __init__(self, config):
-        super().__init__(config)
-        self.bert = GenaBertModel(config)
-        if self.bert.pooler is not None:  # kept for a sequence head to come; distributed training refuses parameters
-            self.bert.pooler.requires_grad_(False)  # that get no gradient
+    def make_body(self, config) -> nn.Module:
+        body = GenaBertModel(config)
+        if body.pooler is not None:  # kept for a later sequence head; distributed training refuses parameters that get
+            body.pooler.requires_grad_(False)  # no gradient
+        return body
+
+    def add_head(self, config) -> None:
         self.cls = GenaBertHeads(config)
-        self.post_init()
+
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return self.cls(hidden_states)
 
     def get_output_embeddings(self) -> nn.Module:
         return self.cls.predictions.decoder
@@ -190,91 +191,18 @@ class GenaBertForMaskedLM(GenaBertPreTrainedModel):
         self.cls.predictions.decoder = new_embeddings
         self.cls.predictions.bias = new_embeddings.bias
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        token_type_ids: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-        **kwargs,
-    ) -> MaskedLMOutput:
-        """Logits (b, n, v); with `labels` (b, n), -100 where nothing is asked, also the mean cross entropy in nats."""
-        outputs = self.bert(input_ids, attention_mask, token_type_ids, inputs_embeds, **kwargs)
-        return masked_lm_output(outputs, self.cls(outputs.last_hidden_state), labels, num_items_in_batch)
+
+class GenaBertForSequenceClassification(SequenceClassificationWithTokenTypes, GenaBertPreTrainedModel):
+    """Predicts classes, labels or values of whole sequences, according to `config.problem_type`."""
 
 
-class GenaBertForSequenceClassification(GenaBertPreTrainedModel):
-    """Classes, labels or values of whole sequences, as `config.problem_type` says."""
+class GenaBertForTokenClassification(TokenClassificationWithTokenTypes, GenaBertPreTrainedModel):
+    """Predicts a class for each token, or for each nucleotide."""
 
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.bert = GenaBertModel(config, add_pooler=config.classifier_pooling == "pooler")
-        self.dropout = nn.Dropout(classifier_dropout(config))
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
-        self.post_init()
-
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        token_type_ids: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        **kwargs,
-    ) -> SequenceClassifierOutput:
-        """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
-        outputs = self.bert(input_ids, attention_mask, token_type_ids, inputs_embeds, **kwargs)
-        pooled = outputs.pooler_output
-        if pooled is None:
-            pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
-        logits = self.classifier(self.dropout(pooled))
-        return sequence_output(outputs, logits, labels, self.config)
+    allows_multi_label = True  # as in the official splice site models
 
 
-class GenaBertForTokenClassification(GenaBertPreTrainedModel):
-    """Classes or labels of every token, or of every nucleotide."""
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.bert = GenaBertModel(config, add_pooler=False)
-        self.dropout = nn.Dropout(classifier_dropout(config))
-        self.token_classifier = nn.Linear(config.hidden_size, config.num_labels)  # `classifier` is of sequences
-        self.post_init()
-
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        token_type_ids: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        bases_per_token: torch.Tensor | None = None,
-        **kwargs,
-    ) -> TokenClassifierOutput:
-        """Logits (b, n, num_labels) and labels (b, n); with `bases_per_token` both are per nucleotide, (b, bp, …).
-
-        Args:
-            labels: class numbers, -100 where there is none. With the problem type "multi_label_classification", as in
-                the official splice site models, 0/1 for each label (b, n, num_labels), -100 where it is not known.
-            bases_per_token: (b, n), bp that each token covers: 0 for CLS, SEP and padding, which no nucleotide reads.
-        """
-        outputs = self.bert(input_ids, attention_mask, token_type_ids, inputs_embeds, **kwargs)
-        logits = self.token_classifier(self.dropout(outputs.last_hidden_state))
-        return token_output(outputs, logits, labels, bases_per_token, problem_type=self.config.problem_type)
-
-
-# From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.
 GenaBertModel.register_for_auto_class("AutoModel")
-GenaBertForMaskedLM.register_for_auto_class("AutoModelForMaskedLM")
-GenaBertForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
-GenaBertForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")
 
 __all__ = [
     "GenaBertForMaskedLM",

@@ -1,6 +1,6 @@
 """GENA-LM's BigBird: an encoder of DNA read as byte pairs, up to 4,096 of them, by attention between chosen blocks.
 
-Parameters bear the names of the published checkpoint, so a state dict goes in and out as it is.
+Parameters have the names of the published checkpoint, so state dicts load and save unchanged.
 Source: Fishman et al. 2025, https://doi.org/10.1093/nar/gkae1310; Zaheer et al. 2020, https://arxiv.org/abs/2007.14062.
 
 Legend: b sequences, n tokens, h heads, v tokens of the vocabulary.
@@ -13,21 +13,16 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import PreTrainedModel, initialization
-from transformers.modeling_outputs import (
-    BaseModelOutputWithPooling,
-    MaskedLMOutput,
-    SequenceClassifierOutput,
-    TokenClassifierOutput,
-)
-from transformers.utils import can_return_tuple
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
-# Every sibling that ships is imported here, those that only siblings use too (`as` themselves): transformers 5.5 does
-# not copy what only a sibling imports.
-from .attention import bidirectional_mask
+# transformers 5.5 copies only the siblings that this file imports itself. Those that only siblings use are imported
+# `as` themselves.
+from .attention import ChoosesAttention, bidirectional_mask
 from .block_layout_gena_bigbird import sparse_plan
 from .block_sparse_attention import block_sparse_attention as block_sparse_attention
+from .config_checks import check_sizes as check_sizes
 from .configuration_gena_bigbird import GenaBigBirdConfig
 from .exporting import refuse_export
 from .layers_gena_bigbird import (
@@ -41,12 +36,16 @@ from .layers_gena_bigbird import (
     GenaBigBirdSelfAttention,
 )
 from .pooling import pool
-from .rotary import apply_rotary as apply_rotary
-from .task_heads import classifier_dropout, masked_lm_output, sequence_output, token_output
+from .task_heads import classifier_dropout as classifier_dropout
+from .task_models import (
+    MaskedLMWithTokenTypes,
+    SequenceClassificationWithTokenTypes,
+    TokenClassificationWithTokenTypes,
+)
 
 
-class GenaBigBirdPreTrainedModel(PreTrainedModel):
-    """What the four models share: names and capabilities."""
+class GenaBigBirdPreTrainedModel(ChoosesAttention, PreTrainedModel):
+    """Names and capabilities that the four models share."""
 
     config: GenaBigBirdConfig
     config_class = GenaBigBirdConfig
@@ -54,16 +53,10 @@ class GenaBigBirdPreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = True
     accepts_loss_kwargs = False
     _no_split_modules = ["GenaBigBirdLayer", "GenaBigBirdEmbeddings"]  # noqa: RUF012
-    _supports_sdpa = True
-    _supports_attention_backend = True
     _can_record_outputs = {  # noqa: RUF012
         "hidden_states": GenaBigBirdLayer,
         "attentions": OutputRecorder(GenaBigBirdSelfAttention, index=1),
     }
-
-    @classmethod
-    def _can_set_attn_implementation(cls) -> bool:
-        return True  # transformers looks for the attention call in this file's text; it stands in attention.py
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -75,9 +68,12 @@ class GenaBigBirdPreTrainedModel(PreTrainedModel):
             initialization.zeros_(module.weight)
             initialization.zeros_(module.bias)
 
+    def make_body(self, config) -> nn.Module:
+        return GenaBigBirdModel(config, reads_pooler=False)
+
 
 class GenaBigBirdModel(GenaBigBirdPreTrainedModel):
-    """Hidden states of every token, with the official file's pooler where the config asks for it."""
+    """Hidden states of every token, with the official file's pooler if the config requires it."""
 
     def __init__(self, config, reads_pooler: bool = True):
         super().__init__(config)
@@ -107,9 +103,8 @@ class GenaBigBirdModel(GenaBigBirdPreTrainedModel):
     ) -> BaseModelOutputWithPooling:
         """Hidden states (b, n, hidden); `hidden_states` holds the embeddings and the output of every layer.
 
-        Whether tokens see all others or chosen blocks is decided by the length, in every call anew and, as
-        `config.layout_of` says, for each sequence. `attentions` are there with attn_implementation="eager" alone, which
-        then computes over all pairs.
+        The length decides, in every call and (see `config.layout_of`) for each sequence, whether attention is dense or
+        between blocks. `attentions` need attn_implementation="eager", which then computes over all pairs.
 
         Args:
             input_ids: (b, n); n need not be a multiple of the block size.
@@ -129,7 +124,7 @@ class GenaBigBirdModel(GenaBigBirdPreTrainedModel):
         plan, pairs_mask = None, None
         if self.config.attention_type == "block_sparse":
             refuse_export(
-                "which blocks of tokens attend to which depends on the length of every sequence. Load it with "
+                "the pairs of blocks depend on the length of every sequence. Load it with "
                 f"attention_type='original_full', which is the same up to {self.config.max_dense_tokens:,} tokens."
             )
         if length <= self.config.max_dense_tokens:
@@ -138,8 +133,8 @@ class GenaBigBirdModel(GenaBigBirdPreTrainedModel):
             if attention_mask is not None and attention_mask.shape != hidden_states.shape[:2]:
                 raise ValueError(
                     f"attention_mask has shape {tuple(attention_mask.shape)}, the tokens "
-                    f"{tuple(hidden_states.shape[:2])}: past {self.config.max_dense_tokens:,} tokens, where attention "
-                    "is between blocks, a mask has one number per token."
+                    f"{tuple(hidden_states.shape[:2])}: beyond {self.config.max_dense_tokens:,} tokens attention is "
+                    "between blocks, and a mask has one number per token."
                 )
             real = None if real is None else real.to(hidden_states.device)
             plan = sparse_plan(self.config, tuple(hidden_states.shape[:2]), real, hidden_states.device)
@@ -150,20 +145,19 @@ class GenaBigBirdModel(GenaBigBirdPreTrainedModel):
         return BaseModelOutputWithPooling(last_hidden_state=hidden_states, pooler_output=pooled)
 
 
-class GenaBigBirdForMaskedLM(GenaBigBirdPreTrainedModel):
-    """Which token stands at each position."""
+class GenaBigBirdForMaskedLM(MaskedLMWithTokenTypes, GenaBigBirdPreTrainedModel):
+    """Predicts the token at each position."""
 
-    accepts_loss_kwargs = True
     _tied_weights_keys = {  # noqa: RUF012
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     }
 
-    def __init__(self, config):
-        super().__init__(config)
-        self.bert = GenaBigBirdModel(config, reads_pooler=False)
+    def add_head(self, config) -> None:
         self.cls = GenaBigBirdHeads(config)
-        self.post_init()
+
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return self.cls(hidden_states)
 
     def get_output_embeddings(self) -> nn.Module:
         return self.cls.predictions.decoder
@@ -172,86 +166,22 @@ class GenaBigBirdForMaskedLM(GenaBigBirdPreTrainedModel):
         bias: Any = new_embeddings.bias
         self.cls.predictions.decoder, self.cls.predictions.bias = new_embeddings, bias
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        token_type_ids: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-        **kwargs,
-    ) -> MaskedLMOutput:
-        """Logits (b, n, v); with `labels` (b, n), -100 where nothing is asked, also the mean cross entropy in nats."""
-        outputs = self.bert(input_ids, attention_mask, token_type_ids, inputs_embeds, **kwargs)
-        return masked_lm_output(outputs, self.cls(outputs.last_hidden_state), labels, num_items_in_batch)
 
+class GenaBigBirdForSequenceClassification(SequenceClassificationWithTokenTypes, GenaBigBirdPreTrainedModel):
+    """Predicts classes, labels or values of whole sequences, according to `config.problem_type`."""
 
-class GenaBigBirdForSequenceClassification(GenaBigBirdPreTrainedModel):
-    """Classes, labels or values of whole sequences, as `config.problem_type` says."""
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.bert = GenaBigBirdModel(config, reads_pooler=False)
+    def add_head(self, config) -> None:
         self.classifier = GenaBigBirdClassifier(config)
-        self.post_init()
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        token_type_ids: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        **kwargs,
-    ) -> SequenceClassifierOutput:
-        """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
-        outputs = self.bert(input_ids, attention_mask, token_type_ids, inputs_embeds, **kwargs)
-        pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
-        return sequence_output(outputs, self.classifier(pooled), labels, self.config)
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return self.classifier(hidden_states)
 
 
-class GenaBigBirdForTokenClassification(GenaBigBirdPreTrainedModel):
-    """A class for every token, or for every nucleotide."""
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.bert = GenaBigBirdModel(config, reads_pooler=False)
-        self.dropout = nn.Dropout(classifier_dropout(config))
-        self.token_classifier = nn.Linear(config.hidden_size, config.num_labels)  # `classifier` is of sequences
-        self.post_init()
-
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        token_type_ids: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        bases_per_token: torch.Tensor | None = None,
-        **kwargs,
-    ) -> TokenClassifierOutput:
-        """Logits (b, n, num_labels) and labels (b, n); with `bases_per_token` both are per nucleotide, (b, bp, …).
-
-        Args:
-            labels: class numbers, -100 where there is none.
-            bases_per_token: (b, n), bp that each token covers: 0 for CLS, SEP and padding, which no nucleotide reads.
-        """
-        outputs = self.bert(input_ids, attention_mask, token_type_ids, inputs_embeds, **kwargs)
-        logits = self.token_classifier(self.dropout(outputs.last_hidden_state))
-        return token_output(outputs, logits, labels, bases_per_token)
+class GenaBigBirdForTokenClassification(TokenClassificationWithTokenTypes, GenaBigBirdPreTrainedModel):
+    """Predicts a class for each token, or for each nucleotide."""
 
 
-# From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.
 GenaBigBirdModel.register_for_auto_class("AutoModel")
-GenaBigBirdForMaskedLM.register_for_auto_class("AutoModelForMaskedLM")
-GenaBigBirdForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
-GenaBigBirdForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")
 
 __all__ = [
     "GenaBigBirdForMaskedLM",

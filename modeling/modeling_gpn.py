@@ -1,6 +1,6 @@
 """GPN: masked language models of DNA made of dilated convolutions, letter by letter; BEND's ResNet-LM is one of them.
 
-Parameters bear the names of the published checkpoints, so a state dict goes in and out as it is.
+Parameters have the names of the published checkpoints, so state dicts load and save unchanged.
 Source: Benegas et al. 2023, https://doi.org/10.1073/pnas.2311219120; Marin et al. 2024, https://arxiv.org/abs/2311.12570.
 
 Legend: b sequences, n tokens, v tokens of the vocabulary.
@@ -15,28 +15,24 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.modeling_outputs import (
-    BaseModelOutput,
-    MaskedLMOutput,
-    SequenceClassifierOutput,
-    TokenClassifierOutput,
-)
-from transformers.utils import can_return_tuple
+from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
-# Every sibling that ships is imported here, those that only siblings use too (`as` themselves): transformers 5.5 does
-# not copy what only a sibling imports.
+# transformers 5.5 copies only the siblings that this file imports itself. Those that only siblings use are imported
+# `as` themselves.
+from .config_checks import check_sizes as check_sizes
 from .configuration_gpn import GpnConfig
 from .dilated_convolution import convolve as convolve
 from .layers_gpn import GpnClassifier, GpnEmbeddings, GpnLayer, GpnPredictions, gpn_layers
-from .pooling import pool
-from .task_heads import classifier_dropout, masked_lm_output, sequence_output, token_output
+from .pooling import pool as pool
+from .task_heads import classifier_dropout as classifier_dropout
+from .task_models import MaskedLM, SequenceClassification, TokenClassification
 from .token_mask import real_tokens
 
 
 class GpnPreTrainedModel(PreTrainedModel):
-    """What the four models share: names and capabilities."""
+    """Names and capabilities that the four models share."""
 
     config: GpnConfig
     config_class = GpnConfig
@@ -56,6 +52,9 @@ class GpnPreTrainedModel(PreTrainedModel):
         if module.bias is not None:
             bound = 1 / math.sqrt(module.weight[0].numel())
             init.uniform_(module.bias, -bound, bound)
+
+    def make_body(self, config) -> nn.Module:
+        return GpnModel(config)
 
 
 class GpnModel(GpnPreTrainedModel):
@@ -85,7 +84,7 @@ class GpnModel(GpnPreTrainedModel):
         inputs_embeds: torch.Tensor | None = None,
         **kwargs,
     ) -> BaseModelOutput:
-        """Hidden states (b, n, hidden), zero outside of the mask; `hidden_states` holds the embeddings and the output
+        """Hidden states (b, n, hidden), zero outside the mask; `hidden_states` holds the embeddings and the output
         of every layer.
 
         Args:
@@ -109,106 +108,41 @@ class GpnModel(GpnPreTrainedModel):
         return BaseModelOutput(last_hidden_state=hidden_states)
 
 
-class GpnForMaskedLM(GpnPreTrainedModel):
-    """Which token stands at each position."""
+class GpnForMaskedLM(MaskedLM, GpnPreTrainedModel):
+    """Predicts the token at each position."""
 
-    accepts_loss_kwargs = True
     _tied_weights_keys = {"cls.decoder.weight": "model.embeddings.word_embeddings.weight"}  # noqa: RUF012
 
-    def __init__(self, config):
-        super().__init__(config)
-        self.model = GpnModel(config)
+    def add_head(self, config) -> None:
         self.cls = GpnPredictions(config)
-        self.post_init()
+
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return self.cls(hidden_states)
 
     def get_output_embeddings(self) -> nn.Module | None:
-        # a head of one-hot letters has no partner to be resized with
+        # a head of one-hot letters has no input table to be resized with
         return self.cls.decoder if isinstance(self.cls.decoder, nn.Linear) else None
 
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
         self.cls.decoder = new_embeddings
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-        **kwargs,
-    ) -> MaskedLMOutput:
-        """Logits (b, n, v); with `labels` (b, n), -100 where nothing is asked, also the mean cross entropy in nats."""
-        outputs = self.model(input_ids, attention_mask, inputs_embeds, **kwargs)
-        return masked_lm_output(outputs, self.cls(outputs.last_hidden_state), labels, num_items_in_batch)
 
+class GpnForSequenceClassification(SequenceClassification, GpnPreTrainedModel):
+    """Predicts classes, labels or values of whole sequences, according to `config.problem_type`."""
 
-class GpnForSequenceClassification(GpnPreTrainedModel):
-    """Classes, labels or values of whole sequences, as `config.problem_type` says."""
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.model = GpnModel(config)
+    def add_head(self, config) -> None:
         self.classifier = GpnClassifier(config)
-        self.post_init()
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        **kwargs,
-    ) -> SequenceClassifierOutput:
-        """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
-        outputs = self.model(input_ids, attention_mask, inputs_embeds, **kwargs)
-        logits = self.classifier(
-            pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
-        )
-        if self.config.regression_softplus:
-            logits = nn.functional.softplus(logits)
-        return sequence_output(outputs, logits, labels, self.config)
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        logits = self.classifier(hidden_states)
+        return nn.functional.softplus(logits) if self.config.regression_softplus else logits
 
 
-class GpnForTokenClassification(GpnPreTrainedModel):
-    """A class for every token, which is a nucleotide."""
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.model = GpnModel(config)
-        self.dropout = nn.Dropout(classifier_dropout(config))
-        self.token_classifier = nn.Linear(config.hidden_size, config.num_labels)  # `classifier` is of sequences
-        self.post_init()
-
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        bases_per_token: torch.Tensor | None = None,
-        **kwargs,
-    ) -> TokenClassifierOutput:
-        """Logits (b, n, num_labels) and labels (b, n); with `bases_per_token` both are per nucleotide, (b, bp, …).
-
-        Args:
-            labels: class numbers, -100 where there is none.
-            bases_per_token: (b, n), bp that each token covers: 0 for padding, which no nucleotide reads.
-        """
-        outputs = self.model(input_ids, attention_mask, inputs_embeds, **kwargs)
-        logits = self.token_classifier(self.dropout(outputs.last_hidden_state))
-        return token_output(outputs, logits, labels, bases_per_token)
+class GpnForTokenClassification(TokenClassification, GpnPreTrainedModel):
+    """Predicts a class for each token, which is a nucleotide."""
 
 
-# From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.
 GpnModel.register_for_auto_class("AutoModel")
-GpnForMaskedLM.register_for_auto_class("AutoModelForMaskedLM")
-GpnForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
-GpnForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")
 
 __all__ = [
     "GpnForMaskedLM",

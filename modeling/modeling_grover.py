@@ -1,13 +1,13 @@
 """GROVER: an encoder of human DNA read as byte pairs, on the architecture of BERT.
 
-Parameters bear the names of the published checkpoint, so a state dict goes in and out as it is.
+Parameters have the names of the published checkpoint, so state dicts load and save unchanged.
 Source: Sanabria et al. 2024, https://doi.org/10.1038/s42256-024-00872-0.
 """
 
 from __future__ import annotations
 
-# Every sibling that ships is imported here, those that only siblings use too (`as` themselves): transformers 5.5 does
-# not copy what only a sibling imports.
+# transformers 5.5 copies only the siblings that this file imports itself. Those that only siblings use are imported
+# `as` themselves.
 from .attention import bidirectional_mask as bidirectional_mask
 from .bert_dna import (
     BertDnaForMaskedLM,
@@ -15,45 +15,42 @@ from .bert_dna import (
     BertDnaForTokenClassification,
     BertDnaModel,
 )
+from .config_checks import check_sizes as check_sizes
 from .configuration_bert_dna import BertDnaConfig as BertDnaConfig
 from .configuration_grover import GroverConfig
 from .pooling import pool as pool
-from .rotary import apply_rotary as apply_rotary
 from .task_heads import classifier_dropout as classifier_dropout
+from .task_models import TaskModel as TaskModel
 
 
 class GroverModel(BertDnaModel):
-    """Hidden states of every token, with a pooler where the config, or the head over it, asks for one."""
+    """Hidden states of every token, with a pooler if the config or the head requires one."""
 
     config_class = GroverConfig
 
 
 class GroverForMaskedLM(BertDnaForMaskedLM):
-    """Which word stands at each position."""
+    """Predicts the token at each position."""
 
     config_class = GroverConfig
     body_class = GroverModel
 
 
 class GroverForSequenceClassification(BertDnaForSequenceClassification):
-    """Classes, labels or values of whole sequences, as `config.problem_type` says."""
+    """Predicts classes, labels or values of whole sequences, according to `config.problem_type`."""
 
     config_class = GroverConfig
     body_class = GroverModel
 
 
 class GroverForTokenClassification(BertDnaForTokenClassification):
-    """A class for every token, or for every nucleotide."""
+    """Predicts a class for each token, or for each nucleotide."""
 
     config_class = GroverConfig
     body_class = GroverModel
 
 
-# From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.
 GroverModel.register_for_auto_class("AutoModel")
-GroverForMaskedLM.register_for_auto_class("AutoModelForMaskedLM")
-GroverForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
-GroverForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")
 
 __all__ = [
     "GroverForMaskedLM",

@@ -1,6 +1,6 @@
 """HyenaDNA: causal language models of single nucleotides, up to a million of them, without attention.
 
-Parameters bear the names of the published checkpoints, so a state dict goes in and out as it is.
+Parameters have the names of the published checkpoints, so state dicts load and save unchanged.
 Source: Nguyen et al. 2023, https://arxiv.org/abs/2306.15794.
 
 Legend: b sequences, n tokens, d channels, v tokens of the vocabulary.
@@ -12,18 +12,14 @@ import torch
 from torch import nn
 from transformers import GenerationMixin, PreTrainedModel
 from transformers import initialization as init
-from transformers.modeling_outputs import (
-    BaseModelOutput,
-    CausalLMOutput,
-    SequenceClassifierOutput,
-    TokenClassifierOutput,
-)
+from transformers.modeling_outputs import BaseModelOutput, CausalLMOutput
 from transformers.utils import can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
-# Every sibling that ships is imported here, those that only siblings use too (`as` themselves): transformers 5.5 does
-# not copy what only a sibling imports.
+# transformers 5.5 copies only the siblings that this file imports itself. Those that only siblings use are imported
+# `as` themselves.
+from .config_checks import check_sizes as check_sizes
 from .configuration_hyenadna import HyenaDnaConfig
 from .exporting import is_exported as is_exported
 from .layers_hyenadna import (
@@ -37,14 +33,15 @@ from .layers_hyenadna import (
     HyenaDnaTime,
 )
 from .long_convolution import long_convolution as long_convolution
-from .pooling import pool
-from .task_heads import causal_lm_output, sequence_output, token_output
+from .pooling import pool as pool
+from .task_heads import causal_lm_output
+from .task_models import CausalLM, SequenceClassification, TokenClassification
 from .token_mask import real_tokens
 from .token_order import TokenOrder, token_orders
 
 
 class HyenaDnaPreTrainedModel(PreTrainedModel):
-    """What the four models share: names, capabilities and initial weights."""
+    """Names, capabilities and initial weights that the four models share."""
 
     config: HyenaDnaConfig
     config_class = HyenaDnaConfig
@@ -73,6 +70,9 @@ class HyenaDnaPreTrainedModel(PreTrainedModel):
             # As in GPT-2: so that the sum of all layers, two branches each, starts no larger than one of them.
             init.normal_(module.weight, std=self.config.initializer_range * (2 * self.config.num_hidden_layers) ** -0.5)
 
+    def make_body(self, config) -> nn.Module:
+        return HyenaDnaModel(config)
+
 
 class HyenaDnaModel(HyenaDnaPreTrainedModel):
     """Hidden states of every token."""
@@ -97,26 +97,26 @@ class HyenaDnaModel(HyenaDnaPreTrainedModel):
         inputs_embeds: torch.Tensor | None = None,
         **kwargs,
     ) -> BaseModelOutput:
-        """Hidden states (b, n, d), zero outside of the mask. `hidden_states` holds, as upstream's, the embeddings, the
+        """Hidden states (b, n, d), zero outside the mask. `hidden_states` holds, as upstream's, the embeddings, the
         output of every layer and the normalised output of the last one.
 
         Args:
             input_ids: (b, n), up to `config.max_position_embeddings` tokens.
-            attention_mask: (b, n), truthy for real tokens, wherever they stand: the others are passed over as if they
-                were not there. It is not derived from the ids: without it padding is read like any token, which on
+            attention_mask: (b, n), truthy for real tokens, in any position: the others are skipped as if they
+                did not exist. It is not derived from the ids: without it padding is read like any token, which on
                 the right changes no real token.
             inputs_embeds: (b, n, d), vectors in place of ids.
 
         Raises:
             ValueError: too many tokens, both or neither of `input_ids` and `inputs_embeds`, or a mask of another shape.
         """
-        del kwargs  # what all models of transformers are handed and this one has not, such as output_attentions
+        del kwargs  # arguments that transformers passes to all models, such as output_attentions
         embeddings = self.backbone.embeddings(input_ids, inputs_embeds)
         n, longest = embeddings.shape[1], self.config.max_position_embeddings
         if n > longest:
             raise ValueError(
                 f"the input is {n:,} tokens long (1 bp each, special tokens counted) and this model reads {longest:,}. "
-                "Cut it into windows, or take a checkpoint that reads longer ones."
+                "Cut it into windows, or use a checkpoint with a longer context."
             )
         real = real_tokens(attention_mask, embeddings)
         hidden_states = self.backbone(embeddings, _order_of(real))
@@ -124,7 +124,7 @@ class HyenaDnaModel(HyenaDnaPreTrainedModel):
 
 
 def _order_of(real: torch.Tensor | None) -> TokenOrder | None:
-    """In which order the tokens are read, real ones first; None where they stand in this order.
+    """The order in which the tokens are read, real ones first; None if they are already in this order.
 
     Args:
         real: (b, n), True for real tokens.
@@ -137,16 +137,11 @@ def _order_of(real: torch.Tensor | None) -> TokenOrder | None:
     return token_orders(real)[0]
 
 
-class HyenaDnaForCausalLM(HyenaDnaPreTrainedModel, GenerationMixin):
-    """Which token comes next."""
+class HyenaDnaForCausalLM(CausalLM, HyenaDnaPreTrainedModel, GenerationMixin):
+    """Predicts the next token at each position."""
 
-    accepts_loss_kwargs = True
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.hyena = HyenaDnaModel(config)
+    def add_head(self, config) -> None:
         self.lm_head: nn.Module = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        self.post_init()
 
     def get_output_embeddings(self) -> nn.Module:
         return self.lm_head
@@ -165,17 +160,17 @@ class HyenaDnaForCausalLM(HyenaDnaPreTrainedModel, GenerationMixin):
         logits_to_keep: int | torch.Tensor = 0,
         **kwargs,
     ) -> CausalLMOutput:
-        """Logits (b, n, v) of the token behind each; with `labels` also the mean cross entropy in nats.
+        """Logits (b, n, v) of the next token; with `labels` also the mean cross entropy in nats.
 
         Args:
-            labels: (b, n), the input ids themselves: they are shifted here. -100 where nothing is asked.
-            logits_to_keep: only of so many last tokens, or of these positions; 0 for all.
-            kwargs: `shift_labels` (b, n), the next token of each in place of `labels`, where a sequence is spread over
-                devices, and what the body takes.
+            labels: (b, n), the input ids themselves, which are shifted here; -100 at positions to ignore.
+            logits_to_keep: compute logits only for this many last tokens, or for these positions; 0 for all.
+            kwargs: arguments of the body, and `shift_labels` (b, n): the next token at each position, in place of
+                `labels`, for sequences that are spread over devices.
         """
-        # Trainer takes every parameter that is called …label… for a column of labels, so this one is none.
+        # Not a named parameter: Trainer treats every parameter with "label" in its name as a column of labels.
         shift_labels = kwargs.pop("shift_labels", None)
-        outputs = self.hyena(input_ids, attention_mask, inputs_embeds, **kwargs)
+        outputs = self.base_model(input_ids, attention_mask, inputs_embeds, **kwargs)
         hidden_states = outputs.last_hidden_state
         if isinstance(logits_to_keep, torch.Tensor):
             hidden_states = hidden_states[:, logits_to_keep]
@@ -184,7 +179,7 @@ class HyenaDnaForCausalLM(HyenaDnaPreTrainedModel, GenerationMixin):
         return causal_lm_output(outputs, self.lm_head(hidden_states), labels, num_items_in_batch, shift_labels)
 
     def prepare_inputs_for_generation(self, input_ids, attention_mask=None, **kwargs) -> dict:  # type: ignore[override]
-        """The whole sequence at every step: there is no cache of what was read before."""
+        """The whole sequence at every step: nothing is cached between steps."""
         kept = {key: kwargs[key] for key in ("logits_to_keep", "output_hidden_states") if key in kwargs}
         return {"input_ids": input_ids, "attention_mask": attention_mask} | kept
 
@@ -193,70 +188,22 @@ class HyenaDnaForCausalLM(HyenaDnaPreTrainedModel, GenerationMixin):
         return False
 
 
-class HyenaDnaForSequenceClassification(HyenaDnaPreTrainedModel):
-    """Classes, labels or values of whole sequences, as `config.problem_type` says."""
+class HyenaDnaForSequenceClassification(SequenceClassification, HyenaDnaPreTrainedModel):
+    """Predicts classes, labels or values of whole sequences, according to `config.problem_type`."""
 
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.hyena = HyenaDnaModel(config)
+    def add_head(self, config) -> None:
         self.dropout = nn.Dropout(config.classifier_dropout)
         self.score = nn.Linear(config.hidden_size, config.num_labels, bias=False)
-        self.post_init()
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        **kwargs,
-    ) -> SequenceClassifierOutput:
-        """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
-        outputs = self.hyena(input_ids, attention_mask, inputs_embeds, **kwargs)
-        pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
-        return sequence_output(outputs, self.score(self.dropout(pooled)), labels, self.config)
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return self.score(self.dropout(hidden_states))
 
 
-class HyenaDnaForTokenClassification(HyenaDnaPreTrainedModel):
-    """A class for every token, which here is every nucleotide, from what stands before it."""
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.hyena = HyenaDnaModel(config)
-        self.dropout = nn.Dropout(config.classifier_dropout)
-        self.token_classifier = nn.Linear(config.hidden_size, config.num_labels)
-        self.post_init()
-
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        bases_per_token: torch.Tensor | None = None,
-        **kwargs,
-    ) -> TokenClassifierOutput:
-        """Logits (b, n, num_labels) and labels (b, n); with `bases_per_token` both are per nucleotide, (b, bp, …).
-
-        Args:
-            labels: class numbers, -100 where there is none.
-            bases_per_token: (b, n), bp that each token covers: 0 for special tokens and padding, which no nucleotide
-                reads.
-        """
-        outputs = self.hyena(input_ids, attention_mask, inputs_embeds, **kwargs)
-        logits = self.token_classifier(self.dropout(outputs.last_hidden_state))
-        return token_output(outputs, logits, labels, bases_per_token)
+class HyenaDnaForTokenClassification(TokenClassification, HyenaDnaPreTrainedModel):
+    """Predicts a class for each token, here each nucleotide, from the tokens up to it."""
 
 
-# From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.
 HyenaDnaModel.register_for_auto_class("AutoModel")
-HyenaDnaForCausalLM.register_for_auto_class("AutoModelForCausalLM")
-HyenaDnaForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
-HyenaDnaForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")
 
 __all__ = [
     "HyenaDnaForCausalLM",

@@ -1,6 +1,6 @@
 """Nucleotide Transformer (version 1, version 2) and AgroNT: encoders of DNA read as 6-mers.
 
-Parameters bear the names of the published checkpoints, so a state dict goes in and out as it is.
+Parameters have the names of the published checkpoints, so state dicts load and save unchanged.
 Source: Dalla-Torre et al. 2024, https://doi.org/10.1038/s41592-024-02523-z; Mendoza-Revilla et al. 2024,
 https://doi.org/10.1038/s42003-024-06465-2.
 
@@ -14,24 +14,20 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
-from transformers.modeling_outputs import (
-    BaseModelOutput,
-    MaskedLMOutput,
-    SequenceClassifierOutput,
-    TokenClassifierOutput,
-)
-from transformers.utils import can_return_tuple
+from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 # Every sibling that ships is imported here: transformers 5.5 does not copy what only a sibling imports.
-from .attention import SelfAttention, bidirectional_mask, compute_dtype
+from .attention import ChoosesAttention, bidirectional_mask, compute_dtype
+from .config_checks import check_sizes as check_sizes
 from .configuration_nucleotide_transformer import NucleotideTransformerConfig
 from .embeddings_nucleotide_transformer import NucleotideTransformerEmbeddings
 from .feed_forward import FEED_FORWARDS
-from .pooling import pool
-from .rotary import rotary_tables
-from .task_heads import MaskedLMHead, SequenceHead, classifier_dropout, masked_lm_output, sequence_output, token_output
+from .pooling import pool as pool
+from .rotary import RotarySelfAttention, rotary_tables
+from .task_heads import MaskedLMHead, SequenceHead, classifier_dropout
+from .task_models import MaskedLMWithPositions, SequenceClassificationWithPositions, TokenClassificationWithPositions
 
 
 class NucleotideTransformerProjection(nn.Module):
@@ -51,7 +47,7 @@ class NucleotideTransformerAttention(nn.Module):
 
     def __init__(self, config):
         super().__init__()
-        self.self = SelfAttention(config)
+        self.self = RotarySelfAttention(config)
         self.output = NucleotideTransformerProjection(
             config.hidden_size, config.hidden_size, dropout=config.hidden_dropout_prob
         )
@@ -98,8 +94,8 @@ class NucleotideTransformerEncoder(nn.Module):
         return self.emb_layer_norm_after(hidden_states)
 
 
-class NucleotideTransformerPreTrainedModel(PreTrainedModel):
-    """What the four models share: names, capabilities and initial weights."""
+class NucleotideTransformerPreTrainedModel(ChoosesAttention, PreTrainedModel):
+    """Names, capabilities and initial weights that the four models share."""
 
     config: NucleotideTransformerConfig
     config_class = NucleotideTransformerConfig
@@ -108,23 +104,20 @@ class NucleotideTransformerPreTrainedModel(PreTrainedModel):
     accepts_loss_kwargs = False
     _no_split_modules = ["NucleotideTransformerLayer", "NucleotideTransformerEmbeddings"]  # noqa: RUF012
     _supports_flash_attn = True
-    _supports_sdpa = True
     _supports_flex_attn = True
-    _supports_attention_backend = True
     _can_record_outputs = {  # noqa: RUF012
         "hidden_states": NucleotideTransformerLayer,
-        "attentions": OutputRecorder(SelfAttention, index=1),
+        "attentions": OutputRecorder(RotarySelfAttention, index=1),
     }
-
-    @classmethod
-    def _can_set_attn_implementation(cls) -> bool:
-        return True  # transformers looks for the attention call in this file's text; it stands in attention.py
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
         if isinstance(module, MaskedLMHead):
             init.zeros_(module.bias)
+
+    def make_body(self, config) -> nn.Module:
+        return NucleotideTransformerModel(config)
 
 
 class NucleotideTransformerModel(NucleotideTransformerPreTrainedModel):
@@ -154,7 +147,7 @@ class NucleotideTransformerModel(NucleotideTransformerPreTrainedModel):
         **kwargs,
     ) -> BaseModelOutput:
         """Hidden states (b, n, hidden); `hidden_states` holds the embeddings and the output of every layer, the last
-        one normalised. `attentions` are there with attn_implementation="eager" alone.
+        one normalised. `attentions` need attn_implementation="eager".
 
         Args:
             input_ids: (b, n).
@@ -179,17 +172,16 @@ class NucleotideTransformerModel(NucleotideTransformerPreTrainedModel):
         return BaseModelOutput(last_hidden_state=self.encoder(embeddings, pairs_mask, rotary, **kwargs))
 
 
-class NucleotideTransformerForMaskedLM(NucleotideTransformerPreTrainedModel):
-    """Which token stands at each position."""
+class NucleotideTransformerForMaskedLM(MaskedLMWithPositions, NucleotideTransformerPreTrainedModel):
+    """Predicts the token at each position."""
 
-    accepts_loss_kwargs = True
     _tied_weights_keys = {"lm_head.decoder.weight": "esm.embeddings.word_embeddings.weight"}  # noqa: RUF012
 
-    def __init__(self, config):
-        super().__init__(config)
-        self.esm = NucleotideTransformerModel(config)
+    def add_head(self, config) -> None:
         self.lm_head = MaskedLMHead(config)
-        self.post_init()
+
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return self.lm_head(hidden_states)
 
     def get_output_embeddings(self) -> nn.Module:
         return self.lm_head.decoder
@@ -198,95 +190,40 @@ class NucleotideTransformerForMaskedLM(NucleotideTransformerPreTrainedModel):
         self.lm_head.decoder = new_embeddings
 
     def resize_token_embeddings(self, *args, **kwargs) -> nn.Embedding:
-        """As in transformers; the bias of the head, which stands apart from its matrix, follows with zeros."""
+        """As in transformers; the head's bias, which is separate from its matrix, is extended with zeros."""
         embeddings = super().resize_token_embeddings(*args, **kwargs)
         old, missing = self.lm_head.bias, embeddings.num_embeddings - len(self.lm_head.bias)
         if missing:
             self.lm_head.bias = nn.Parameter(nn.functional.pad(old.detach(), (0, missing)), old.requires_grad)
         return embeddings
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        position_ids: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
-        **kwargs,
-    ) -> MaskedLMOutput:
-        """Logits (b, n, v); with `labels` (b, n), -100 where nothing is asked, also the mean cross entropy in nats."""
-        outputs = self.esm(input_ids, attention_mask, position_ids, inputs_embeds, **kwargs)
-        logits = self.lm_head(outputs.last_hidden_state)
-        return masked_lm_output(outputs, logits, labels, num_items_in_batch)
 
+class NucleotideTransformerForSequenceClassification(
+    SequenceClassificationWithPositions, NucleotideTransformerPreTrainedModel
+):
+    """Predicts classes, labels or values of whole sequences, according to `config.problem_type`."""
 
-class NucleotideTransformerForSequenceClassification(NucleotideTransformerPreTrainedModel):
-    """Classes, labels or values of whole sequences, as `config.problem_type` says."""
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.esm = NucleotideTransformerModel(config)
+    def add_head(self, config) -> None:
         self.classifier = SequenceHead(config)
-        self.post_init()
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        position_ids: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        **kwargs,
-    ) -> SequenceClassifierOutput:
-        """Logits (b, num_labels); with `labels`, in the shapes that `sequence_loss` takes, also the mean loss."""
-        outputs = self.esm(input_ids, attention_mask, position_ids, inputs_embeds, **kwargs)
-        pooled = pool(outputs.last_hidden_state, attention_mask, pooling=self.config.classifier_pooling)
-        logits = self.classifier(pooled)
-        return sequence_output(outputs, logits, labels, self.config)
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return self.classifier(hidden_states)
 
 
-class NucleotideTransformerForTokenClassification(NucleotideTransformerPreTrainedModel):
-    """A class for every token, or for every nucleotide."""
+class NucleotideTransformerForTokenClassification(
+    TokenClassificationWithPositions, NucleotideTransformerPreTrainedModel
+):
+    """Predicts a class for each token, or for each nucleotide."""
 
-    def __init__(self, config):
-        super().__init__(config)
-        self.num_labels = config.num_labels
-        self.esm = NucleotideTransformerModel(config)
+    def add_head(self, config) -> None:
         self.dropout = nn.Dropout(classifier_dropout(config))
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
-        self.post_init()
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        position_ids: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        bases_per_token: torch.Tensor | None = None,
-        **kwargs,
-    ) -> TokenClassifierOutput:
-        """Logits (b, n, num_labels) and labels (b, n); with `bases_per_token` both are per nucleotide, (b, bp, …).
-
-        Args:
-            labels: class numbers, -100 where there is none.
-            bases_per_token: (b, n), bp that each token covers: 0 for CLS and padding, which no nucleotide reads.
-        """
-        outputs = self.esm(input_ids, attention_mask, position_ids, inputs_embeds, **kwargs)
-        logits = self.classifier(self.dropout(outputs.last_hidden_state))
-        return token_output(outputs, logits, labels, bases_per_token)
+    def to_logits(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.dropout(hidden_states))
 
 
-# From here on save_pretrained copies this file and its siblings beside the weights, for readers without this package.
 NucleotideTransformerModel.register_for_auto_class("AutoModel")
-NucleotideTransformerForMaskedLM.register_for_auto_class("AutoModelForMaskedLM")
-NucleotideTransformerForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
-NucleotideTransformerForTokenClassification.register_for_auto_class("AutoModelForTokenClassification")
 
 __all__ = [
     "NucleotideTransformerForMaskedLM",

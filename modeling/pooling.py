@@ -1,4 +1,4 @@
-"""One vector for a whole sequence, made from the vectors of its tokens."""
+"""Pooling: one vector per sequence from the vectors of its tokens."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 
 def pool(hidden_states: torch.Tensor, attention_mask: torch.Tensor | None, *, pooling: str) -> torch.Tensor:
-    """(batch, tokens, hidden) → (batch, hidden), over the tokens that are attended to; padding on either side is not.
+    """(batch, tokens, hidden) → (batch, hidden), over the tokens that are attended to, without padding on either side.
 
     Args:
         attention_mask: (batch, tokens), truthy for real tokens; None counts every token.
@@ -15,7 +15,7 @@ def pool(hidden_states: torch.Tensor, attention_mask: torch.Tensor | None, *, po
             maximum are zeros.
 
     Raises:
-        ValueError: another pooling, or a mask that does not say which tokens are real.
+        ValueError: another pooling, or a mask that is not one number per token.
 
     Example:
         >>> vectors = torch.tensor([[[9.0], [1.0], [3.0], [8.0]]])

@@ -44,7 +44,7 @@ def complements(complement_ids: Sequence[int], vocab_size: int) -> list[int]:
 
 
 class ReverseComplementEmbedding(nn.Embedding):
-    """Vectors of tokens and of what stands opposite to them: (b, n) ids → (b, n, 2d).
+    """Vectors of tokens and of their complements: (b, n) ids → (b, n, 2d).
 
     To others it is the embedding that it holds under the name of the checkpoints, with vectors twice as wide.
     """

@@ -1,4 +1,4 @@
-"""Rotary positions: a query and a key see how far apart they stand because each is turned by its own position.
+"""Rotary positions: queries and keys are rotated by their positions, so their products depend on the distance.
 
 Legend: b sequences, n tokens, h heads, d numbers of a head.
 """
@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import torch
 
+from .attention import SelfAttention
+
 
 def rotary_tables(
     positions: torch.Tensor, head_dim: int, *, dtype: torch.dtype, base: float = 10_000.0
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Cosines and sines of the angles position / base^(2i / d), for `apply_rotary`.
 
-    They are computed anew for each forward, so no buffer can be rounded by `model.to(torch.bfloat16)` or be lost when a
-    model is built on the meta device: angles and their functions are float32, whatever `dtype` they end in.
+    Every forward pass computes them again, so no buffer can be rounded by `model.to(torch.bfloat16)` or be lost when a
+    model is built on the meta device. Angles and their functions are computed in float32, then cast to `dtype`.
 
     Args:
         positions: (n,) or (b, n), 0-based.
@@ -49,3 +51,10 @@ def apply_rotary(states: torch.Tensor, cosines: torch.Tensor, sines: torch.Tenso
     half = width // 2
     swapped = torch.cat((states[..., half:], states[..., :half]), dim=-1)
     return torch.addcmul(states * cosines, swapped, sines)
+
+
+class RotarySelfAttention(SelfAttention):
+    """`SelfAttention` whose queries and keys are turned by `rotary`, the tables of `rotary_tables`; None turns none."""
+
+    def turned(self, states: torch.Tensor, rotary: tuple[torch.Tensor, torch.Tensor] | None) -> torch.Tensor:
+        return states if rotary is None else apply_rotary(states, *rotary)

@@ -1,6 +1,6 @@
 """Selective state spaces (Mamba 1): the scan along a sequence and the short convolution in front of it, in plain torch.
 
-The scan is a recurrence over tokens. Its decays lie between 0 and 1 and are only ever multiplied, never divided by, so
+The scan is a recurrence over tokens. Its decays are between 0 and 1 and are only ever multiplied, never divided by, so
 nothing overflows: sums of logarithms, which a closed form would exponentiate, grow without bound in float32.
 
 Source: Gu and Dao 2023, https://arxiv.org/abs/2312.00752, equations 2a and 2b and section 3.6.
@@ -256,7 +256,7 @@ def _scan_backward(grad, x, dt, A, B, C, kept, chunk):
             (x_chunk, dt_chunk, B_chunk, C_chunk), decay, states = chunks.run(start, before)
             tokens = slice(start, start + len(states))
             grad_y = grad[tokens].contiguous()
-            # What every state's change does to the result: through its own output, and through the states after it.
+            # The effect of every state's change on the result: through its own output, and through the states after it.
             wanted = torch.mul(C_chunk[..., None], grad_y[..., None, :], out=buffer[: len(states)])
             wanted[-1] += after
             _accumulate(decay[1:], wanted[:-1], wanted[-1].clone(), reverse=True)

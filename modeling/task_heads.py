@@ -1,4 +1,4 @@
-"""Heads that turn hidden states into token, class or value predictions, their losses and what their models return."""
+"""Heads that turn hidden states into predictions of tokens, classes or values; their losses and model outputs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def masked_lm_output(
     labels: torch.Tensor | None,
     num_items_in_batch: torch.Tensor | int | None = None,
 ) -> MaskedLMOutput:
-    """What a masked language model returns: logits (b, n, v), and with labels (b, n) the loss of `token_loss`."""
+    """Output of a masked language model: logits (b, n, v), and with labels (b, n) the loss of `token_loss`."""
     loss = None if labels is None else token_loss(logits, labels, num_items_in_batch)
     return MaskedLMOutput(loss=loss, logits=logits, **_states(outputs))
 
@@ -65,10 +65,10 @@ def causal_lm_output(
     num_items_in_batch: torch.Tensor | int | None = None,
     shift_labels: torch.Tensor | None = None,
 ) -> CausalLMOutput:
-    """What a causal language model returns: logits (b, n, v) of the next token, and with labels (b, n) the loss.
+    """Output of a causal language model: logits (b, n, v) of the next token, and with labels (b, n) the loss.
 
-    Labels stand where their tokens stand, as everywhere in transformers: they are shifted here. `shift_labels`, which
-    are it already, go before them.
+    Labels are at the positions of their tokens, as everywhere in transformers, and are shifted here. `shift_labels`,
+    which are already shifted, take precedence.
     """
     loss = None
     if shift_labels is not None:
@@ -81,10 +81,10 @@ def causal_lm_output(
 def sequence_output(
     outputs: ModelOutput, logits: torch.Tensor, labels: torch.Tensor | None, config
 ) -> SequenceClassifierOutput:
-    """What a sequence head returns: logits (b, num_labels), and with labels the loss of `sequence_loss`.
+    """Output of a sequence head: logits (b, num_labels), and with labels the loss of `sequence_loss`.
 
-    A config without a problem type gets that of the first labels, as in transformers' own heads: who reads the saved
-    model must know what its outputs are.
+    A config without a problem type gets that of the first labels, as in transformers' own heads, so the saved model
+    states the meaning of its outputs.
     """
     loss = None
     if labels is not None:
@@ -102,14 +102,14 @@ def token_output(
     *,
     problem_type: str | None = None,
 ) -> TokenClassifierOutput:
-    """What a token head returns: logits of every token, or with `bases_per_token` of every nucleotide.
+    """Output of a token head: logits of every token, or with `bases_per_token` of every nucleotide.
 
     Args:
         logits: (b, n, num_labels), of tokens.
-        labels: (b, n), or (b, bp) with `bases_per_token`; -100 where there is none. For several labels each, see
+        labels: (b, n), or (b, bp) with `bases_per_token`; -100 at positions to ignore. For several labels each, see
             `multi_label_token_loss`.
         bases_per_token: (b, n), bp that each token covers.
-        problem_type: "multi_label_classification" where a position may have several labels; else it has one class.
+        problem_type: "multi_label_classification" if a position may have several labels; otherwise it has one class.
     """
     if bases_per_token is not None:
         # Reading the bp of the batch from a tensor would break a compiled graph, which trusts the labels instead.
@@ -121,7 +121,7 @@ def token_output(
 
 
 def _states(outputs: ModelOutput) -> dict[str, tuple[torch.Tensor, ...] | None]:
-    """Hidden states and attentions of the body; a body without attention has none of the latter."""
+    """Hidden states and attentions of the body; a body without attention has no attentions."""
     return {name: outputs.get(name) for name in ("hidden_states", "attentions")}
 
 
@@ -159,15 +159,15 @@ def token_loss(
     Args:
         logits: (batch, n, classes).
         labels: (batch, n).
-        num_items_in_batch: labels to average over where a batch is spread over several calls.
+        num_items_in_batch: labels to average over if a batch is spread over several calls.
 
     Raises:
         ValueError: not one label for each row of logits.
     """
     if labels.shape != logits.shape[:-1]:
         raise ValueError(
-            f"labels have shape {tuple(labels.shape)}, the predictions {tuple(logits.shape[:-1])}: give one label for "
-            "each position and -100 to leave one out."
+            f"labels have shape {tuple(labels.shape)}, the predictions {tuple(logits.shape[:-1])}: give one label per "
+            "position, and -100 to ignore a position."
         )
     logits, labels = logits.flatten(0, -2).float(), labels.to(logits.device).flatten()
     if num_items_in_batch is None:
@@ -191,9 +191,9 @@ def multi_label_token_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.
     """
     _check_shape(labels, logits, "multi_label_classification")
     labels = labels.to(logits.device).float()
-    asked = labels != -100
+    known = labels != -100
     losses = functional.binary_cross_entropy_with_logits(logits.float(), labels, reduction="none")
-    return losses.masked_fill(~asked, 0.0).sum() / asked.sum()
+    return losses.masked_fill(~known, 0.0).sum() / known.sum()
 
 
 def sequence_loss(logits: torch.Tensor, labels: torch.Tensor, problem_type: str | None) -> torch.Tensor:
@@ -206,7 +206,7 @@ def sequence_loss(logits: torch.Tensor, labels: torch.Tensor, problem_type: str 
             per label) or "regression" (squared error). None decides by `problem_of`.
 
     Raises:
-        ValueError: labels whose shape does not fit, or another problem type.
+        ValueError: labels whose shape does not fit, or an unknown problem type.
     """
     problem_type = problem_type or problem_of(labels, logits.shape[-1])
     logits, labels = logits.float(), labels.to(logits.device)
@@ -220,14 +220,14 @@ def sequence_loss(logits: torch.Tensor, labels: torch.Tensor, problem_type: str 
         )
     if logits.shape[-1] == 1 and labels.dim() == 1:
         labels = labels[:, None]
-    _check_shape(labels, logits, problem_type)  # losses would broadcast (b, 1) against (b,) to (b, b) in silence
+    _check_shape(labels, logits, problem_type)  # losses would silently broadcast (b, 1) against (b,) to (b, b)
     if problem_type == "regression":
         return functional.mse_loss(logits, labels.float())
     return functional.binary_cross_entropy_with_logits(logits, labels.float())
 
 
 def problem_of(labels: torch.Tensor, num_labels: int) -> str:
-    """The problem that labels pose, by transformers' rule: one output is a regression, whole numbers are classes.
+    """The problem type of labels by transformers' rule: one output is a regression, integers are classes.
 
     >>> problem_of(torch.tensor([0, 2]), 3), problem_of(torch.tensor([[0.0, 1.0]]), 2), problem_of(torch.tensor([4]), 1)
     ('single_label_classification', 'multi_label_classification', 'regression')

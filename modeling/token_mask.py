@@ -6,7 +6,7 @@ import torch
 
 
 def real_tokens(attention_mask: torch.Tensor | None, embeddings: torch.Tensor) -> torch.Tensor | None:
-    """(b, n), True for real tokens, on the device of `embeddings` (b, n, hidden); None where every token is real.
+    """(b, n), True for real tokens, on the device of `embeddings` (b, n, hidden); None if every token is real.
 
     Raises:
         ValueError: a mask of another shape.

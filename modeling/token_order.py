@@ -20,7 +20,7 @@ class TokenOrder(NamedTuple):
     place: torch.Tensor  # (b · n,): when the i-th token is read
 
     def read(self, x: torch.Tensor) -> torch.Tensor:
-        """(b, n, …) by position → (b, n, …) as it is read."""
+        """(b, n, …) by position → (b, n, …) in reading order."""
         return x.flatten(0, 1).index_select(0, self.order).unflatten(0, x.shape[:2])
 
     def restore(self, x: torch.Tensor) -> torch.Tensor:
@@ -32,7 +32,7 @@ def token_orders(attention_mask: torch.Tensor) -> tuple[TokenOrder, TokenOrder]:
     """The order from the first real token to the last, and the one from the last to the first; the rest follows.
 
     Args:
-        attention_mask: (b, n), truthy for real tokens, wherever they stand.
+        attention_mask: (b, n), truthy for real tokens, in any position.
 
     Example:
         >>> forward, backward = token_orders(torch.tensor([[0, 1, 1, 0, 1]]))

@@ -99,7 +99,7 @@ def test_a_config_beside_an_adapter_is_checked(adapter, upstream_v2):
     head = {"num_labels": 3, "id2label": {"0": "a", "1": "b", "2": "c"}, "label2id": {"a": 0, "b": 1, "c": 2}}
     for changes, message in (
         ({"num_labels": 2**62}, "num_labels is 4,611,686,018,427,387,904"),
-        ({"id2label": {"a": "b"}}, "id2label has 'a'"),
+        ({"id2label": {"a": "b"}}, "id2label has the key 'a'"),
         ({"classifier_pooling": "../x"}, "classifier_pooling is '../x'"),
     ):
         contents = json.loads((upstream_v2 / "config.json").read_text()) | head | changes

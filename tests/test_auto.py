@@ -109,7 +109,7 @@ def test_arguments_work_as_in_transformers(upstream_v2):
 def test_a_field_of_the_wrong_type_is_refused_with_its_name(upstream_v2, tmp_path):
     contents = json.loads((upstream_v2 / "config.json").read_text()) | {"hidden_size": "wide"}
     (tmp_path / "config.json").write_text(json.dumps(contents))
-    with pytest.raises(ValueError, match=f"^{tmp_path}: hidden_size is 'wide', a text; it must be a whole number"):
+    with pytest.raises(ValueError, match=f"^{tmp_path}: hidden_size is 'wide', a string; it must be a whole number"):
         AutoConfig.from_pretrained(tmp_path)
 
 

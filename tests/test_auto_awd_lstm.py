@@ -116,10 +116,10 @@ def test_other_models_are_left_to_transformers(config):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"bidirectional": True}, "bidirectional = True; an AWD-LSTM is read with False only"),
+        ({"bidirectional": True}, "bidirectional = True; an AWD-LSTM supports only False"),
         ({"batch_first": False}, "batch_first = False"),
         ({"tie_word_embeddings": False}, "tie_word_embeddings = False"),
-        ({"weight_dropout_prob": 0}, "weight_dropout_prob = 0; an AWD-LSTM is read with more than 0 only"),
+        ({"weight_dropout_prob": 0}, "weight_dropout_prob = 0; an AWD-LSTM needs more than 0"),
         ({"n_experts": 2}, "the key 'n_experts' .= 2., which no AWD-LSTM has"),
         ({"reset_token_id": 9}, "reset_token_id 9 is outside of the 7 token ids"),
     ],
@@ -133,7 +133,7 @@ def test_a_config_that_asks_for_something_else_is_refused_by_its_key(folder, cha
 def test_a_config_without_its_sizes_is_refused(folder):
     config = config_of(folder)
     del config["input_size"]
-    with pytest.raises(ValueError, match="states no input_size; an AWD-LSTM needs it"):
+    with pytest.raises(ValueError, match="has no input_size; an AWD-LSTM needs it"):
         PASSPORT.translate(config)
 
 
@@ -147,7 +147,7 @@ def test_a_checkpoint_that_lies_elsewhere_is_listed_with_its_address(capsys):
     out = capsys.readouterr().out
     assert "download   https://sid.erda.dk/" in out
     assert "single nucleotides, any length" in out
-    assert "none: it is not on the Hub" in out
+    assert "none: not on the Hub" in out
     main(["list"])
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("bend-awd-lstm"))
     assert line.split()[1:] == ["awd_lstm", "0.03", "M", "1", "any", "bsd-3-clause", "-"]

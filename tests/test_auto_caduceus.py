@@ -157,7 +157,7 @@ def test_the_path_of_the_official_code_that_leaves_the_strands_in_place_is_refus
         if works:
             assert PASSPORT.translate(config)["rcps"] is rcps
         else:
-            with pytest.raises(ValueError, match=r"fused_add_norm = False: that path .* It is another model"):
+            with pytest.raises(ValueError, match=r"fused_add_norm = False\. On that path .* a different model"):
                 PASSPORT.translate(config)
 
 
@@ -202,14 +202,17 @@ def test_recognition_is_by_content(config, ours):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"bidirectional": False}, "bidirectional = False; a Caduceus is read with True only"),
-        ({"bidirectional_strategy": "ew_multiply"}, "bidirectional_strategy = 'ew_multiply'; .* with 'add' only"),
+        ({"bidirectional": False}, "bidirectional = False; a Caduceus supports only True"),
+        ({"bidirectional_strategy": "ew_multiply"}, "bidirectional_strategy = 'ew_multiply'; .* supports only 'add'"),
         ({"bidirectional_weight_tie": False}, "bidirectional_weight_tie = False"),
-        ({"rms_norm": False}, "rms_norm = False; a Caduceus is read with True only"),
-        ({"ssm_cfg": {"bias": True}}, "ssm_cfg.bias = True; a Caduceus is read with False only"),
-        ({"ssm_cfg": {"headdim": 64}}, "the key 'headdim' .= 64. in ssm_cfg, which no Caduceus has: it is of another"),
+        ({"rms_norm": False}, "rms_norm = False; a Caduceus supports only True"),
+        ({"ssm_cfg": {"bias": True}}, "ssm_cfg.bias = True; a Caduceus supports only False"),
+        (
+            {"ssm_cfg": {"headdim": 64}},
+            "the key 'headdim' .= 64. in ssm_cfg, which no Caduceus has: it belongs to another",
+        ),
         ({"version": "v2"}, "the key 'version' .= 'v2'., which no Caduceus has"),
-        ({"vocab_size": 4096}, "vocab_size = 4096; a Caduceus is read with 16 tokens .12 are used. or 8 .7 are used."),
+        ({"vocab_size": 4096}, "vocab_size = 4096; a Caduceus has 16 tokens .12 are used. or 8 .7 are used."),
     ],
 )
 def test_a_config_that_asks_for_something_else_is_refused_by_its_key(change, message):
@@ -218,7 +221,7 @@ def test_a_config_that_asks_for_something_else_is_refused_by_its_key(change, mes
 
 
 def test_a_config_without_its_sizes_is_refused():
-    with pytest.raises(ValueError, match=r"states no vocab_size, d_model, n_layer; a Caduceus needs it"):
+    with pytest.raises(ValueError, match=r"has no vocab_size, d_model, n_layer; a Caduceus needs it"):
         PASSPORT.translate({"model_type": "caduceus"})
 
 

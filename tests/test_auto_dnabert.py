@@ -131,7 +131,7 @@ def test_a_head_of_tokens_is_read_as_one_and_never_as_one_of_sequences(folder):
 
 def test_a_head_that_would_be_taken_for_a_sequence_head_is_refused(folder):
     classified(folder, "BertForMultipleChoice")
-    with pytest.raises(ValueError, match=r"BertForMultipleChoice.*, whose head is stored under the name of a sequence"):
+    with pytest.raises(ValueError, match=r"BertForMultipleChoice.*, whose head has the name of a sequence"):
         AutoModelForSequenceClassification.from_pretrained(folder)
 
 
@@ -258,8 +258,8 @@ def test_context_of_overlapping_words_in_bp():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"hidden_act": "relu"}, "hidden_act = 'relu'; a DNABERT is read with 'gelu' only"),
-        ({"position_embedding_type": "relative_key"}, "with 'absolute' only"),
+        ({"hidden_act": "relu"}, "hidden_act = 'relu'; a DNABERT supports only 'gelu'"),
+        ({"position_embedding_type": "relative_key"}, "supports only 'absolute'"),
         ({"is_decoder": True}, "is_decoder = True"),
         ({"n_experts": 8}, "the key 'n_experts' .= 8., which no DNABERT has"),
     ],
@@ -276,7 +276,7 @@ def test_a_config_that_asks_for_something_else_is_refused_by_its_key(change, mes
         ({"mlm_bias": "thrice"}, "mlm_bias is 'thrice'; choose from 'twice', 'once'"),
         ({"is_decoder": True}, "is_decoder and add_cross_attention must be False"),
         ({"add_cross_attention": True}, "is_decoder and add_cross_attention must be False"),
-        ({"hidden_act": "relu"}, "hidden_act is 'relu'; these models are computed with 'gelu' only"),
+        ({"hidden_act": "relu"}, "hidden_act is 'relu'; these models support only 'gelu'"),
         ({"num_hidden_layers": 0}, "num_hidden_layers is 0; it must be at least 1"),
         ({"hidden_size": 65, "num_attention_heads": 4}, "hidden_size 65 cannot be shared among 4 heads"),
         ({"pad_token_id": 4101}, "pad_token_id 4101 is outside of the 4101 token ids"),
@@ -299,6 +299,7 @@ def test_a_config_checks_the_types_of_its_fields():
 def test_the_files_that_ship_are_all_that_a_stranger_needs(folder, door, tmp_path):
     door.from_pretrained(folder).save_pretrained(tmp_path / "saved")
     shipped = {path.name for path in (tmp_path / "saved").glob("*.py")}
-    assert {"bert_dna.py", "configuration_bert_dna.py", "attention.py", "rotary.py", "task_heads.py"} <= shipped
+    assert {"bert_dna.py", "configuration_bert_dna.py", "attention.py", "task_heads.py", "task_models.py"} <= shipped
+    assert "rotary.py" not in shipped
     assert "model.safetensors" in {path.name for path in (tmp_path / "saved").iterdir()}
     assert load_file(tmp_path / "saved" / "model.safetensors")

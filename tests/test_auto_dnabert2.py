@@ -151,8 +151,8 @@ def test_recognition_is_by_content(config, tokenizer_json, ours):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"hidden_act": "relu"}, "hidden_act = 'relu'; a DNABERT-2 is read with 'gelu' only"),
-        ({"position_embedding_type": "relative_key"}, "with 'absolute' only"),
+        ({"hidden_act": "relu"}, "hidden_act = 'relu'; a DNABERT-2 supports only 'gelu'"),
+        ({"position_embedding_type": "relative_key"}, "supports only 'absolute'"),
         ({"n_experts": 8}, "the key 'n_experts' .= 8., which no DNABERT-2 has"),
     ],
 )

@@ -267,8 +267,8 @@ SPARSE = dict(CHECKPOINTS["bigbird-base-sparse"].config)
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (CONFIG | {"hidden_act": "relu"}, "hidden_act = 'relu'; a GENA-LM is read with 'gelu' only"),
-        (CONFIG | {"position_embedding_type": "relative_key"}, "with 'absolute' or 'rotary' only"),
+        (CONFIG | {"hidden_act": "relu"}, "hidden_act = 'relu'; a GENA-LM supports only 'gelu'"),
+        (CONFIG | {"position_embedding_type": "relative_key"}, "supports only 'absolute' or 'rotary'"),
         (CONFIG | {"n_experts": 8}, "the key 'n_experts' .= 8., which no GENA-LM has"),
         (SPARSE | {"sparse_config_cls": "deepspeed.ops.sparse_attention:FixedSparsityConfig"}, "sparse_config_cls = "),
         (SPARSE | {"num_attention_heads": 6}, "sparse_attention for 12 heads and num_attention_heads = 6"),
@@ -278,7 +278,7 @@ SPARSE = dict(CHECKPOINTS["bigbird-base-sparse"].config)
         ),
         (
             SPARSE | {"sparse_attention": SPARSE["sparse_attention"] | {"attention": "unidirectional"}},
-            "sparse_attention with other keys than a GENA-LM's: attention",
+            "sparse_attention with missing or unknown keys: attention",
         ),
     ],
 )

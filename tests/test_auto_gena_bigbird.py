@@ -169,9 +169,9 @@ def test_googles_bigbird_falls_through_to_transformers(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"hidden_act": "gelu"}, "hidden_act = 'gelu'; a GENA-LM BigBird is read with 'gelu_new' only"),
-        ({"use_bias": False}, "use_bias = False; a GENA-LM BigBird is read with True only"),
-        ({"rescale_embeddings": True}, "with False only"),
+        ({"hidden_act": "gelu"}, "hidden_act = 'gelu'; a GENA-LM BigBird supports only 'gelu_new'"),
+        ({"use_bias": False}, "use_bias = False; a GENA-LM BigBird supports only True"),
+        ({"rescale_embeddings": True}, "supports only False"),
         ({"is_decoder": True}, "is_decoder = True"),
         ({"n_experts": 8}, "the key 'n_experts' .= 8., which no GENA-LM BigBird has"),
     ],

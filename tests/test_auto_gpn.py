@@ -143,11 +143,11 @@ def test_other_models_are_left_to_transformers(config):
 @pytest.mark.parametrize(
     ("layout", "change", "message"),
     [
-        ("first", {"n_aux_features": 5}, "n_aux_features = 5; a GPN is read with 0 or None only"),
+        ("first", {"n_aux_features": 5}, "n_aux_features = 5; a GPN supports only 0 or None"),
         ("first", {"hidden_act": "relu"}, "hidden_act = 'relu'"),
         ("first", {"n_experts": 2}, "the key 'n_experts' .= 2., which no GPN has"),
-        ("later", {"encoder": "roformer"}, "encoder = 'roformer'; a GPN is read with 'convnet' or 'bytenet' only"),
-        ("later", {"embedding": "probs"}, "embedding = 'probs'; a GPN is read with 'one_hot' or 'embedding' only"),
+        ("later", {"encoder": "roformer"}, "encoder = 'roformer'; a GPN supports only 'convnet' or 'bytenet'"),
+        ("later", {"embedding": "probs"}, "embedding = 'probs'; a GPN supports only 'one_hot' or 'embedding'"),
         ("later", {"classification_head": "lightweight_cnn"}, "classification_head = 'lightweight_cnn'"),
         ("later", {"pos_weight": 2.0}, "pos_weight = 2.0"),
     ],
@@ -163,7 +163,7 @@ def test_a_config_that_asks_for_something_else_is_refused_by_its_key(layout, cha
 def test_a_config_without_its_sizes_is_refused(layout, lost, tmp_path):
     config = config_of(write_upstream(tmp_path, layout))
     del config[lost]
-    with pytest.raises(ValueError, match=f"states no {lost}; a GPN needs it"):
+    with pytest.raises(ValueError, match=f"has no {lost}; a GPN needs it"):
         PASSPORT.translate(config)
 
 

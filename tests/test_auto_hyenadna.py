@@ -239,20 +239,20 @@ def test_what_config_json_leaves_out_is_read_as_upstream_reads_it():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (UPSTREAM | {"hyena_order": 3}, "hyena_order = 3; a HyenaDNA is read with 2 only"),
-        (UPSTREAM | {"train_freq": False}, "train_freq = False; a HyenaDNA is read with True only"),
+        (UPSTREAM | {"hyena_order": 3}, "hyena_order = 3; a HyenaDNA supports only 2"),
+        (UPSTREAM | {"train_freq": False}, "train_freq = False; a HyenaDNA supports only True"),
         (UPSTREAM | {"use_bias": False}, "use_bias = False"),
         (UPSTREAM | {"tie_word_embeddings": True}, "tie_word_embeddings = True"),
         (UPSTREAM | {"n_experts": 8}, "the key 'n_experts' .= 8., which no HyenaDNA has"),
-        ({"model_type": "hyenadna"}, "config.json states no vocab_size, d_model, n_layer, max_seq_len"),
+        ({"model_type": "hyenadna"}, "config.json has no vocab_size, d_model, n_layer, max_seq_len"),
         (FIRST | {"layer": FIRST["layer"] | {"order": 3}}, "hyena_order = 3"),
         (
             FIRST | {"layer": FIRST["layer"] | {"modulate": False}},
-            r"layer\.modulate = False; a HyenaDNA is read with True",
+            r"layer\.modulate = False; a HyenaDNA supports only True",
         ),
         (
             FIRST | {"layer": FIRST["layer"] | {"_name_": "mha"}},
-            r"layer\._name_ = 'mha'; a HyenaDNA is read with 'hyena'",
+            r"layer\._name_ = 'mha'; a HyenaDNA supports only 'hyena'",
         ),
         (FIRST | {"layer": FIRST["layer"] | {"n_experts": 8}}, "the key 'n_experts' .= 8. in layer, which no HyenaDNA"),
         (FIRST | {"attn_layer_idx": [1]}, "the key 'attn_layer_idx'"),

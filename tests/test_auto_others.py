@@ -54,5 +54,5 @@ def test_family_overrides_what_the_content_says(upstream_v2, tmp_path):
         AutoModel.from_pretrained(folder)
     assert type(AutoModel.from_pretrained(folder, family="nucleotide_transformer")) is NucleotideTransformerModel
     assert AutoConfig.from_pretrained(folder, family="nucleotide_transformer").hidden_size == 32
-    with pytest.raises(ValueError, match="no family 'evo'"):
+    with pytest.raises(ValueError, match="unknown family 'evo'"):
         AutoModel.from_pretrained(folder, family="evo")

@@ -152,7 +152,7 @@ def test_what_config_json_leaves_out_is_read_as_upstream_reads_it():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"is_folding_model": True}, "is_folding_model = True; .* with False or None only"),
+        ({"is_folding_model": True}, "is_folding_model = True; .* supports only False or None"),
         ({"add_bias_fnn": True}, "add_bias_fnn = True"),
         (
             {"position_embedding_type": "relative_key"},
@@ -170,12 +170,12 @@ def test_a_config_that_asks_for_something_else_is_refused_by_its_key(change, mes
 
 
 def test_a_config_without_its_sizes_is_refused():
-    with pytest.raises(ValueError, match="states no vocab_size, hidden_size, num_hidden_layers"):
+    with pytest.raises(ValueError, match="has no vocab_size, hidden_size, num_hidden_layers"):
         PASSPORT.translate({"model_type": "esm"})
 
 
 def test_an_unknown_family_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="no family 'evo'; there are: nucleotide_transformer, dnabert2"):
+    with pytest.raises(ValueError, match="unknown family 'evo'; choose from nucleotide_transformer, dnabert2"):
         passport_of_family("evo")
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hf_dnalm.checkpoints import PASSPORTS
 from hf_dnalm.cli.main import main
 from hf_dnalm.data.simulate import SPLICE_SITES_SIMULATED, simulate_splice_sites
 from hf_dnalm.inference.unscored import REASONS
+from hf_dnalm.suites import benchmark_tasks
 from tests.benchmarking.conftest import write_benchmarks
 from tests.fuzz.targets import TARGETS
 
@@ -110,8 +112,8 @@ def test_the_python_of_the_readme_runs(workplace):
     code = "\n".join(_blocks(REPOSITORY / "README.md", "python")).replace(PUBLISHED, str(workplace))
     namespace: dict = {}
     exec(code.replace('output_dir="tuned_in_python"', 'output_dir="tuned_in_python", num_train_epochs=1'), namespace)
-    assert namespace["logits"].shape[0] == 2
     assert namespace["vectors"].shape == (2, 32)
+    assert [each.shape for each in namespace["per_base"]] == [(18, 32), (16, 32)]
 
 
 def test_the_python_of_the_page_on_the_stack_runs(workplace):
@@ -133,6 +135,16 @@ def test_every_promise_names_tests_that_exist_and_every_reader_that_is_fuzzed():
         counts = [int(text.replace(",", "")) for text in texts]  # inputs, read, refused, faults
         assert counts[0] == counts[1] + counts[2], reader
         assert counts[3] == 0, reader
+
+
+def test_the_counts_of_checkpoints_tasks_and_suites_are_the_code_s():
+    tasks = sum(map(len, benchmark_tasks().values()))
+    readme, changelog = ((REPOSITORY / name).read_text() for name in ("README.md", "CHANGELOG.md"))
+    assert f"{tasks} published benchmark tasks load by name" in readme
+    assert f"{len(benchmark_tasks())} benchmark suites ({tasks} tasks)" in changelog
+    rows = readme.split("| family | checkpoints |")[1].split("\n\n")[0].splitlines()[2:]
+    counts = [int(row.split("|")[2]) for row in rows]
+    assert sum(counts) == sum(len(passport.checkpoints) for passport in PASSPORTS)
 
 
 def test_every_figure_of_the_readme_stands_in_a_result():

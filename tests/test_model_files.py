@@ -234,11 +234,11 @@ def test_no_family_builds_a_model_out_of_all_measure(family, own, tmp_path):
         ({"id2label": many}, "id2label has 262,145 labels; at most 262,144"),
         ({"vocab_size": 10**12}, "vocab_size is 1,000,000,000,000; at most"),
         ({"vocab_size": -(10**20)}, "vocab_size is -100,000,000,000,000,000,000; at most"),
-        ({layers: "2"}, f"{layers} is '2', a text; it must be a whole number"),
+        ({layers: "2"}, f"{layers} is '2', a string; it must be a whole number"),
         ({"_attn_implementation": "owner/kernel"}, "_attn_implementation is 'owner/kernel': .* cannot choose code"),
         ({"attn_implementation": "kernels-community/flash-attn3:x"}, "attn_implementation is .* cannot choose code"),
         ({"_attn_implementation_internal": "a/b"}, "_attn_implementation_internal is .* cannot choose code"),
-        ({"transformers_weights": "../x.safetensors"}, "weights outside of the model's folder"),
+        ({"transformers_weights": "../x.safetensors"}, "weights outside the model's folder"),
     ):
         (folder / "config.json").write_text(json.dumps(contents | change))
         for read in (AutoConfig.from_pretrained, lambda place: describe(str(place)), AutoModel.from_pretrained):
@@ -256,8 +256,8 @@ def test_no_family_builds_a_model_out_of_all_measure(family, own, tmp_path):
         ),
         ({"initializer_range": float("nan")}, "initializer_range is nan, which is not a finite number"),
         ({"dtype": "nn"}, "dtype is 'nn'; it must be float32, float16, bfloat16 or float64"),
-        ({"id2label": {"x": "a"}}, "id2label has 'x' where a label's number is needed"),
-        ({"architectures": [1]}, "architectures holds 1; it must be names of classes"),
+        ({"id2label": {"x": "a"}}, "id2label has the key 'x'; keys must be label numbers"),
+        ({"architectures": [1]}, "architectures contains 1; it must list class names"),
     ],
 )
 def test_values_that_no_model_has_are_refused_by_their_field(change, message, upstream_v2, tmp_path):

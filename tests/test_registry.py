@@ -121,5 +121,5 @@ def test_recognise_takes_a_family_by_name_or_by_content():
     assert recognise(config, lambda name: None) is PASSPORT
     assert recognise({}, lambda name: None, family="nucleotide_transformer") is PASSPORT
     assert recognise({}, lambda name: None) is None
-    with pytest.raises(ValueError, match="no family 'hyena'"):
+    with pytest.raises(ValueError, match="unknown family 'hyena'"):
         recognise(config, lambda name: None, family="hyena")

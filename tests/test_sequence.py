@@ -1,4 +1,4 @@
-"""Letters, strands and windows."""
+"""Normalisation, the reverse complement and windows."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def test_normal_form_is_upper_case_with_iupac_codes_as_n(written: str, normal: s
     ("written", "message"),
     [
         ("ACJT", r"^x\.fa: record 1: letter 'J' at position 3 \(counted from 1\) is not DNA; allowed are A C G T N"),
-        ("ACU", "letter 'U' at position 3 .*RNA: replace U by T"),
-        ("uAC", "letter 'u' at position 1 .*replace U by T"),
+        ("ACU", "letter 'U' at position 3 .*RNA: replace U with T"),
+        ("uAC", "letter 'u' at position 1 .*replace U with T"),
         ("AC-T", "letter '-' at position 3 .*remove the gaps"),
         ("AC.T", "letter '.' at position 3 .*remove the gaps"),
         ("AC GT", "letter ' ' at position 3 .*remove the white space"),

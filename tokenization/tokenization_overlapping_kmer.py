@@ -166,7 +166,7 @@ class OverlappingKmerTokenizer(DnaTokenizer):
                 raise ValueError(
                     f"there is white space before or behind {word[:20]!r}, where k-mers would be lost: join the parts "
                     f"of a sequence. (Only words of {self.k} letters, as the official code wants them, may stand "
-                    "apart.)"
+                    "apart.)."
                 )
 
     @functools.cached_property

@@ -73,7 +73,7 @@ class _ModelDoor:
             return load(source.name, *args, **kwargs)
         adapter = adapter_config(source)
         if adapter is not None and not is_peft_available():
-            raise ImportError(f'{source.name} is an adapter, which needs peft: pip install "hf_dnalm[train]"')
+            raise ImportError(f'{source.name} is an adapter, which needs peft: pip install "hf_dnalm[train]".')
         base = source if adapter is None else base_of(source, adapter)
         config, found = kwargs.get("config"), None
         if isinstance(config, PreTrainedConfig):

@@ -24,6 +24,7 @@ from hf_dnalm.benchmarking.statistics import (
     wilcoxon_pairs,
 )
 from hf_dnalm.evaluation.bootstrap import bootstrap_draws, interval_95
+from hf_dnalm.evaluation.json_values import json_number
 from hf_dnalm.evaluation.model_scores import ConfidenceInterval
 from hf_dnalm.tasks import Task
 
@@ -152,8 +153,8 @@ class Leaderboard:
             "ranks": {
                 "average": order,
                 "tasks": self.ranked,
-                "friedman_p": _number(self.ranks.friedman_p),
-                "critical_difference": _number(self.ranks.critical_difference),
+                "friedman_p": json_number(self.ranks.friedman_p),
+                "critical_difference": json_number(self.ranks.critical_difference),
                 "wilcoxon": [
                     {"first": first, "second": second, "p_holm": p} for (first, second), p in self.wilcoxon.items()
                 ],
@@ -311,24 +312,20 @@ def _task_dict(each: TaskResult, *, tested: bool) -> dict[str, Any]:
         "not_beaten": each.beaten_by_none if tested else None,
         "scores": {
             name: {
-                **{part: _number(value) for part, value in score.interval._asdict().items()},
-                "spread": _number(score.spread),
+                **{part: json_number(value) for part, value in score.interval._asdict().items()},
+                "spread": json_number(score.spread),
                 "runs": score.runs,
-                "metrics": {metric: _number(value) for metric, value in score.metrics.items()},
+                "metrics": {metric: json_number(value) for metric, value in score.metrics.items()},
                 "seconds": round(score.seconds, 2),
             }
             for name, score in each.scores.items()
         },
         "comparisons": [
-            {key: _number(value) if isinstance(value, float) else value for key, value in vars(pair).items()}
+            {key: json_number(value) if isinstance(value, float) else value for key, value in vars(pair).items()}
             for pair in each.comparisons
         ],
         "published": [value._asdict() for value in each.published],
     }
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def _or_nan(value: float | None) -> float:

@@ -10,6 +10,7 @@ import torch
 from sklearn.metrics import precision_recall_fscore_support
 
 from hf_dnalm.evaluation.bootstrap import bootstrap_intervals
+from hf_dnalm.evaluation.json_values import json_number
 from hf_dnalm.evaluation.metrics import METRICS
 from hf_dnalm.evaluation.metrics.local import mean_of_defined
 from hf_dnalm.evaluation.outputs import Outputs, read_outputs
@@ -94,8 +95,3 @@ def _recall_and_precision(outputs: Outputs, classes: int) -> dict[str, np.ndarra
         outputs.references, outputs.scores.argmax(1), labels=np.arange(classes), zero_division=np.nan
     )
     return {"recall": np.asarray(recall), "precision": np.asarray(precision)}
-
-
-def json_number(value: float) -> float | None:
-    """The value, or None for NaN, which JSON does not have."""
-    return None if math.isnan(value) else float(value)

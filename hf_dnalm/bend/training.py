@@ -27,8 +27,9 @@ from hf_dnalm.bend.batches import Source, Stream
 from hf_dnalm.bend.folds import Fold, choose_folds, find_folds
 from hf_dnalm.bend.losses import bend_loss
 from hf_dnalm.bend.networks import NetworkName, build_network
-from hf_dnalm.bend.scoring import Predictions, json_number
+from hf_dnalm.bend.scoring import Predictions
 from hf_dnalm.damage import decoding, read_json
+from hf_dnalm.evaluation.json_values import json_number
 from hf_dnalm.inference.output_files import whole_file
 from hf_dnalm.outputs import claimed
 from hf_dnalm.same_run import refuse_another_run

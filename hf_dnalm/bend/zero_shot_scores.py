@@ -16,6 +16,7 @@ from hf_dnalm.bend.embedders import BatchEmbedder, Embedder, embeddings_of
 from hf_dnalm.bend.published_embedders import PublishedEmbedder
 from hf_dnalm.checkpoints import PASSPORTS
 from hf_dnalm.evaluation.bootstrap import bootstrap_intervals
+from hf_dnalm.evaluation.json_values import json_number
 from hf_dnalm.evaluation.outputs import read_outputs
 from hf_dnalm.evaluation.table import label_metrics
 from hf_dnalm.genome import Interval
@@ -71,7 +72,7 @@ class ZeroShot:
         for name in ("auroc", "auprc"):
             low, high, _ = bounds.get(name, (math.nan, math.nan, 0))
             parts = {"value": float(values[name][0]), "low": low, "high": high}
-            metrics[name] = {part: None if math.isnan(number) else number for part, number in parts.items()}
+            metrics[name] = {part: json_number(number) for part, number in parts.items()}
         return {
             "task": self.task.name,
             "variants": len(self.scores),

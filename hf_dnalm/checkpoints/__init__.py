@@ -1,4 +1,4 @@
-"""The passports: every family and checkpoint this package knows, one table for loading, tests, cards and lists."""
+"""The registry of model families and published checkpoints, used for loading, tests, model cards and lists."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hf_dnalm.checkpoints.gena_bigbird import GENA_BIGBIRD
 from hf_dnalm.checkpoints.gpn import GPN
 from hf_dnalm.checkpoints.grover import GROVER
 from hf_dnalm.checkpoints.hyenadna import HYENADNA
+from hf_dnalm.checkpoints.moderngena import MODERNGENA
 from hf_dnalm.checkpoints.nucleotide_transformer import NUCLEOTIDE_TRANSFORMER
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
 
@@ -22,6 +23,7 @@ PASSPORTS: tuple[Passport, ...] = (
     DNABERT2,
     GENA_BERT,
     GENA_BIGBIRD,
+    MODERNGENA,
     DNABERT,
     GROVER,
     HYENADNA,
@@ -42,7 +44,7 @@ __all__ = [
 
 
 def passport_of_family(family: str) -> Passport:
-    """The passport of a family given by name.
+    """The definition of a family, by name.
 
     Raises:
         ValueError: there is no such family.
@@ -50,15 +52,15 @@ def passport_of_family(family: str) -> Passport:
     for passport in PASSPORTS:
         if passport.family == family:
             return passport
-    raise ValueError(f"no family {family!r}; there are: {', '.join(passport.family for passport in PASSPORTS)}.")
+    raise ValueError(f"unknown family {family!r}; choose from {', '.join(passport.family for passport in PASSPORTS)}.")
 
 
 def find_passport(config: Mapping[str, Any], read_file: ReadFile = lambda name: None) -> Passport | None:
-    """The passport whose family a config.json is of, ours or upstream's; None where no family recognises it.
+    """The family that a config.json, ours or upstream's, belongs to; None if no family recognises it.
 
     Args:
         config: the contents of config.json.
-        read_file: gives the text of a file beside it, or None. Asked only where the config leaves a doubt.
+        read_file: returns the text of a file next to it, or None. Called only if the config alone is ambiguous.
     """
     for passport in PASSPORTS:
         if config.get("model_type") == passport.model_type or passport.recognises(config, read_file):
@@ -67,7 +69,7 @@ def find_passport(config: Mapping[str, Any], read_file: ReadFile = lambda name: 
 
 
 def find_checkpoint(hub_id: str) -> tuple[Passport, Checkpoint] | None:
-    """The published checkpoint of this Hub id with its family's passport; None where it is not known."""
+    """The published checkpoint with this Hub id, and its family; None if unknown."""
     for passport in PASSPORTS:
         for checkpoint in passport.checkpoints:
             if checkpoint.hub_id == hub_id:

@@ -1,4 +1,4 @@
-"""BEND's AWD-LSTM: the one published checkpoint and how to read it."""
+"""BEND's AWD-LSTM: definition of the family and its one published checkpoint."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hf_dnalm.checkpoints.gpn import BEND_CITATION, BEND_FILES
 from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
 from hf_dnalm.checkpoints.translation import IGNORED, OF_EVERY_CONFIG, REQUIRED, translated
 
-# Upstream's name of a size → ours. Its hidden_size lies between two layers, and with a single layer nowhere.
+# Upstream's name of a size → ours. Its hidden_size is the width between two layers; a single layer does not use it.
 _SIZES = {"input_size": "hidden_size", "hidden_size": "intermediate_size"}
 
 _KEPT = (
@@ -32,11 +32,10 @@ _KEPT = (
 
 _REQUIRED = REQUIRED | {"bidirectional": (False,), "batch_first": (True,), "tie_word_embeddings": (True,)}
 
-# Penalties on what the layers put out, which only the official code's own training reads, and a dropout that it never
-# applies.
+# Penalties on the layers' outputs, which only the official training code uses, and a dropout that it never applies.
 _IGNORED = IGNORED | OF_EVERY_CONFIG | {"alpha", "beta", "embedding_dropout_prob"}
 
-# What upstream's config class takes for a key that config.json leaves out.
+# The defaults of upstream's config class for keys that config.json omits.
 _DEFAULTS = {
     "num_hidden_layers": 1,
     "input_dropout_prob": 0.65,
@@ -56,12 +55,12 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `AwdLstmConfig` for an upstream config.json.
 
     Raises:
-        ValueError: a key that is not known, or a value that asks for a computation this family does not have.
+        ValueError: an unknown key, or a value that requests a computation this family does not have.
     """
     if config.get("weight_dropout_prob") == 0:
         raise ValueError(
-            "config.json has weight_dropout_prob = 0; an AWD-LSTM is read with more than 0 only: without it upstream "
-            "stores the weights under other names."
+            "config.json has weight_dropout_prob = 0; an AWD-LSTM needs more than 0: with 0, upstream stores the "
+            "weights under other names."
         )
     arguments = translated(
         config,
@@ -75,13 +74,8 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     return {_SIZES.get(key, key): value for key, value in arguments.items()}
 
 
-def context_tokens(config: Any) -> None:
-    """Nothing limits it, and a config does not say what it was in pre-training."""
-    del config  # Unused.
-
-
 def unused_keys(config: Any) -> tuple[str, ...]:
-    """The recurrent weights as training last dropped some of them, and the state that its last batch left behind."""
+    """The recurrent weights as last dropped out in training, and the state after the last training batch."""
     del config  # Unused.
     return (r"(encoder\.)?(encoder\.)?lstm\.\d+\.module\.h2h\.weight", r"last_(hidden|cell)_state_\d+")
 
@@ -89,45 +83,37 @@ def unused_keys(config: Any) -> tuple[str, ...]:
 AWD_LSTM = Passport(
     family="awd_lstm",
     title="AWD-LSTM",
-    model_type="dnalm_awd_lstm",
     config_class="configuration_awd_lstm.AwdLstmConfig",
     tokenizer_class="tokenization_nucleotide.NucleotideTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
     unused_keys=unused_keys,
     heads={
         "AutoModelForCausalLM": "decoder.",
         "AutoModelForSequenceClassification": "classifier.",
         "AutoModelForTokenClassification": "token_classifier.",
     },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights={
-        "AutoModelForSequenceClassification": "classifier.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
-    },
     lora_targets=("i2h",),
     tokenizer_files=("tokenizer.json", "tokenizer_config.json"),
     licence="bsd-3-clause",
     differences=(
-        "Every call starts from a state of zeros. The official language model keeps the state of the call before, so "
-        "its numbers depend on what it read earlier; its class for inference does not.",
-        "Padding, on either side or inside a sequence, is passed over. The official code reads it like letters.",
-        "The file also holds the recurrent weights as training last dropped some of them, and the state of its last "
-        "batch: neither is read.",
-        "Where a config names a reset token, that token starts the state anew and its own vector is zero, as in the "
-        "official code, where a first token that is one does nothing; `reset_after_first_token` undoes that.",
-        "The loss of the language model is the cross entropy; the official code adds penalties on the outputs, and in "
-        "training drops numbers of the last layer twice.",
-        "In the config, `hidden_size` is the official `input_size`, the width of what goes in and comes out, and "
-        "`intermediate_size` the official `hidden_size`.",
-        "There is no bidirectional variant. The sequences are run by torch's own LSTM, in float32 whatever the number "
-        "format of the weights.",
+        "Every call starts from a zero state. The official language model keeps the state of the previous call, so its "
+        "output depends on earlier inputs; its inference class does not keep it.",
+        "Padding is skipped, on either side and inside a sequence. The official code reads it like letters.",
+        "Two kinds of tensors in the file are not used: the recurrent weights after the last dropout of training, and "
+        "the state after the last training batch.",
+        "If the config names a reset token, that token resets the state and its own vector is zero, as in the official "
+        "code. There a reset token at the first position has no effect; `reset_after_first_token` changes that.",
+        "The loss of the language model is the cross entropy. The official code adds penalties on the outputs, and in "
+        "training applies dropout to the last layer twice.",
+        "In the config, `hidden_size` is the official `input_size` (the width of inputs and outputs), and "
+        "`intermediate_size` is the official `hidden_size`.",
+        "There is no bidirectional variant. Sequences run through torch's own LSTM in float32, whatever the dtype of "
+        "the weights.",
     ),
     reads_lower_case=True,
     reading=(
-        "Each of A, C, G and T, in lower or upper case, is one token. White space is none; every other character "
+        "Each of A, C, G and T, in lower or upper case, is one token. White space is ignored; every other character "
         "(`N`, IUPAC codes, U, gaps) is `[UNK]`."
     ),
     added_tokens="",
@@ -149,7 +135,7 @@ AWD_LSTM = Passport(
             parameters=33_735,
             k=1,
             context_tokens=None,
-            trained_on="DNA as the paper cited below describes it, where this model is a baseline",
+            trained_on="DNA as described in the paper cited below, in which this model is a baseline",
             citation=BEND_CITATION,
             auto_class="AutoModelForCausalLM",
             download=f"{BEND_FILES}/awd_lstm",

@@ -1,11 +1,11 @@
-"""Caduceus (Ph and Ps) and PlantCaduceus: the eight published checkpoints and how to read them."""
+"""Caduceus (Ph and Ps) and PlantCaduceus: definition of the family and its eight published checkpoints."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.passport import HEAD_FIELDS, Checkpoint, Passport, ReadFile
 from hf_dnalm.checkpoints.translation import IGNORED, REQUIRED, translated
 
 CADUCEUS_CITATION = """\
@@ -35,8 +35,8 @@ PLANT_CADUCEUS_CITATION = """\
 
 _TITLE = "Caduceus"
 
-# Size of the vocabulary, filled up to a multiple of 8 → ids of the padding and of the mask, which config.json leaves
-# out: the 12 tokens of Caduceus, and the 7 of PlantCaduceus.
+# Vocabulary size, rounded up to a multiple of 8 → ids of padding and mask, which config.json omits: the 12 tokens of
+# Caduceus, and the 7 of PlantCaduceus.
 _PADDING_AND_MASK = {16: (4, 3), 8: (0, 1)}
 
 _SSM: dict[str, Any] = {
@@ -56,7 +56,7 @@ _SSM: dict[str, Any] = {
 
 
 def _complement_map(vocab_size: int, *pairs: tuple[int, int]) -> dict[str, int]:
-    """As config.json holds it, its keys in the order in which transformers sorts them: "0", "1", "10", "11"…"""
+    """The map as in config.json, with keys in the order of transformers: "0", "1", "10", "11"…"""
     opposite = {i: i for i in range(vocab_size)} | {a: b for pair in pairs for a, b in (pair, pair[::-1])}
     return {str(i): opposite[i] for i in sorted(opposite, key=str)}
 
@@ -92,7 +92,7 @@ _PLANT_CONFIG = _CONFIG | {
     "vocab_size": 8,
 }
 
-# What upstream's config class takes for a key that config.json leaves out.
+# The defaults of upstream's config class for keys that config.json omits.
 _UPSTREAM_DEFAULTS = {"norm_epsilon": 1e-5, "residual_in_fp32": True, "rcps": False}
 
 _KEPT = ("vocab_size", "d_model", "n_layer", "norm_epsilon", "residual_in_fp32", "rcps")
@@ -107,13 +107,13 @@ _REQUIRED = REQUIRED | {
     "tie_word_embeddings": (True,),
 }
 
-# Of the scan: what shapes it, what only a new model's first weights depend on, and what asks for nothing.
+# Fields of the scan: its shape, and fields that only the initial weights of a new model depend on.
 _SSM_KEPT = ("d_state", "d_conv", "expand", "conv_bias")
 _SSM_FIRST_WEIGHTS = ("dt_init", "dt_init_floor", "dt_max", "dt_min", "dt_scale", "use_fast_path")
 
 
 def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
-    """Whether an upstream config.json is of Caduceus, PlantCaduceus included; no other model has that model_type."""
+    """Whether an upstream config.json belongs to Caduceus or PlantCaduceus; no other model has that model_type."""
     return config.get("model_type") == "caduceus"
 
 
@@ -121,13 +121,13 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `CaduceusConfig` for an upstream config.json.
 
     Raises:
-        ValueError: a key that is not known, or a value that asks for a computation this family does not have.
+        ValueError: an unknown key, or a value that requests a computation this family does not have.
     """
     if config.get("rcps", False) and not config.get("fused_add_norm", True):
         raise ValueError(
-            "config.json has rcps = True and fused_add_norm = False: that path of the official code leaves the two "
-            "strands in place where the published models exchange them in every layer. It is another model, and this "
-            f"{_TITLE} cannot compute it."
+            "config.json has rcps = True and fused_add_norm = False. On that path the official code does not exchange "
+            "the two strands in every layer, as the published models do: it is a different model, which this "
+            f"{_TITLE} cannot compute."
         )
     arguments = translated(
         config,
@@ -139,11 +139,11 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
         needed=("vocab_size", "d_model", "n_layer"),
     )
     multiple = config.get("pad_vocab_size_multiple") or 8
-    vocab_size = -(-arguments["vocab_size"] // multiple) * multiple  # upstream fills the vocabulary up
+    vocab_size = -(-arguments["vocab_size"] // multiple) * multiple  # upstream rounds the vocabulary up
     if vocab_size not in _PADDING_AND_MASK:
         raise ValueError(
-            f"config.json has vocab_size = {arguments['vocab_size']}; a {_TITLE} is read with 16 tokens (12 are used) "
-            "or 8 (7 are used)."
+            f"config.json has vocab_size = {arguments['vocab_size']}; a {_TITLE} has 16 tokens (12 are used) or 8 (7 "
+            "are used)."
         )
     pad, mask = _PADDING_AND_MASK[vocab_size]
     initializer = config.get("initializer_cfg") or {}
@@ -158,7 +158,7 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _complement_ids(complement_map: Mapping[Any, int] | None, vocab_size: int) -> list[int] | None:
-    """The map by the numbers that its keys stand for: their order in a file is that of text, "10" before "2"."""
+    """The map as a list by token id. Keys in a file are sorted as text, "10" before "2"."""
     if complement_map is None:
         return None
     by_id = {int(token): int(opposite) for token, opposite in complement_map.items()}
@@ -168,28 +168,18 @@ def _complement_ids(complement_map: Mapping[Any, int] | None, vocab_size: int) -
 def _state_space(ssm: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in ssm.items():
         if key == "bias" and value:
-            raise ValueError(f"config.json has ssm_cfg.bias = {value!r}; a {_TITLE} is read with False only.")
+            raise ValueError(f"config.json has ssm_cfg.bias = {value!r}; a {_TITLE} supports only False.")
         if key not in (*_SSM_KEPT, *_SSM_FIRST_WEIGHTS, "dt_rank", "bias"):
             raise ValueError(
-                f"config.json has the key {key!r} (= {value!r}) in ssm_cfg, which no {_TITLE} has: it is of another "
-                "version of Mamba."
+                f"config.json has the key {key!r} (= {value!r}) in ssm_cfg, which no {_TITLE} has: it belongs to "
+                "another version of Mamba."
             )
     rank = ssm.get("dt_rank", "auto")
     return {key: ssm[key] for key in _SSM_KEPT if key in ssm} | {"dt_rank": None if rank == "auto" else rank}
 
 
-def context_tokens(config: Any) -> None:
-    """A config says nothing of the length of sequences, and nothing limits it."""
-    return None
-
-
-def unused_keys(config: Any) -> tuple[str, ...]:
-    """No tensor is left over: what pickled files hold twice is in `copies`."""
-    return ()
-
-
 def equivariant(config: Any) -> bool:
-    """Ps and PlantCaduceus: every layer treats both strands alike."""
+    """Whether it is a Ps or PlantCaduceus, in which every layer treats both strands alike."""
     return config.rcps
 
 
@@ -232,62 +222,46 @@ _LONG, _SHORT = "131k_d_model-256_n_layer-16", "1k_d_model-256_n_layer-4_lr-8e-3
 CADUCEUS = Passport(
     family="caduceus",
     title=_TITLE,
-    model_type="dnalm_caduceus",
     config_class="configuration_caduceus.CaduceusConfig",
     tokenizer_class="tokenization_nucleotide.NucleotideTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
-    unused_keys=unused_keys,
-    # The projections of the scan against the sequence are those along it: one tensor here, two names in pickled files.
+    # Both directions of the scan share their projections: one tensor here, two names in pickled files.
     copies=((r"(.*\.mamba_)rev(\.(?:in|out)_proj\.weight)", r"\1fwd\2"),),
     heads={
         "AutoModelForMaskedLM": "lm_head.",
         "AutoModelForSequenceClassification": "score.",
         "AutoModelForTokenClassification": "token_classifier.",
     },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=(
-        "id2label",
-        "label2id",
-        "num_labels",
-        "problem_type",
-        "classifier_pooling",
-        "classifier_dropout",
-        "conjoin",
-    ),
-    label_weights={
-        "AutoModelForSequenceClassification": "score.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
-    },
+    head_fields=(*HEAD_FIELDS, "conjoin"),
     lora_targets=("in_proj", "x_proj", "out_proj"),
     tokenizer_files=("tokenizer.json", "tokenizer_config.json"),
     licence="apache-2.0",
     differences=(
-        "It runs in plain torch, on CPUs too; the official code needs the CUDA package mamba_ssm. Its scan is used on "
-        "a GPU where it is installed (`scan` in the config: `auto`, `torch`, `mamba_ssm`).",
-        "The projections in and out of the two directions are one tensor each. The official code ties them after "
-        "loading, which transformers 5 undoes: those of the second direction are then random.",
-        "An attention mask is read: padding on either side, or anywhere, changes no result. The official code has no "
-        "masks, and padding takes part.",
-        "The tokenizer pads on the right unless `padding_side` says otherwise; Caduceus' own one pads on the left.",
-        "Labels of a masked language model are -100 where nothing is asked; the official code fails on labels.",
-        "Complements are looked up by token id, also where saving has sorted their table as text.",
+        "It runs in plain torch, on CPUs too; the official code needs the CUDA package mamba_ssm. If mamba_ssm is "
+        "installed, its scan is used on a GPU (`scan` in the config: `auto`, `torch`, `mamba_ssm`).",
+        "The two directions share one tensor for each input and output projection. The official code ties them after "
+        "loading, which transformers 5 undoes: the second direction then keeps random projections.",
+        "The attention mask is used: padding, on either side or inside a sequence, changes no result. The official "
+        "code has no masks and reads padding like letters.",
+        "The tokenizer pads on the right unless `padding_side` is set; Caduceus' own tokenizer pads on the left.",
+        "Labels of the masked language model are -100 at positions to ignore; the official code fails on labels.",
+        "Complements are looked up by token id, so a complement map whose keys were sorted as text is read correctly.",
         "Outputs are transformers' own. `hidden_states` holds, as in the official code, the embeddings, what each "
         "layer but the last adds, and the normalised sum.",
-        "In a Ps the strands change places in every layer, as in the official code's fused path, which is "
-        "how the published weights were trained. Its other path (`fused_add_norm = false`) is refused.",
-        "A sequence head pools by the mean, the maximum or the first token (`classifier_pooling`); with `conjoin` a Ph "
-        "reads the reverse complement of its input itself.",
+        "In a Ps the strands are exchanged in every layer, as in the official code's fused path, with which the "
+        "published weights were trained. The other path (`fused_add_norm = false`) is refused.",
+        "A sequence head pools by the mean, the maximum or the first token (`classifier_pooling`). With `conjoin`, a "
+        "Ph also reads the reverse complement of its input.",
         "There is a head for tokens and nucleotides, gradient checkpointing, and a scan that never holds the states of "
-        "all tokens at once.",
+        "all tokens in memory at once.",
     ),
     reads_lower_case=True,
     reading=(
-        "Every nucleotide is one token, in lower case or upper. Caduceus sets `[SEP]` behind a sequence unless "
-        "`add_special_tokens=False` is passed, which is how it was pre-trained; PlantCaduceus sets nothing, and has no "
-        "`N`: it is `[UNK]`. Vectors of a Ps, PlantCaduceus included, are twice as wide as those of one "
-        "strand: the second half is the other strand's, with its channels in reverse order."
+        "Every nucleotide is one token, in lower or upper case. Caduceus adds `[SEP]` after a sequence; pass "
+        "`add_special_tokens=False` to leave it out, as in pre-training. PlantCaduceus adds nothing, and has no `N`, "
+        "which becomes `[UNK]`. Vectors of a Ps or a PlantCaduceus are twice as wide as those of one strand: the "
+        "second half belongs to the other strand, with its channels in reverse order."
     ),
     added_tokens="`[SEP]`",
     special_tokens=1,

@@ -1,4 +1,4 @@
-"""What a config.json may hold before anything is built from it: the kinds of its values, sizes, and no code."""
+"""Checks of a config.json before anything is built from it: types of values, sizes, and no reference to code."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# Far above every published model, far below what a computer cannot hold: one layer is an object even without memory
-# for its weights, a label is an entry of two tables.
+# Far above every published model and far below the limits of a computer. Layers and labels need memory even before
+# weights are allocated.
 MOST_LAYERS = 4_096
 MOST_LABELS = 2**18
-LARGEST_SIZE = 2**24  # of a width, a vocabulary, a kernel
-LARGEST_NUMBER = 2**31  # of every other whole number that our families have
+LARGEST_SIZE = 2**24  # a width, a vocabulary, a kernel
+LARGEST_NUMBER = 2**31  # every other whole number in the configs of our families
 
 _LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers", "num_attention_heads")
 _SIZES = ("vocab_size", "hidden_size", "d_model", "intermediate_size", "d_inner", "input_size", "type_vocab_size")
@@ -23,7 +23,7 @@ _LIMITS = (
     | {"num_labels": MOST_LABELS, "max_position_embeddings": 2**28}
 )
 
-# Fields that every config.json may have, with an example of the kind of their values.
+# Fields that every config.json may have, each with a value of the right type.
 _EVERY: dict[str, Any] = {
     "model_type": "",
     "architectures": [],
@@ -53,7 +53,7 @@ _OURS: dict[str, Any] = (
 
 _DTYPE = re.compile(r"b?float16|float32|float64|float8_\w+|half|float|double")
 
-# Fields that name an implementation of attention, by the names that transformers has given them.
+# Fields in which transformers names an implementation of attention or experts.
 _IMPLEMENTATIONS = (
     "attn_implementation",
     "_attn_implementation",
@@ -65,12 +65,12 @@ _IMPLEMENTATIONS = (
 
 
 def check_contents(contents: Mapping[str, Any], published: Iterable[Mapping[str, Any]] | None = None) -> None:
-    """Refuse a config.json whose values are of another kind than they must be, out of all measure, or name code.
+    """Refuse a config.json whose values have the wrong type, are far too large, or refer to code.
 
     Args:
-        contents: of the config.json.
-        published: configs of the same family, whose values say of what kind each field is; None for a family that is
-            not ours, of which only the fields that every config.json may have are checked.
+        contents: the parsed config.json.
+        published: configs of the same family, which show the type of each field; None for a family outside this
+            package, for which only the fields that every config.json may have are checked.
 
     Raises:
         ValueError: the message names the field and its value.
@@ -78,23 +78,23 @@ def check_contents(contents: Mapping[str, Any], published: Iterable[Mapping[str,
     Example:
         >>> check_contents({"num_hidden_layers": 10_000_000}, [])
         Traceback (most recent call last):
-        ValueError: num_hidden_layers is 10,000,000; at most 4,096 are read. Correct it in config.json.
+        ValueError: num_hidden_layers is 10,000,000; at most 4,096 is allowed. Correct it in config.json.
         >>> check_contents({"hidden_size": "768"}, [{"hidden_size": 512}])
         Traceback (most recent call last):
-        ValueError: hidden_size is '768', a text; it must be a whole number. Correct it in config.json.
+        ValueError: hidden_size is '768', a string; it must be a whole number. Correct it in config.json.
     """
     _check_kinds(contents, (_EVERY,) if published is None else (_OURS, *published))
     _check_numbers(contents, "", {"num_labels": MOST_LABELS} if published is None else _LIMITS, published is not None)
     for field in ("id2label", "label2id"):
         if len(contents.get(field) or ()) > MOST_LABELS:
             raise ValueError(
-                f"{field} has {len(contents[field]):,} labels; at most {MOST_LABELS:,} are read. Correct it in "
+                f"{field} has {len(contents[field]):,} labels; at most {MOST_LABELS:,} are allowed. Correct it in "
                 "config.json."
             )
     for number in contents.get("id2label") or ():
         if not str(number).isdecimal():
             raise ValueError(
-                f"id2label has {_shown(number)} where a label's number is needed. Correct it in config.json."
+                f"id2label has the key {_shown(number)}; keys must be label numbers. Correct it in config.json."
             )
     for field in ("dtype", "torch_dtype") if published is not None else ():
         value = contents.get(field)
@@ -126,12 +126,12 @@ def _check_kinds(contents: Mapping[str, Any], examples: Iterable[Mapping[str, An
     for name in contents.get("architectures") or ():
         if not isinstance(name, str):
             raise ValueError(
-                f"architectures holds {_shown(name)}; it must be names of classes. Correct it in config.json."
+                f"architectures contains {_shown(name)}; it must list class names. Correct it in config.json."
             )
 
 
 def _check_numbers(value: Any, field: str, limits: Mapping[str, int], is_ours: bool) -> None:
-    """Every number in a tree of values against what its field may be."""
+    """Check every number in nested values against the limit of its field."""
     match value:
         case bool():
             return
@@ -139,7 +139,7 @@ def _check_numbers(value: Any, field: str, limits: Mapping[str, int], is_ours: b
             limit = limits.get(field.rpartition(".")[2], LARGEST_NUMBER if is_ours else None)
             if limit is not None and abs(value) > limit:
                 shown = f"{value:,}" if abs(value) < 10**30 else "a number of more than 30 digits"
-                raise ValueError(f"{field} is {shown}; at most {limit:,} are read. Correct it in config.json.")
+                raise ValueError(f"{field} is {shown}; at most {limit:,} is allowed. Correct it in config.json.")
         case float():
             if is_ours and not math.isfinite(value):
                 raise ValueError(f"{field} is {value}, which is not a finite number. Correct it in config.json.")
@@ -162,7 +162,7 @@ def _check_code(contents: Mapping[str, Any]) -> None:
     weights = contents.get("transformers_weights")
     if weights is not None and (not isinstance(weights, str) or set(weights) & set("/\\\0") or ".." in weights):
         raise ValueError(
-            f"transformers_weights is {_shown(weights)}: weights outside of the model's folder are never read. Delete "
+            f"transformers_weights is {_shown(weights)}: weights outside the model's folder are never loaded. Delete "
             "the field, and name the file model.safetensors."
         )
 
@@ -183,7 +183,7 @@ def _kind(value: Any) -> str:
         case float():
             return "a number"
         case str():
-            return "a text"
+            return "a string"
         case Mapping():
             return "an object"
         case _:

@@ -1,4 +1,4 @@
-"""DNABERT of overlapping 3-, 4-, 5- and 6-mers: the four published checkpoints and how to read them."""
+"""DNABERT of overlapping 3-, 4-, 5- and 6-mers: definition of the family and its four published checkpoints."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
-from hf_dnalm.checkpoints.stock_bert import context_tokens, renamed_keys, translate_bert, unused_keys
+from hf_dnalm.checkpoints.passport import UPPER_CASE, Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.stock_bert import BERT_BASE, renamed_keys, translate_bert, unused_keys
 from hf_dnalm.checkpoints.vocabularies import most_are_kmers
 
 DNABERT_CITATION = """\
@@ -27,30 +27,20 @@ _KS = (3, 4, 5, 6)
 _SPECIAL_TOKENS = 5
 _VOCABULARY_SIZES = {4**k + _SPECIAL_TOKENS for k in _KS}
 
-# Keys that the authors' fork of transformers writes, for heads that none of the published checkpoints has.
+# Keys of the authors' fork of transformers, for heads that no published checkpoint has.
 _FORK_KEYS = {"num_rnn_layer", "rnn", "rnn_dropout", "rnn_hidden", "split"}
 _IGNORED = _FORK_KEYS | {"eos_token_ids", "output_past"}
 
 
 def _config(k: int) -> dict[str, Any]:
-    """config.json as the fork writes it, without what it writes about generating text."""
-    return {
+    """config.json as the fork writes it, without the fields for text generation."""
+    return BERT_BASE | {
         "architectures": ["BertForMaskedLM"],
-        "attention_probs_dropout_prob": 0.1,
         "bos_token_id": 0,
         "eos_token_ids": 0,
         "finetuning_task": None,
-        "hidden_act": "gelu",
-        "hidden_dropout_prob": 0.1,
-        "hidden_size": 768,
-        "initializer_range": 0.02,
-        "intermediate_size": 3072,
         "is_decoder": False,
-        "layer_norm_eps": 1e-12,
-        "max_position_embeddings": 512,
         "model_type": "bert",
-        "num_attention_heads": 12,
-        "num_hidden_layers": 12,
         "num_rnn_layer": 1,
         "output_past": True,
         "pad_token_id": 0,
@@ -60,15 +50,14 @@ def _config(k: int) -> dict[str, Any]:
         "rnn_hidden": 768,
         "split": 10,
         "torchscript": False,
-        "type_vocab_size": 2,
         "vocab_size": 4**k + _SPECIAL_TOKENS,
     }
 
 
 def is_overlapping_kmer_vocabulary(text: str) -> bool:
-    """Whether a vocab.txt is of DNABERT's k-mers: [CLS] and other tokens in brackets, base words of one length.
+    """Whether a vocab.txt lists DNABERT's k-mers: tokens in brackets such as [CLS], and k-mers of one length.
 
-    Whether all are right and none is missing is the tokenizer's business.
+    The tokenizer checks that the k-mers are complete and correct.
 
     Examples:
         >>> is_overlapping_kmer_vocabulary("[PAD]\\n[CLS]\\nAAA\\nAAT")
@@ -84,10 +73,10 @@ def is_overlapping_kmer_vocabulary(text: str) -> bool:
 
 
 def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
-    """Whether an upstream config.json is of DNABERT.
+    """Whether an upstream config.json belongs to DNABERT.
 
-    Its model type and shape are BERT's own: vocab.txt decides where there is one. Without one, the keys of the authors'
-    fork together with the size of a k-mer vocabulary do.
+    Its model type and shape are BERT's, so vocab.txt decides. Without that file, the keys of the authors' fork and the
+    size of a k-mer vocabulary decide.
     """
     if config.get("model_type") != "bert":
         return False
@@ -101,7 +90,7 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `DnaBertConfig` for an upstream config.json.
 
     Raises:
-        ValueError: a key that is not known, or a value that asks for a computation this family does not have.
+        ValueError: an unknown key, or a value that requests a computation this family does not have.
     """
     return translate_bert(config, title="DNABERT", ignored=_IGNORED)
 
@@ -109,50 +98,35 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
 DNABERT = Passport(
     family="dnabert",
     title="DNABERT",
-    model_type="dnalm_dnabert",
     config_class="configuration_dnabert.DnaBertConfig",
     tokenizer_class="tokenization_overlapping_kmer.OverlappingKmerTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
     unused_keys=unused_keys,
-    heads={
-        "AutoModelForMaskedLM": "cls.",
-        "AutoModelForSequenceClassification": "classifier.",
-        "AutoModelForTokenClassification": "token_classifier.",
-    },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights={
-        "AutoModelForSequenceClassification": "classifier.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
-    },
     lora_targets=("query", "value"),
     tokenizer_files=("vocab.txt",),
     licence="apache-2.0",
     differences=(
         "The attention mask hides padding. The official code adds the mask's zeros and ones to the scores instead (a "
-        "misspelt variable), so there padding is attended to and a batch differs from single sequences.",
-        "The language model's head adds its bias twice, as the official code does and as the weights were trained; "
-        "`mlm_bias='once'` gives what transformers' own BERT computes from the same file.",
+        "misspelt variable), so padding is attended to and a batch gives other results than its sequences alone.",
+        "The language-model head adds its bias twice, as the official code does and as the weights were trained. "
+        "`mlm_bias='once'` gives the output of transformers' own BERT on the same file.",
         "The tokenizer takes raw DNA, cuts it into overlapping k-mers itself, and keeps upper case whatever "
-        "tokenizer_config.json says: with its `do_lower_case: true`, transformers' own BERT tokenizer makes every "
-        "k-mer `[UNK]`. K-mers that are already set apart by blanks give the same ids.",
-        "A k-mer with a gap or another sign that is no letter is one `[UNK]`; the official tokenizer cuts it at the "
-        "sign.",
-        "A sequence of more than 512 tokens is refused, or read by windows (`embed(…, overflow='windows')`). The "
-        "official tokenizer strings together pieces of 510 tokens, which its model then cannot read.",
-        "Where padding stands on the left, positions and the pooler count from the first real token.",
+        "tokenizer_config.json states: with its `do_lower_case: true`, transformers' own BERT tokenizer turns every "
+        "k-mer into `[UNK]`. K-mers separated by blanks give the same ids.",
+        "A k-mer that contains a gap or another character that is no letter is one `[UNK]`; the official tokenizer "
+        "splits it there.",
+        "A sequence of more than 512 tokens is refused, or read in windows (`embed(…, overflow='windows')`). The "
+        "official tokenizer concatenates pieces of 510 tokens, which its model cannot read.",
+        "With padding on the left, positions and the pooler start at the first real token.",
         "Outputs are transformers' own (`last_hidden_state`, `hidden_states`, `attentions`), not a tuple.",
-        "There is a head for tokens and nucleotides, and sequence heads that pool over all tokens "
-        "(`classifier_pooling`). The official heads for long sequences (`rnn`, `split`) are left out.",
+        "There is a head for tokens and nucleotides, and sequence heads can pool over all tokens "
+        "(`classifier_pooling`). The official heads for long sequences (`rnn`, `split`) are not included.",
     ),
     reading=(
-        "Words are overlapping {words}: one starts at every\nposition of the sequence, and each token owns the base at "
-        "its centre. One with any other letter than upper-case A, C, G\nand T is `[UNK]`: pass `genome_mode=True` to "
-        "hf_dnalm's `AutoTokenizer.from_pretrained` to read lower case as upper case."
+        "Tokens are overlapping {words}: one starts at every base, and each represents the base at its centre. A token "
+        "with any letter other than upper-case A, C, G and T is `[UNK]`." + UPPER_CASE
     ),
-    added_tokens="`[CLS]` and `[SEP]`",
     overlapping=True,
     poolers=("bert.pooler",),
     renamed_keys=renamed_keys,

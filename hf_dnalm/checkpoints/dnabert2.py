@@ -1,4 +1,4 @@
-"""DNABERT-2 and DNABERT-S: the two published checkpoints and how to read them."""
+"""DNABERT-2 and DNABERT-S: definition of the family and its two published checkpoints."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.passport import UPPER_CASE, Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.stock_bert import BERT_BASE, unused_keys
 from hf_dnalm.checkpoints.translation import IGNORED, KEPT, REQUIRED, translated
 
 DNABERT2_CITATION = """\
@@ -33,9 +34,9 @@ DNABERT_S_CITATION = """\
 }"""
 
 _VOCABULARY_SIZE = 4096
-_PAD, _MASK = 3, 4  # of the tokenizer; config.json states 0 (which is [UNK]) or nothing
+_PAD, _MASK = 3, 4  # in the tokenizer; config.json states 0 (which is [UNK]) or nothing
 
-_CONFIG: dict[str, Any] = {
+_CONFIG: dict[str, Any] = BERT_BASE | {
     "alibi_starting_size": 512,
     "attention_probs_dropout_prob": 0.0,
     "auto_map": {
@@ -45,21 +46,11 @@ _CONFIG: dict[str, Any] = {
         "AutoModelForSequenceClassification": "bert_layers.BertForSequenceClassification",
     },
     "classifier_dropout": None,
-    "hidden_act": "gelu",
-    "hidden_dropout_prob": 0.1,
-    "hidden_size": 768,
-    "initializer_range": 0.02,
-    "intermediate_size": 3072,
-    "layer_norm_eps": 1e-12,
-    "max_position_embeddings": 512,
-    "num_attention_heads": 12,
-    "num_hidden_layers": 12,
     "position_embedding_type": "absolute",
-    "type_vocab_size": 2,
     "vocab_size": _VOCABULARY_SIZE,
 }
 
-# What upstream's config class takes for a key that config.json leaves out.
+# The defaults of upstream's config class for keys that config.json omits.
 _UPSTREAM_DEFAULTS = {
     "hidden_dropout_prob": 0.1,
     "attention_probs_dropout_prob": 0.0,
@@ -70,16 +61,16 @@ _UPSTREAM_DEFAULTS = {
 }
 
 _REQUIRED = REQUIRED | {
-    "position_embedding_type": ("absolute",),  # as upstream writes it: the positions are ALiBi's
+    "position_embedding_type": ("absolute",),  # upstream writes this although positions are ALiBi's
     "tie_word_embeddings": (True,),
 }
 
-# Upstream sizes a buffer by `alibi_starting_size`, and writes its checkpointing and padding into the config.
+# `alibi_starting_size` is the size of an upstream buffer; the others have no effect on the output.
 _IGNORED = IGNORED | {"alibi_starting_size", "gradient_checkpointing", "pad_token_id"}
 
 
 def is_dna_vocabulary(tokenizer_json: str) -> bool:
-    """Whether all words of a tokenizer.json, special tokens aside, are DNA: bases and IUPAC codes, or a gap.
+    """Whether all tokens of a tokenizer.json, except special tokens, are DNA: bases and IUPAC codes, or a gap.
 
     Examples:
         >>> is_dna_vocabulary('{"model": {"vocab": {"[UNK]": 0, "A": 5, "GATT": 6}}}')
@@ -96,11 +87,10 @@ def is_dna_vocabulary(tokenizer_json: str) -> bool:
 
 
 def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
-    """Whether an upstream config.json is of DNABERT-2 or DNABERT-S.
+    """Whether an upstream config.json belongs to DNABERT-2 or DNABERT-S.
 
-    The first states no model_type and the second "bert"; ALiBi's starting size tells them from BERT. MosaicBERT, whose
-    code they share, is of English words: tokenizer.json decides where there is one, and the vocabulary's size where
-    there is none.
+    DNABERT-2 states no model_type and DNABERT-S "bert"; ALiBi's starting size distinguishes them from BERT. MosaicBERT,
+    whose code they share, reads English: tokenizer.json decides, or without that file the vocabulary's size.
     """
     if config.get("model_type", "bert") != "bert" or "alibi_starting_size" not in config:
         return False
@@ -114,7 +104,7 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     DNABERT-S was saved from the bare model, which has a pooler; DNABERT-2's file holds none.
 
     Raises:
-        ValueError: a key that is not known, or a value that asks for a computation this family does not have.
+        ValueError: an unknown key, or a value that requests a computation this family does not have.
     """
     arguments = translated(
         config,
@@ -128,61 +118,34 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     return arguments | {"pad_token_id": _PAD, "mask_token_id": _MASK, "add_pooler": has_pooler}
 
 
-def context_tokens(config: Any) -> int:
-    """The longest sequences of pre-training, in tokens; ALiBi reads longer ones too."""
-    return config.max_position_embeddings
-
-
-def unused_keys(config: Any) -> tuple[str, ...]:
-    """Tensors that a file may hold and a model not read: a pooler, and the constants of upstream's buffers."""
-    return (r"(bert\.)?pooler\.dense\.(weight|bias)", r"(bert\.)?embeddings\.(token_type|position)_ids")
-
-
 DNABERT2 = Passport(
     family="dnabert2",
     title="DNABERT-2",
-    model_type="dnalm_dnabert2",
     config_class="configuration_dnabert2.DnaBert2Config",
     tokenizer_class="tokenization_dna_bpe.DnaBpeTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
     unused_keys=unused_keys,
-    heads={
-        "AutoModelForMaskedLM": "cls.",
-        "AutoModelForSequenceClassification": "classifier.",
-        "AutoModelForTokenClassification": "token_classifier.",
-    },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights={
-        "AutoModelForSequenceClassification": "classifier.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
-    },
     lora_targets=("Wqkv", "output.dense", "gated_layers", "wo"),
-    tokenizer_files=("tokenizer.json",),
     licence="apache-2.0",
     differences=(
-        "Labels of a masked language model are -100 where nothing is asked, as everywhere in transformers, and logits "
-        "are given at every position. The official code leaves out labels of 0 and less, and with labels gives zeros "
-        "at all other positions.",
+        "Labels of the masked language model are -100 at positions to ignore, as everywhere in transformers, and "
+        "logits are returned at every position. The official code ignores labels of 0 and less, and with labels "
+        "returns zeros at all ignored positions.",
         "Outputs are transformers' own (`last_hidden_state`, `hidden_states`, `attentions`), not a tuple.",
-        "DNABERT-2's file holds no pooler: the model without a head has none, and a sequence head starts with a new "
-        "one, which is reported.",
-        "The pooler reads the first real token, also where padding stands on the left.",
+        "DNABERT-2's file holds no pooler: the model without a head has none, and a sequence head starts with a "
+        "randomly initialised one, which is reported.",
+        "The pooler uses the first real token, also with padding on the left.",
         "The padding token's id is the tokenizer's, 3; the official configs state 0 or none.",
-        "There is a head for tokens and nucleotides, and sequence heads that pool over all tokens "
+        "There is a head for tokens and nucleotides, and sequence heads can pool over all tokens "
         "(`classifier_pooling`).",
-        "Attention runs through transformers' attention interface (eager, sdpa), with gradient checkpointing; there is "
-        "no float16 kernel that gives other numbers.",
+        "Attention runs through transformers' attention interface (eager, sdpa), with gradient checkpointing. There is "
+        "no float16 kernel with different results.",
     ),
     reading=(
-        "Upper-case A, C, G and T become words of up to 32 letters from a\n"
-        "learned list, by byte pair encoding. Every other character (`N`, lower case, IUPAC codes, U, gaps) is one\n"
-        "`[UNK]`: pass `genome_mode=True` to hf_dnalm's `AutoTokenizer.from_pretrained` to read lower case as upper "
-        "case."
+        "Upper-case A, C, G and T become tokens of up to 32 bases from a learned vocabulary (byte pair encoding). "
+        "Every other character (`N`, lower case, IUPAC codes, U, gaps) is one `[UNK]`." + UPPER_CASE
     ),
-    added_tokens="`[CLS]` and `[SEP]`",
     limited=False,
     poolers=("bert.pooler",),
     checkpoints=(

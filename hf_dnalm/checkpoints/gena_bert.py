@@ -1,4 +1,4 @@
-"""GENA-LM's own BERT, dense and block-sparse: the published checkpoints and how to read them."""
+"""GENA-LM's own BERT, dense and block-sparse: definition of the family and its published checkpoints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_dnalm.checkpoints.dnabert2 import is_dna_vocabulary
-from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.passport import GENOME_MODE, Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.stock_bert import BERT_BASE
 from hf_dnalm.checkpoints.translation import IGNORED, KEPT, REQUIRED, translated
 
 CITATION = """\
@@ -22,27 +23,16 @@ CITATION = """\
   doi     = {10.1093/nar/gkae1310}
 }"""
 
-_DENSE: dict[str, Any] = {
+_DENSE: dict[str, Any] = BERT_BASE | {
     "architectures": ["BertForMaskedLM"],
-    "attention_probs_dropout_prob": 0.1,
     "auto_map": {"AutoModel": "modeling_bert.BertForMaskedLM"},
     "gradient_checkpointing": False,
-    "hidden_act": "gelu",
-    "hidden_dropout_prob": 0.1,
-    "hidden_size": 768,
-    "initializer_range": 0.02,
-    "intermediate_size": 3072,
     "last_layer_norm": False,
-    "layer_norm_eps": 1e-12,
-    "max_position_embeddings": 512,
     "model_type": "bert",
-    "num_attention_heads": 12,
-    "num_hidden_layers": 12,
     "pad_token_id": 3,
     "position_embedding_type": "absolute",
     "pre_layer_norm": True,
     "transformers_version": "4.6.0.dev0",
-    "type_vocab_size": 2,
     "use_cache": True,
     "vocab_size": 32000,
 }
@@ -61,7 +51,7 @@ _SPARSE: dict[str, Any] = _DENSE | {
     },
 }
 
-# What upstream's config class and code take for a key that config.json leaves out.
+# The defaults of upstream's config class and code for keys that config.json omits.
 _UPSTREAM_DEFAULTS = {
     "hidden_dropout_prob": 0.1,
     "attention_probs_dropout_prob": 0.1,
@@ -89,7 +79,7 @@ _REQUIRED = REQUIRED | {
 }
 _IGNORED = IGNORED | {"gradient_checkpointing", "sparse_attention"}
 
-# Upstream's keys of `sparse_attention` and ours.
+# Upstream's keys in `sparse_attention` and ours.
 _BLOCKS = {
     "block": "sparse_block_size",
     "num_random_blocks": "sparse_random_blocks",
@@ -97,7 +87,7 @@ _BLOCKS = {
     "num_global_blocks": "sparse_global_blocks",
 }
 
-# Upstream's classes, by the Auto class of ours that takes their weights; the first one's config.json misspells it.
+# Upstream's classes → our Auto class for their weights. The first is a misspelling in one config.json.
 UPSTREAM_CLASSES = {
     "BertForPretraining": "AutoModelForMaskedLM",
     "BertForPreTraining": "AutoModelForMaskedLM",
@@ -110,10 +100,10 @@ _WITH_POOLER = {"BertForPretraining", "BertForPreTraining", "BertForSequenceClas
 
 
 def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
-    """Whether an upstream config.json is of GENA-LM's own BERT.
+    """Whether an upstream config.json belongs to GENA-LM's own BERT.
 
-    Its model type is BERT's, which transformers would build; the norm before each block tells it from that. Where
-    there is a vocabulary beside it, it is of DNA.
+    Its model type is BERT's; the norm before each block distinguishes it from BERT. A vocabulary next to it must be
+    DNA.
     """
     if config.get("model_type") != "bert" or config.get("pre_layer_norm") is not True:
         return False
@@ -122,18 +112,18 @@ def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
 
 
 def upstream_classes(config: Mapping[str, Any]) -> set[str]:
-    """The names of the official classes that a config.json mentions."""
+    """The official classes that a config.json names."""
     named = {str(reference).rpartition(".")[2] for reference in (config.get("auto_map") or {}).values()}
     return named | set(config.get("architectures") or ())
 
 
 def translate(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `GenaBertConfig` for an upstream config.json, with our class for upstream's.
+    """The arguments of `GenaBertConfig` for an upstream config.json, with our class in place of upstream's.
 
-    So a fine-tuned revision is known for what it is, and one that lost its trained head is refused.
+    The class shows whether a revision is fine-tuned, so that one without its trained head is refused.
 
     Raises:
-        ValueError: a key that is not known, or a value that asks for a computation this family does not have.
+        ValueError: an unknown key, or a value that requests a computation this family does not have.
     """
     arguments = translated(
         config,
@@ -165,31 +155,23 @@ def _blocks(config: Mapping[str, Any]) -> dict[str, Any]:
         )
     if sparsity.pop("different_layout_per_head", None) is not True:
         raise ValueError(
-            "config.json has sparse_attention without different_layout_per_head = true; a GENA-LM has a list of "
-            "blocks for every head."
+            "config.json has sparse_attention without different_layout_per_head = true; every head of a GENA-LM has "
+            "its own list of blocks."
         )
     if set(sparsity) != set(_BLOCKS):
         odd = ", ".join(sorted(set(sparsity) ^ set(_BLOCKS)))
-        raise ValueError(f"config.json has sparse_attention with other keys than a GENA-LM's: {odd}.")
+        raise ValueError(f"config.json has sparse_attention with missing or unknown keys: {odd}.")
     return {ours: sparsity[key] for key, ours in _BLOCKS.items()}
 
 
 def renamed_keys(config: Mapping[str, Any]) -> dict[str, str]:
-    """Upstream calls the heads of tokens and of sequences `classifier` both; ours have names of their own."""
+    """Upstream calls both the token head and the sequence head `classifier`; ours have different names."""
     is_of_tokens = "BertForTokenClassification" in upstream_classes(config)
     return {r"^classifier\.": "token_classifier."} if is_of_tokens else {}
 
 
-def context_tokens(config: Any) -> int:
-    """The longest input in tokens."""
-    return config.max_position_embeddings
-
-
 def unused_keys(config: Any) -> tuple[str, ...]:
-    """Tensors that a file may hold and a model not read.
-
-    They are the head that told whether one sequence follows another, a pooler where no head reads it, and constants.
-    """
+    """Tensors in a file that a model may not use: the next-sentence head, a pooler that no head uses, and constants."""
     return (
         r"cls\.seq_relationship\.(weight|bias)",
         r"(bert\.)?pooler\.dense\.(weight|bias)",
@@ -202,9 +184,9 @@ _T2T = "the human T2T assembly and its variants in the 1000 Genomes project (abo
 _FIRST = "the human T2T assembly without chromosomes 22 and Y"
 _MULTI = "the human T2T assembly, its variants in the 1000 Genomes project and other species (about 1,072 billion bp)"
 _HELD_OUT = " without chromosomes 7 and 10"
-_PROMOTERS = "promoter or not, of {} bp (`AutoModelForSequenceClassification`)"
+_PROMOTERS = "promoter or not, in {} bp (`AutoModelForSequenceClassification`)"
 _SPLICE = (
-    "acceptor, donor or none for every token, each a label of its own, of 15,000 bp (`AutoModelForTokenClassification`)"
+    "acceptor, donor or none for every token, as separate labels, in 15,000 bp (`AutoModelForTokenClassification`)"
 )
 
 
@@ -216,7 +198,7 @@ def _checkpoint(
     revision: str | None = None,
     branches: Mapping[str, str] | None = None,
 ) -> Checkpoint:
-    """A published checkpoint; the configs that were checked are those of the pinned commits."""
+    """A published checkpoint; configs of pinned commits were compared with the published file."""
     return Checkpoint(
         hub_id=f"AIRI-Institute/gena-lm-{name}",
         revision=revision,
@@ -234,54 +216,36 @@ def _checkpoint(
 GENA_BERT = Passport(
     family="gena_bert",
     title="GENA-LM",
-    model_type="dnalm_gena_bert",
     config_class="configuration_gena_bert.GenaBertConfig",
     tokenizer_class="tokenization_dna_bpe.DnaBpeTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
     unused_keys=unused_keys,
-    heads={
-        "AutoModelForMaskedLM": "cls.",
-        "AutoModelForSequenceClassification": "classifier.",
-        "AutoModelForTokenClassification": "token_classifier.",
-    },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights={
-        "AutoModelForSequenceClassification": "classifier.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
-    },
     lora_targets=("query", "key", "value", "intermediate.dense", "output.dense"),
-    tokenizer_files=("tokenizer.json",),
     licence="mit",
     differences=(
-        "`AutoModelForMaskedLM` and the heads read this model. Plain transformers takes the official repository for a "
-        "stock BERT there, and starts every norm of its layers anew.",
-        "`AutoModel` gives hidden states without a head; the official repository's gives its masked language model.",
-        "An input that is too long is refused, and the tokenizer states the limit; the official one states none.",
+        "`AutoModelForMaskedLM` and the task heads load this model. Plain transformers takes the official repository "
+        "for a stock BERT there, and randomly initialises every norm of its layers.",
+        "`AutoModel` returns hidden states without a head; that of the official repository returns the masked language "
+        "model.",
+        "An input that is too long is refused, and the tokenizer states the limit; the official tokenizer states none.",
         "Positions count from the first real token, so padding on the left changes nothing.",
-        "The head for tokens is called `token_classifier`, that for sequences `classifier`; upstream calls both "
-        "`classifier`. The head that told whether one sequence follows another is left out.",
-        "Sparse attention runs in any number format, on CPUs too, for any number of tokens, and gives its "
-        'probabilities with attn_implementation="eager"; DeepSpeed\'s needs float16, multiples of 64 tokens and a GPU '
-        "and compiler of 2021. As there, all layers go by the first layer's list of blocks "
-        '(`sparse_layout="per_layer"` takes each one\'s own).',
-        "There is a loss for several labels per token (-100 where one is not known), sequence heads that pool over all "
-        "tokens (`classifier_pooling`), and predictions for every nucleotide.",
+        "The token head is called `token_classifier` and the sequence head `classifier`; upstream calls both "
+        "`classifier`. The next-sentence-prediction head is left out.",
+        "Sparse attention runs in any dtype, on CPUs too, for any number of tokens, and returns its probabilities with "
+        'attn_implementation="eager". DeepSpeed\'s needs float16, multiples of 64 tokens, and a GPU and compiler of '
+        '2021. As in DeepSpeed, all layers use the first layer\'s list of blocks; `sparse_layout="per_layer"` uses '
+        "each layer's own.",
+        "There is a loss for several labels per token (-100 for an unknown label), sequence heads can pool over all "
+        "tokens (`classifier_pooling`), and the token head can predict for every nucleotide.",
     ),
     reading=(
-        "Upper-case A, C, G and T become words from a learned list, by\n"
-        "byte pair encoding. The list of the first two models (`gena-lm-bert-base`, `gena-lm-bigbird-base-sparse`) "
-        "has nothing\n"
-        "else: any other character is one `[UNK]`. That of the later models, with words of up to 64 letters, also has "
-        "words for `N` and the IUPAC codes B, K, M, R, S, W and Y, and makes one token, `-`, of a run of ten `N` or "
-        "more:\n"
-        "`tokenizer.bases_in(ids, sequence)` says how many bases each token covers. Pass `genome_mode=True` to "
-        "hf_dnalm's\n"
-        "`AutoTokenizer.from_pretrained` to read lower case as upper case and IUPAC codes as `N`."
+        "Upper-case A, C, G and T become tokens from a learned vocabulary (byte pair encoding). In the vocabulary of "
+        "the first two models (`gena-lm-bert-base`, `gena-lm-bigbird-base-sparse`) any other character is one `[UNK]`. "
+        "The vocabulary of the later models has tokens of up to 64 letters, also for `N` and the IUPAC codes B, K, M, "
+        "R, S, W and Y; a run of ten or more `N` becomes one token, `-`. `tokenizer.bases_in(ids, sequence)` returns "
+        "how many bases each token covers." + GENOME_MODE
     ),
-    added_tokens="`[CLS]` and `[SEP]`",
     poolers=("bert.pooler",),
     upstream_classes=UPSTREAM_CLASSES,
     renamed_keys=renamed_keys,

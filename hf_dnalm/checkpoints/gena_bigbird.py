@@ -1,4 +1,4 @@
-"""GENA-LM's BigBird: the published checkpoint on transformers' own BigBird and how to read it."""
+"""GENA-LM's BigBird, on transformers' own BigBird: definition of the family and its published checkpoint."""
 
 from __future__ import annotations
 
@@ -7,39 +7,31 @@ from typing import Any
 
 from hf_dnalm.checkpoints.dnabert2 import is_dna_vocabulary
 from hf_dnalm.checkpoints.gena_bert import CITATION
-from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.passport import GENOME_MODE, Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.stock_bert import BERT_BASE
 from hf_dnalm.checkpoints.translation import IGNORED, KEPT, REQUIRED, translated
 
-_MASK = 4  # of the tokenizer; config.json does not state it
+_MASK = 4  # in the tokenizer; config.json does not state it
 
-_CONFIG: dict[str, Any] = {
+_CONFIG: dict[str, Any] = BERT_BASE | {
     "architectures": ["BigBirdForMaskedLM"],
-    "attention_probs_dropout_prob": 0.1,
     "attention_type": "block_sparse",
     "block_size": 64,
     "gradient_checkpointing": False,
     "hidden_act": "gelu_new",
-    "hidden_dropout_prob": 0.1,
-    "hidden_size": 768,
-    "initializer_range": 0.02,
-    "intermediate_size": 3072,
-    "layer_norm_eps": 1e-12,
     "max_position_embeddings": 4096,
     "model_type": "big_bird",
-    "num_attention_heads": 12,
-    "num_hidden_layers": 12,
     "num_random_blocks": 3,
     "pad_token_id": 3,
     "position_embedding_type": "absolute",
     "rescale_embeddings": False,
     "transformers_version": "4.4.0.dev0",
-    "type_vocab_size": 2,
     "use_bias": True,
     "use_cache": True,
     "vocab_size": 32000,
 }
 
-# What upstream's config class takes for a key that config.json leaves out.
+# The defaults of upstream's config class for keys that config.json omits.
 _UPSTREAM_DEFAULTS = {
     "hidden_dropout_prob": 0.1,
     "attention_probs_dropout_prob": 0.1,
@@ -67,9 +59,9 @@ _OUR_FIELDS = ("type_vocab_size", "pad_token_id", "attention_type", "block_size"
 
 
 def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
-    """Whether a config.json is of GENA-LM's BigBird.
+    """Whether a config.json belongs to GENA-LM's BigBird.
 
-    It is transformers' own BigBird, which reads mostly English: only the vocabulary beside the config tells them apart.
+    It is transformers' own BigBird, which is mostly used for English: only the vocabulary next to it shows the family.
     """
     if config.get("model_type") != "big_bird":
         return False
@@ -80,10 +72,10 @@ def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
 def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `GenaBigBirdConfig` for an upstream config.json.
 
-    Every official file holds a pooler, which no head reads.
+    Every official file holds a pooler, which no head uses.
 
     Raises:
-        ValueError: a key that is not known, or a value that asks for a computation this family does not have.
+        ValueError: an unknown key, or a value that requests a computation this family does not have.
     """
     arguments = translated(
         config,
@@ -96,68 +88,48 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     return arguments | {"mask_token_id": _MASK, "add_pooler": True}
 
 
-def context_tokens(config: Any) -> int:
-    """The rows of the table of positions."""
-    return config.max_position_embeddings
-
-
 def unused_keys(config: Any) -> tuple[str, ...]:
-    """Tensors that a file may hold and a model not read: constants of upstream's buffers, the head for pairs."""
+    """Tensors in a file that the model does not use: constants of upstream's buffers, the next-sentence head."""
     return (r"(bert\.)?embeddings\.(token_type|position)_ids", r"cls\.seq_relationship\.(weight|bias)")
 
 
 GENA_BIGBIRD = Passport(
     family="gena_bigbird",
     title="GENA-LM BigBird",
-    model_type="dnalm_gena_bigbird",
     config_class="configuration_gena_bigbird.GenaBigBirdConfig",
     tokenizer_class="tokenization_dna_bpe.DnaBpeTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
     unused_keys=unused_keys,
     renamed_keys=lambda config: {r"^classifier\.(weight|bias)$": r"token_classifier.\1"},
-    heads={
-        "AutoModelForMaskedLM": "cls.",
-        "AutoModelForSequenceClassification": "classifier.",
-        "AutoModelForTokenClassification": "token_classifier.",
-    },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights={
-        "AutoModelForSequenceClassification": "classifier.out_proj.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
-    },
+    sequence_output="out_proj.",
     lora_targets=("query", "key", "value", "intermediate.dense", "output.dense"),
-    tokenizer_files=("tokenizer.json",),
     licence="mit",
     differences=(
-        "Whether a sequence is read densely (up to 704 tokens) or by blocks is decided in every call. transformers "
-        "switches a model over to dense attention for good when the first short batch comes, and the same long "
-        "sequence gives other numbers from then on.",
-        "It is decided for each sequence of a batch by its own length, over which its blocks are laid out, so padding "
-        "and company change nothing. transformers lays blocks out over the padded batch; "
-        '`layout_of="batch"` gives its numbers. For a batch without padding the two are the same.',
-        "The random blocks are those of pre-training, as transformers up to 4.28 drew them. Later versions put the "
-        'first block in their place outside of training; `random_blocks="zeros"` gives those numbers.',
-        "In training, attention probabilities have the official dropout of 10 % where a batch is read densely and none "
-        "where it is read by blocks, as in the official code.",
+        "Every call decides again whether a sequence gets dense attention (up to 704 tokens) or attention between "
+        "blocks. transformers switches a model to dense attention permanently at the first short batch, after which "
+        "the same long sequence gives other results.",
+        "The decision and the block layout depend on the length of each sequence alone, so padding and other sequences "
+        'in the batch change nothing. transformers lays out blocks over the padded batch; `layout_of="batch"` '
+        "reproduces its results. For a batch without padding the two are the same.",
+        "The random blocks are those of pre-training, as drawn by transformers up to 4.28. Later versions use the "
+        'first block instead outside of training; `random_blocks="zeros"` reproduces that.',
+        "In training, attention probabilities have the official dropout of 10 % in dense attention and none in "
+        "attention between blocks, as in the official code.",
         "`hidden_states` are as long as the input, not padded to whole blocks.",
-        "The first real token has position 0, also where padding stands on the left, and the sequence head reads it.",
-        "The official file holds a pooler that pre-training never touched. `AutoModel` has it; models with a head "
-        "carry it along without training it.",
-        "The head for tokens is named `token_classifier`; the official name, `classifier`, is read too.",
-        "Dense attention runs through transformers' attention interface (eager, sdpa). By blocks it costs time and "
-        "memory in proportion to the length; eager attention computes all pairs instead, to give `attentions`.",
+        "The first real token has position 0, also with padding on the left, and the sequence head uses that token.",
+        "The official file holds a pooler that pre-training never trained. `AutoModel` has it; models with a head "
+        "store it without training it.",
+        "The token head is called `token_classifier`; the official name, `classifier`, is read too.",
+        "Dense attention runs through transformers' attention interface (eager, sdpa). Attention between blocks needs "
+        "time and memory in proportion to the length; eager attention computes all pairs instead, in order to return "
+        "`attentions`.",
     ),
     reading=(
-        "Upper-case A, C, G and T become words from a\n"
-        "learned list, by byte pair encoding, and so do `N` and the IUPAC codes B, K, M, R, S, W and Y. Ten and more "
-        "`N` in a row are one token, `-`. Every other character\n(lower case, D, H, V, U) is one `[UNK]`: pass "
-        "`genome_mode=True` to hf_dnalm's `AutoTokenizer.from_pretrained` to read lower case as upper case and IUPAC "
-        "codes as `N`."
+        "Upper-case A, C, G and T become tokens from a learned vocabulary (byte pair encoding), and so do `N` and the "
+        "IUPAC codes B, K, M, R, S, W and Y. A run of ten or more `N` becomes one token, `-`. Every other character "
+        "(lower case, D, H, V, U) is one `[UNK]`." + GENOME_MODE
     ),
-    added_tokens="`[CLS]` and `[SEP]`",
     checkpoints=(
         Checkpoint(
             hub_id="AIRI-Institute/gena-lm-bigbird-base-t2t",
@@ -168,7 +140,7 @@ GENA_BIGBIRD = Passport(
             k=None,
             context_tokens=4096,
             trained_on=(
-                "the human T2T genome assembly with variants of the 1000 Genomes project, about 480 billion bp, "
+                "the human T2T genome assembly with variants of the 1000 Genomes project (about 480 billion bp), "
                 "without chromosomes 7 and 10"
             ),
             citation=CITATION,

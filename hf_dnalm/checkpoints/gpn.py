@@ -1,11 +1,11 @@
-"""GPN and BEND's ResNet-LM: the published checkpoints and how to read them."""
+"""GPN and BEND's ResNet-LM: definition of the family and its published checkpoints."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.passport import HEAD_FIELDS, Checkpoint, Passport, ReadFile
 from hf_dnalm.checkpoints.translation import IGNORED, OF_EVERY_CONFIG, REQUIRED, translated
 
 GPN_CITATION = """\
@@ -39,7 +39,7 @@ BEND_CITATION = """\
   url       = {https://openreview.net/forum?id=uKB4cFNQFg}
 }"""
 
-BEND_FILES = "https://sid.erda.dk/share_redirect/dbQM0pgSlM/pretrained_models"  # as BEND's own download function has it
+BEND_FILES = "https://sid.erda.dk/share_redirect/dbQM0pgSlM/pretrained_models"  # from BEND's own download function
 
 _KEPT = (
     "vocab_size",
@@ -58,10 +58,10 @@ _KEPT = (
     "output_hidden_states",
     "output_attentions",
 )
-_REQUIRED = REQUIRED | {"n_aux_features": (0, None)}  # letters alone: no alignment beside them
+_REQUIRED = REQUIRED | {"n_aux_features": (0, None)}  # letters alone, no alignment
 _IGNORED = IGNORED | OF_EVERY_CONFIG | {"aux_features_vocab_size"}
 
-# The first GPN, model_type "ConvNet". It has no word embeddings, so nothing is tied, whatever config.json says.
+# The first GPN, model_type "ConvNet". It has no token embeddings, so nothing is tied, whatever config.json states.
 _FIRST = {"n_layers": "num_hidden_layers", "kernel_size": "first_kernel_size"}
 _FIRST_DEFAULTS = {
     "dilation_base": 2,
@@ -72,7 +72,7 @@ _FIRST_DEFAULTS = {
     "initializer_range": 0.02,
 }
 
-# The later one, model_type "GPN", whose config is also a RoFormer's: it keeps, and does not read, what that one has.
+# The later GPN, model_type "GPN". Its config derives from RoFormer's and keeps fields of RoFormer that it does not use.
 _BLOCKS = {"convnet": "pre_norm", "bytenet": "bytenet"}
 _EMBEDDINGS = {"one_hot": False, "embedding": True}
 _LATER_KEPT = (
@@ -125,7 +125,7 @@ _LATER_DEFAULTS = {
 
 
 def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
-    """Whether an upstream config.json is of a GPN for single sequences, or of BEND's ResNet-LM, whose code is GPN's."""
+    """Whether an upstream config.json belongs to a GPN for single sequences or to BEND's ResNet-LM, a GPN too."""
     kind = config.get("model_type")
     return (kind == "ConvNet" and "n_layers" in config) or (kind == "GPN" and "num_hidden_layers" in config)
 
@@ -134,7 +134,7 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `GpnConfig` for an upstream config.json.
 
     Raises:
-        ValueError: a key that is not known, or a value that asks for a computation this family does not have.
+        ValueError: an unknown key, or a value that requests a computation this family does not have.
     """
     if "n_layers" in config:
         arguments = translated(
@@ -159,27 +159,16 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
         needed=("vocab_size", "hidden_size", "num_hidden_layers"),
     )
     if arguments["encoder"] != "bytenet":
-        arguments["slim"] = False  # upstream does not read it
+        arguments["slim"] = False  # upstream ignores it
     block, learned = _BLOCKS[arguments.pop("encoder")], _EMBEDDINGS[arguments.pop("embedding")]
     return _with_dropout(arguments | {"block": block, "learned_embedding": learned})
 
 
 def _with_dropout(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Upstream's one rate is of the task heads, and of the layers in one kind of them alone."""
+    """Upstream has one rate: for the task heads, and in one kind of layers also for the layers."""
     rate = arguments["hidden_dropout_prob"]
     in_layers = rate if arguments["block"] == "pre_norm" else 0.0
     return arguments | {"hidden_dropout_prob": in_layers, "classifier_dropout": rate}
-
-
-def context_tokens(config: Any) -> None:
-    """Nothing limits it, and a config does not say what it was in pre-training."""
-    del config  # Unused.
-
-
-def unused_keys(config: Any) -> tuple[str, ...]:
-    """None: the files hold what the model has."""
-    del config  # Unused.
-    return ()
 
 
 _BRASSICALES: dict[str, Any] = {
@@ -198,50 +187,30 @@ _BRASSICALES: dict[str, Any] = {
 GPN = Passport(
     family="gpn",
     title="GPN",
-    model_type="dnalm_gpn",
     config_class="configuration_gpn.GpnConfig",
     tokenizer_class="tokenization_nucleotide.NucleotideTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
-    unused_keys=unused_keys,
-    heads={
-        "AutoModelForMaskedLM": "cls.",
-        "AutoModelForSequenceClassification": "classifier.",
-        "AutoModelForTokenClassification": "token_classifier.",
-    },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=(
-        "id2label",
-        "label2id",
-        "num_labels",
-        "problem_type",
-        "classifier_pooling",
-        "classifier_dropout",
-        "regression_softplus",
-    ),
-    label_weights={
-        "AutoModelForSequenceClassification": "classifier.out_proj.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
-    },
-    # The linear maps of the three kinds of layers. PEFT's adapter of a convolution forgets its dilation.
+    head_fields=(*HEAD_FIELDS, "regression_softplus"),
+    sequence_output="out_proj.",
+    # The linear maps of the three kinds of layers. PEFT's adapters of convolutions lose the dilation.
     lora_targets=r".*encoder\.(\d+\.ffn\.0|layer\.\d+\.(conv\.5|ffn\.[13]|layer\.(2|10)))",
     tokenizer_files=("tokenizer.json", "tokenizer_config.json"),
     licence="mit",
     differences=(
-        "Padding, on either side or inside a sequence, changes nothing: to the convolutions it is what lies past the "
-        "ends of a sequence. The official code reads padding tokens like letters and takes no notice of a mask.",
-        "The sequence head averages over real tokens alone; the maximum is there too (`classifier_pooling`).",
-        "The head for tokens gives one output a label, and the loss is the cross entropy; its weights bear a name of "
-        "their own (`token_classifier`), so that no other head loads into it.",
-        "The losses are those of transformers: the official code's weights for soft-masked letters are not read.",
-        "Only letters are read: no auxiliary features, no alignments (GPN-MSA), no RoFormer encoder; a config that "
-        "asks for them is refused.",
-        "Outputs hold the hidden states of every layer; gradient checkpointing and bfloat16 work.",
+        "Padding, on either side or inside a sequence, has no effect: the convolutions treat it like the space beyond "
+        "the ends of a sequence. The official code reads padding tokens like letters and ignores the mask.",
+        "The sequence head averages over real tokens only; the maximum is available too (`classifier_pooling`).",
+        "The token head has one output per label and uses the cross entropy. Its weights have their own name "
+        "(`token_classifier`), so no other head loads into it.",
+        "The losses are those of transformers: the official code's weights for soft-masked letters are not used.",
+        "Only letters are read: no auxiliary features, no alignments (GPN-MSA), no RoFormer encoder. A config that "
+        "requests them is refused.",
+        "Outputs include the hidden states of every layer; gradient checkpointing and bfloat16 work.",
     ),
     reads_lower_case=True,
     reading=(
-        "Each of A, C, G and T, in lower or upper case, is one token. White space is none; every other character "
+        "Each of A, C, G and T, in lower or upper case, is one token. White space is ignored; every other character "
         "(`N`, IUPAC codes, U, gaps) is `[UNK]`."
     ),
     added_tokens="",
@@ -300,7 +269,7 @@ GPN = Passport(
             parameters=19_774_983,
             k=1,
             context_tokens=None,
-            trained_on="DNA as the paper cited below describes it, where this model is a baseline",
+            trained_on="DNA as described in the paper cited below, in which this model is a baseline",
             citation=BEND_CITATION,
             download=f"{BEND_FILES}/convnet",
             licence="bsd-3-clause",

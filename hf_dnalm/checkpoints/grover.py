@@ -1,4 +1,4 @@
-"""GROVER: the published checkpoint and how to read it."""
+"""GROVER: definition of the family and its published checkpoint."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
-from hf_dnalm.checkpoints.stock_bert import context_tokens, renamed_keys, translate_bert, unused_keys
+from hf_dnalm.checkpoints.passport import UPPER_CASE, Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.stock_bert import BERT_BASE, renamed_keys, translate_bert, unused_keys
 from hf_dnalm.checkpoints.vocabularies import is_word_list
 
 GROVER_CITATION = """\
@@ -22,31 +22,20 @@ GROVER_CITATION = """\
 
 _VOCABULARY_SIZE = 609
 
-_CONFIG: dict[str, Any] = {
+_CONFIG: dict[str, Any] = BERT_BASE | {
     "architectures": ["BertForMaskedLM"],
-    "attention_probs_dropout_prob": 0.1,
-    "hidden_act": "gelu",
-    "hidden_dropout_prob": 0.1,
-    "hidden_size": 768,
-    "initializer_range": 0.02,
-    "intermediate_size": 3072,
-    "layer_norm_eps": 1e-12,
-    "max_position_embeddings": 512,
     "model_type": "bert",
-    "num_attention_heads": 12,
-    "num_hidden_layers": 12,
     "pad_token_id": 0,
     "position_embedding_type": "absolute",
-    "type_vocab_size": 2,
     "use_cache": True,
     "vocab_size": _VOCABULARY_SIZE,
 }
 
 
 def is_grover_tokenizer(tokenizer_json: str) -> bool:
-    """Whether a tokenizer.json is GROVER's or of its kind: byte pairs of DNA with an empty word, or with 604 others.
+    """Whether a tokenizer.json is GROVER's or alike: byte pairs of DNA with an empty token, or with 604 others.
 
-    Its merges start with those of each base and nothing, which leave the empty word in the vocabulary.
+    GROVER's first merges join each base with nothing, which leaves the empty token in the vocabulary.
 
     Examples:
         >>> is_grover_tokenizer('{"model": {"type": "BPE", "vocab": {"[UNK]": 0, "A": 1, "AC": 2, "": 3}}}')
@@ -64,9 +53,9 @@ def is_grover_tokenizer(tokenizer_json: str) -> bool:
 
 
 def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
-    """Whether an upstream config.json is of GROVER: a plain BERT, so tokenizer.json decides, or BEND's vocab.txt.
+    """Whether an upstream config.json belongs to GROVER: a plain BERT, so tokenizer.json or BEND's vocab.txt decides.
 
-    GENA-LM states the same model type, has byte pairs of DNA too, and says that its norms come first.
+    GENA-LM has the same model type and byte pairs of DNA too, but its config states that norms come first.
     """
     if config.get("model_type") != "bert" or {"pre_layer_norm", "alibi_starting_size"} & config.keys():
         return False
@@ -81,7 +70,7 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `GroverConfig` for an upstream config.json.
 
     Raises:
-        ValueError: a key that is not known, or a value that asks for a computation this family does not have.
+        ValueError: an unknown key, or a value that requests a computation this family does not have.
     """
     return translate_bert(config, title="GROVER")
 
@@ -89,45 +78,29 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
 GROVER = Passport(
     family="grover",
     title="GROVER",
-    model_type="dnalm_grover",
     config_class="configuration_grover.GroverConfig",
     tokenizer_class="tokenization_dna_bpe.DnaBpeTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
     unused_keys=unused_keys,
-    heads={
-        "AutoModelForMaskedLM": "cls.",
-        "AutoModelForSequenceClassification": "classifier.",
-        "AutoModelForTokenClassification": "token_classifier.",
-    },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights={
-        "AutoModelForSequenceClassification": "classifier.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
-    },
     lora_targets=("query", "value"),
-    tokenizer_files=("tokenizer.json",),
     licence="unknown",
     differences=(
-        "The numbers are those of transformers' own BERT, which reads this checkpoint too.",
-        "A folder with BEND's vocab.txt in place of tokenizer.json is read by longest match, as BEND reads it, which "
+        "The results are those of transformers' own BERT, which can load this checkpoint too.",
+        "A folder with BEND's vocab.txt in place of tokenizer.json is tokenized by longest match, as in BEND, which "
         "gives other tokens than the published tokenizer for many sequences.",
-        "The tokenizer knows its `[UNK]` and `[SEP]` by name; the published files name only `[CLS]`, `[MASK]` and "
-        "`[PAD]`.",
-        "Where padding stands on the left, positions and the pooler count from the first real token.",
-        "A sequence of more than 512 tokens is refused in words, or read by windows (`embed(…, overflow='windows')`).",
-        "There is a head for tokens and nucleotides, and sequence heads that pool over all tokens "
+        "The tokenizer names its `[UNK]` and `[SEP]`; the published files name only `[CLS]`, `[MASK]` and `[PAD]`.",
+        "With padding on the left, positions and the pooler start at the first real token.",
+        "A sequence of more than 512 tokens is refused with an explanation, or read in windows (`embed(…, "
+        "overflow='windows')`).",
+        "There is a head for tokens and nucleotides, and sequence heads can pool over all tokens "
         "(`classifier_pooling`).",
     ),
     reading=(
-        "Upper-case A, C, G and T become words from a learned\nlist (600 cycles of byte pair encoding). Every other "
-        "character (`N`, lower case, IUPAC codes, U, gaps) is unknown to\nit: pass `genome_mode=True` to hf_dnalm's "
-        "`AutoTokenizer.from_pretrained` to read lower case as upper case. The words at\nthe ends of a sequence depend "
-        "on where it was cut: the authors advise to add 100 nucleotides on both sides."
+        "Upper-case A, C, G and T become tokens from a learned vocabulary (600 cycles of byte pair encoding). Every "
+        "other character (`N`, lower case, IUPAC codes, U, gaps) is unknown. The tokens at the ends of a sequence "
+        "depend on where it was cut: the authors advise adding 100 nucleotides on both sides." + UPPER_CASE
     ),
-    added_tokens="`[CLS]` and `[SEP]`",
     poolers=("bert.pooler",),
     renamed_keys=renamed_keys,
     checkpoints=(

@@ -1,11 +1,11 @@
-"""HyenaDNA: the seven published checkpoints, and how to read them in both of their layouts."""
+"""HyenaDNA: definition of the family and its seven published checkpoints, in two layouts of config.json."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.passport import GENOME_MODE, Checkpoint, Passport, ReadFile
 from hf_dnalm.checkpoints.translation import IGNORED, REQUIRED, translated
 
 CITATION = """\
@@ -49,7 +49,7 @@ _CONFIG: dict[str, Any] = {
     "vocab_size": 12,
 }
 
-# Our names for upstream's, in the layout of transformers.
+# Upstream's names → ours, in the layout for transformers.
 _NAMES = {
     "vocab_size": "vocab_size",
     "pad_vocab_size_multiple": "pad_vocab_size_multiple",
@@ -70,7 +70,7 @@ _NAMES = {
 }
 _HEAD_KEPT = ("num_labels", "id2label", "label2id", "problem_type", "output_hidden_states")
 
-# What upstream's config class takes for a key that config.json leaves out.
+# The defaults of upstream's config class for keys that config.json omits.
 _UPSTREAM_DEFAULTS = {
     "pad_vocab_size_multiple": 8,
     "emb_dim": 5,
@@ -92,9 +92,9 @@ _REQUIRED = REQUIRED | {
     "tie_word_embeddings": (False,),
 }
 
-_IGNORED = IGNORED | {"hyena_filter_dropout"}  # upstream makes this dropout and never calls it
+_IGNORED = IGNORED | {"hyena_filter_dropout"}  # upstream creates this dropout and never applies it
 
-# The first layout, of the authors' own code: names of the fields in `layer` by those of the other layout.
+# The first layout, of the authors' own code: its fields in `layer` → those of the layout for transformers.
 _FIRST_LAYER = {
     "l_max": "max_seq_len",
     "emb_dim": "emb_dim",
@@ -118,8 +118,7 @@ _FIRST_REQUIRED: dict[str, tuple[Any, ...]] = {
     "post_order_ffn": (False,),
     "activation": ("id",),
 }
-# How the parameters are trained, kernels that give the same numbers, and the older name of the short filter, which
-# upstream's code takes and does not read.
+# Training settings, kernels with the same results, and an older name of the short filter that upstream ignores.
 _FIRST_IGNORED = {"lr", "wd", "lr_pos_emb", "local_order", "fused_fft_conv", "fused_bias_fc", "jit_filter"}
 _FIRST_OUTER_IGNORED = {
     "layer",
@@ -136,7 +135,7 @@ _FIRST_OUTER_IGNORED = {
 
 
 def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
-    """Whether an upstream config.json is of HyenaDNA: by its model_type, or in the first layout by its layer."""
+    """Whether an upstream config.json belongs to HyenaDNA, by its model_type or, in the first layout, by its layer."""
     return config.get("model_type") == "hyenadna" or _is_first_layout(config)
 
 
@@ -149,7 +148,7 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `HyenaDnaConfig` for an upstream config.json, in either layout.
 
     Raises:
-        ValueError: a key that is not known, or a value that asks for a computation this family does not have.
+        ValueError: an unknown key, or a value that requests a computation this family does not have.
     """
     if _is_first_layout(config):
         config = _from_first_layout(config)
@@ -163,37 +162,27 @@ def translate(config: Mapping[str, Any]) -> dict[str, Any]:
         needed=("vocab_size", "d_model", "n_layer", "max_seq_len"),
     )
     multiple = arguments.pop("pad_vocab_size_multiple")
-    arguments["vocab_size"] = -(-arguments["vocab_size"] // multiple) * multiple  # upstream fills the table up
+    arguments["vocab_size"] = -(-arguments["vocab_size"] // multiple) * multiple  # upstream rounds the table up
     arguments.setdefault("d_inner", 4 * arguments["d_model"])
     return {_NAMES.get(key, key): value for key, value in arguments.items()}
 
 
 def _from_first_layout(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The same in the other layout."""
+    """A config of the first layout in the layout for transformers."""
     outer = {key: value for key, value in config.items() if key not in _FIRST_OUTER_IGNORED}
     for key, value in config["layer"].items():
         if key in _FIRST_REQUIRED and value not in _FIRST_REQUIRED[key]:
             raise ValueError(
-                f"config.json has layer.{key} = {value!r}; a {_TITLE} is read with {_FIRST_REQUIRED[key][0]!r} only."
+                f"config.json has layer.{key} = {value!r}; a {_TITLE} supports only {_FIRST_REQUIRED[key][0]!r}."
             )
         if key in _FIRST_LAYER:
             outer[_FIRST_LAYER[key]] = value
         elif key not in _FIRST_REQUIRED and key not in _FIRST_IGNORED:
             raise ValueError(
                 f"config.json has the key {key!r} (= {value!r}) in layer, which no {_TITLE} has. "
-                "Delete it if it changes nothing in the computation."
+                "Delete it if it has no effect on the output."
             )
     return outer
-
-
-def context_tokens(config: Any) -> int:
-    """The longest input in tokens, `[SEP]` included."""
-    return config.max_position_embeddings
-
-
-def unused_keys(config: Any) -> tuple[str, ...]:
-    """No tensor is left over."""
-    return ()
 
 
 def _checkpoint(
@@ -208,7 +197,7 @@ def _checkpoint(
         k=1,
         context_tokens=tokens,
         trained_on=(
-            f"the human reference genome (hg38), in sequences of {tokens - 2:,} bp, to tell each letter from those "
+            f"the human reference genome (hg38), in sequences of {tokens - 2:,} bp, predicting each letter from those "
             "before it"
         ),
         citation=CITATION,
@@ -221,19 +210,16 @@ _ONE_FREQUENCY = {r"implicit_filter\.(?!1\.)\d+\.freq": "implicit_filter.1.freq"
 HYENADNA = Passport(
     family="hyenadna",
     title=_TITLE,
-    model_type="dnalm_hyenadna",
     config_class="configuration_hyenadna.HyenaDnaConfig",
     tokenizer_class="tokenization_nucleotide.NucleotideTokenizer",
     recognises=recognises,
     translate=translate,
-    context_tokens=context_tokens,
-    unused_keys=unused_keys,
-    # The sines of a filter share their frequencies; files hold them under one name of three, or under all.
+    # The sines of a filter share their frequencies; files store them under one of three names, or under all three.
     renamed_keys=lambda config: dict(_ONE_FREQUENCY),
     lightning_file="weights.ckpt",
     lightning_keys={
         r"^backbone\.": "hyena.backbone.",
-        r"\.(mixer|mlp)\.layer\.": r".\1.",  # where it was trained with gradient checkpointing
+        r"\.(mixer|mlp)\.layer\.": r".\1.",  # if it was trained with gradient checkpointing
         **_ONE_FREQUENCY,
     },
     upstream_classes={
@@ -246,38 +232,30 @@ HYENADNA = Passport(
         "AutoModelForSequenceClassification": "score.",
         "AutoModelForTokenClassification": "token_classifier.",
     },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights={
-        "AutoModelForSequenceClassification": "score.weight",
-        "AutoModelForTokenClassification": "token_classifier.weight",
-    },
     lora_targets=("in_proj", "out_proj", "fc1", "fc2"),
     tokenizer_files=("tokenizer.json", "tokenizer_config.json"),
     licence="bsd-3-clause",
     differences=(
-        "An attention mask is read: padding on either side, or anywhere, changes no result. The official code has no "
-        "masks, and padding on the left, which its tokenizer sets, shifts and changes all that follows.",
+        "The attention mask is used: padding, on either side or inside a sequence, changes no result. The official "
+        "code has no masks, and padding on the left, as its tokenizer adds, shifts and changes everything after it.",
         "The tokenizer pads on the right. To generate from a batch pass `padding_side='left'`, and "
-        "`add_special_tokens=False`, as `[SEP]` ends a sequence.",
-        "`[SEP]` is set behind a sequence, as by the tokenizer in the Hub repositories. The authors' first code and "
-        "BEND set `[CLS]` in front too: `with_edges(tokenizer, 'cls_sep')` of `hf_dnalm.tokenization` does so.",
-        "The filters are computed in float32 whatever the model's dtype. In bfloat16 a million points in time fall "
-        "together.",
-        "In inference a long sequence is convolved a few channels at a time and goes through the feed-forward blocks a "
-        "few tokens at a time, so that it needs memory for a small multiple of its hidden states.",
-        "Sequence heads read the last token of the attention mask, where the official code looks for padding in the "
-        "ids; they pool by the mean or the maximum too (`classifier_pooling`).",
-        "Labels of the language model are the input ids, -100 where nothing is asked, and are shifted inside.",
-        "There is a head for tokens and nucleotides, gradient checkpointing, and `generate`, which computes every new "
-        "letter from the whole sequence.",
-        "The first layout (`weights.ckpt`, without `-hf` in the name) is read too, and nothing that is pickled in it "
-        "is run.",
+        "`add_special_tokens=False` because `[SEP]` ends a sequence.",
+        "`[SEP]` is added after a sequence, as by the tokenizer in the Hub repositories. The authors' first code and "
+        "BEND also add `[CLS]` in front: `with_edges(tokenizer, 'cls_sep')` of `hf_dnalm.tokenization` does so.",
+        "The filters are computed in float32 whatever the model's dtype: in bfloat16 a million time points would not "
+        "be distinct.",
+        "In inference, a long sequence is convolved a few channels at a time and passes the feed-forward blocks a few "
+        "tokens at a time, so the memory needed is a small multiple of its hidden states.",
+        "Sequence heads use the last token of the attention mask, where the official code looks for padding in the "
+        "ids. They can also pool by the mean or the maximum (`classifier_pooling`).",
+        "Labels of the language model are the input ids, -100 at positions to ignore, and are shifted inside.",
+        "There is a head for tokens and nucleotides, gradient checkpointing, and `generate`, which recomputes the "
+        "whole sequence for every new letter.",
+        "The first layout (`weights.ckpt`, without `-hf` in the name) is read too; pickled code in it is never run.",
     ),
     reading=(
         "Every nucleotide is one token: upper-case A, C, G, T and N. Every other character (lower case, IUPAC codes, "
-        "U, gaps) is one `[UNK]`: pass `genome_mode=True` to hf_dnalm's `AutoTokenizer.from_pretrained` to read lower "
-        "case as upper case and IUPAC codes as `N`."
+        "U, gaps) is one `[UNK]`." + GENOME_MODE
     ),
     added_tokens="`[SEP]`",
     special_tokens=1,

@@ -1,4 +1,4 @@
-"""Nucleotide Transformer v1 and v2 and AgroNT: the ten published checkpoints and how to read them."""
+"""Nucleotide Transformer v1 and v2 and AgroNT: definition of the family and its ten published checkpoints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hf_dnalm.checkpoints.passport import Checkpoint, Passport, ReadFile
+from hf_dnalm.checkpoints.passport import GENOME_MODE, Checkpoint, Passport, ReadFile
 from hf_dnalm.checkpoints.translation import IGNORED, KEPT, REQUIRED, translated
 from hf_dnalm.checkpoints.vocabularies import most_are_kmers
 
@@ -37,8 +37,8 @@ AGRONT_CITATION = """\
   doi     = {10.1038/s42003-024-06465-2}
 }"""
 
-# A k-mer vocabulary holds 4^k k-mers, the letters A T C G N, and four special tokens in front; the six of v2 stand in
-# front, v1 keeps <eos> and <bos> behind the 4^k + 9 that its embedding covers.
+# A k-mer vocabulary holds 4^k k-mers, the letters A T C G N, and four special tokens in front. v2 has six in front; v1
+# has <eos> and <bos> after the 4^k + 9 tokens that its embedding covers.
 _VOCABULARY_SIZES = {4**k + extra for k in range(2, 9) for extra in (9, 11)}
 
 _COMMON: dict[str, Any] = {
@@ -54,7 +54,7 @@ _COMMON: dict[str, Any] = {
     "tie_word_embeddings": False,
 }
 
-# Config keys that our own config takes over as they are.
+# Keys that our own config takes unchanged.
 _KEPT = (
     *KEPT,
     "position_embedding_type",
@@ -64,7 +64,7 @@ _KEPT = (
     "mask_token_id",
 )
 
-# What upstream's config class takes for a key that config.json leaves out.
+# The defaults of upstream's config class for keys that config.json omits.
 _UPSTREAM_DEFAULTS = {
     "hidden_dropout_prob": 0.1,
     "attention_probs_dropout_prob": 0.1,
@@ -77,7 +77,7 @@ _UPSTREAM_DEFAULTS = {
     "tie_word_embeddings": True,
 }
 
-# Keys that choose a computation we don't have, with the values that ask for nothing.
+# Keys that choose a computation we do not have, with the values that are harmless.
 _REQUIRED: dict[str, tuple[Any, ...]] = REQUIRED | {
     "is_folding_model": (False, None),
     "esmfold_config": (None,),
@@ -90,15 +90,15 @@ _REQUIRED: dict[str, tuple[Any, ...]] = REQUIRED | {
 
 
 def context_tokens(config: Any) -> int:
-    """The longest input in tokens: positions count from pad_token_id + 1, so two rows of the table hold no token."""
+    """The longest input in tokens: positions count from pad_token_id + 1, so two rows of the table are unused."""
     return config.max_position_embeddings - 2
 
 
 def unused_keys(config: Any) -> tuple[str, ...]:
     """Tensors that upstream files may hold although upstream's forward pass never reads them.
 
-    The contact head was trained for proteins' sake and no published number uses it; v2 stores a table of learned
-    positions beside its rotary ones, and the rotary frequencies of every layer, which are constants.
+    They are the contact head, a feature for proteins that no published number uses, and in v2 a table of learned
+    positions next to the rotary ones, and the constant rotary frequencies of every layer.
     """
     never = (r"(esm\.)?contact_head\..*",)
     if config.position_embedding_type == "absolute":
@@ -111,9 +111,9 @@ def unused_keys(config: Any) -> tuple[str, ...]:
 
 
 def is_kmer_vocabulary(text: str) -> bool:
-    """Whether a vocab.txt lists single nucleotides and k-mers of one length, special tokens aside.
+    """Whether a vocab.txt lists single nucleotides and k-mers of one length, apart from special tokens.
 
-    Whether none is missing is the tokenizer's business: a damaged vocabulary is still no protein's.
+    The tokenizer checks that none is missing: a damaged vocabulary still differs from a protein vocabulary.
 
     Examples:
         >>> is_kmer_vocabulary("<cls>\\nAAA\\nAAT\\nA\\nT\\nC\\nG\\nN")
@@ -126,10 +126,10 @@ def is_kmer_vocabulary(text: str) -> bool:
 
 
 def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
-    """Whether an upstream config.json is a Nucleotide Transformer's.
+    """Whether an upstream config.json belongs to a Nucleotide Transformer.
 
-    v2 states no model_type, v1 and AgroNT share "esm" with the protein models of the ESM family: what tells them apart
-    is the vocabulary, so vocab.txt decides where there is one, and the vocabulary's size where there is none.
+    v2 states no model_type; v1 and AgroNT share "esm" with the protein models of the ESM family. The vocabulary
+    differs, so vocab.txt decides, or without that file the vocabulary's size.
     """
     names = [name for name in config.get("architectures") or [] if isinstance(name, str)]
     upstream = config.get("model_type") == "esm" or (
@@ -144,10 +144,10 @@ def recognises(config: Mapping[str, Any], read_file: ReadFile) -> bool:
 def translate(config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `NucleotideTransformerConfig` for an upstream config.json.
 
-    The feed-forward layer is gated exactly where `add_bias_fnn` is stated: only v2's code knows that key.
+    The feed-forward layer is gated if `add_bias_fnn` is stated: only v2's code knows that key.
 
     Raises:
-        ValueError: a key that is not known, or a value that asks for a computation this family does not have.
+        ValueError: an unknown key, or a value that requests a computation this family does not have.
     """
     arguments = translated(
         config,
@@ -221,7 +221,6 @@ _PLANTS = "reference genomes of 48 plant species, most of them edible (about 10.
 NUCLEOTIDE_TRANSFORMER = Passport(
     family="nucleotide_transformer",
     title="Nucleotide Transformer",
-    model_type="dnalm_nucleotide_transformer",
     config_class="configuration_nucleotide_transformer.NucleotideTransformerConfig",
     tokenizer_class="tokenization_kmer.KmerTokenizer",
     recognises=recognises,
@@ -233,28 +232,20 @@ NUCLEOTIDE_TRANSFORMER = Passport(
         "AutoModelForSequenceClassification": "classifier.",
         "AutoModelForTokenClassification": "classifier.",
     },
-    new_heads=("AutoModelForSequenceClassification", "AutoModelForTokenClassification"),
-    head_fields=("id2label", "label2id", "num_labels", "problem_type", "classifier_pooling", "classifier_dropout"),
-    label_weights={
-        "AutoModelForSequenceClassification": "classifier.out_proj.weight",
-        "AutoModelForTokenClassification": "classifier.weight",
-    },
+    sequence_output="out_proj.",
     lora_targets=("query", "value"),
     tokenizer_files=("vocab.txt",),
     licence="cc-by-nc-sa-4.0",
     reading=(
-        "Upper-case A, C, G and T become {words} from left to right; `N`, and what\n"
-        "does not fill a word, become single letters. Lower case, other IUPAC codes, U and gaps are unknown to it: "
-        "pass\n"
-        "`genome_mode=True` to hf_dnalm's `AutoTokenizer.from_pretrained` to read lower case as upper case and IUPAC "
-        "codes as `N`."
+        "Upper-case A, C, G and T become {words} from left to right. `N`, and bases that do not fill a whole token, "
+        "become single letters. Lower case, other IUPAC codes, U and gaps are unknown." + GENOME_MODE
     ),
     special_tokens=1,
     added_tokens="`<cls>`",
     differences=(
-        "The official files also store a contact head (and v2 a table of learned positions and the rotary frequencies) "
-        "that the forward pass never uses; they are left out here.",
-        "`special_tokens_mask` has one entry per token; the official tokenizer's is one too long.",
+        "The official files also store a contact head (and in v2 a table of learned positions and the rotary "
+        "frequencies) that the forward pass never uses; they are left out.",
+        "`special_tokens_mask` has one entry per token; the official tokenizer's is one entry too long.",
         "Attention runs through transformers' attention interface (eager, sdpa, flash, flex), with gradient "
         "checkpointing.",
     ),

@@ -1,7 +1,7 @@
-"""Numbers that others published for a checkpoint and one sequence: what `dnalm verify` compares real weights with.
+"""Numbers that others published for a checkpoint and one sequence; `dnalm verify` compares real weights with them.
 
-They stand in references.json: Hub id → "vectors" and "logits", each a list of objects with the fields below. A number
-goes in only with the place where it was published.
+references.json maps a Hub id to "vectors" and "logits", each a list of objects with the fields below. Every number
+comes with the place where it was published.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class VectorReference:
-    """The pooled hidden states of a sequence.
+    """Published hidden states of a sequence, pooled.
 
     Attributes:
-        sequence: DNA as the tokenizer is given it.
-        pooling: "mean", "max" or "cls", as `embed` takes it.
-        layer: index into the hidden states, as `embed` takes it; -1 is the last.
+        sequence: DNA, the input of the tokenizer.
+        pooling: "mean", "max" or "cls", as in `embed`.
+        layer: index into the hidden states, as in `embed`; -1 is the last.
         numbers: the first numbers of the vector.
-        tolerance: how far each may be off: what rounding in print and another machine's float32 leave open.
-        source: where they were published.
+        tolerance: largest accepted difference, from rounding in print and float32 on another machine.
+        source: where the numbers were published.
     """
 
     sequence: str
@@ -36,15 +36,15 @@ class VectorReference:
 
 @dataclass(frozen=True)
 class LogitsReference:
-    """What a masked language model gives for letters at a token that was masked.
+    """Published logits of a masked language model for single letters at a masked token.
 
     Attributes:
-        sequence: DNA as the tokenizer is given it, unmasked.
-        masked: which base is masked, 0-based; the token that holds it is masked whole.
-        letters: words of the vocabulary of one letter each.
+        sequence: DNA, the input of the tokenizer, unmasked.
+        masked: the masked base, 0-based; the whole token that covers it is masked.
+        letters: single-letter tokens.
         numbers: their logits, in that order.
-        tolerance: how far each may be off.
-        source: where they were published.
+        tolerance: largest accepted difference.
+        source: where the numbers were published.
     """
 
     sequence: str
@@ -59,7 +59,7 @@ Reference = VectorReference | LogitsReference
 
 
 def references_of(hub_id: str) -> tuple[Reference, ...]:
-    """The published numbers that are known for a checkpoint; none for most.
+    """The published numbers of a checkpoint; empty for most.
 
     >>> [reference.numbers[0] for reference in references_of("songlab/gpn-brassicales")]
     [4.8509]
@@ -70,10 +70,10 @@ def references_of(hub_id: str) -> tuple[Reference, ...]:
 
 
 def parse_references(entry: Mapping[str, Any]) -> tuple[Reference, ...]:
-    """What references.json holds for one checkpoint.
+    """The entry of one checkpoint in references.json, parsed.
 
     Raises:
-        TypeError: a field is missing or not known.
+        TypeError: a field is missing or unknown.
     """
     vectors = [VectorReference(**_frozen(each)) for each in entry.get("vectors", ())]
     logits = [LogitsReference(**_frozen(each)) for each in entry.get("logits", ())]

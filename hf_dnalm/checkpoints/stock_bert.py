@@ -1,4 +1,4 @@
-"""From a config.json of transformers' own BERT to the arguments of our BERT configs."""
+"""Translation of a config.json of transformers' own BERT to the arguments of our BERT configs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,27 @@ from typing import Any
 
 from hf_dnalm.checkpoints.translation import IGNORED, KEPT, REQUIRED, translated
 
+# The sizes and rates that published configs share with BERT-base.
+BERT_BASE: dict[str, Any] = {
+    "attention_probs_dropout_prob": 0.1,
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.1,
+    "hidden_size": 768,
+    "initializer_range": 0.02,
+    "intermediate_size": 3072,
+    "layer_norm_eps": 1e-12,
+    "max_position_embeddings": 512,
+    "num_attention_heads": 12,
+    "num_hidden_layers": 12,
+    "type_vocab_size": 2,
+}
+
 _REQUIRED = REQUIRED | {
     "position_embedding_type": ("absolute",),
     "tie_word_embeddings": (True,),
 }
 
-# What old versions of transformers wrote into every config: how to generate text, and how to export.
+# Fields for text generation and export that old versions of transformers wrote into every config.
 _OLD_BOOKKEEPING = {
     "bad_words_ids",
     "decoder_start_token_id",
@@ -36,23 +51,23 @@ _OLD_BOOKKEEPING = {
 
 
 def translate_bert(config: Mapping[str, Any], *, title: str, ignored: Collection[str] = ()) -> dict[str, Any]:
-    """The arguments of a `BertDnaConfig` for a config.json of BERT; what it leaves out is as BERT's own config says.
+    """The arguments of a `BertDnaConfig` for a config.json of BERT, with the defaults of BERT's own config.
 
-    The published files hold a pooler, which the doors leave out again where a file holds none.
+    The published files hold a pooler; the Auto classes leave it out again if a file holds none.
 
     Args:
         title: of the family, for the errors.
-        ignored: keys of this family's files that change no number.
+        ignored: keys of this family's files that have no effect on the output.
 
     Raises:
-        ValueError: a key that is not known, a value that asks for a computation this family does not have, or weights
-            whose head cannot be told from a sequence head.
+        ValueError: an unknown key, a value that requests a computation this family does not have, or weights whose
+            head cannot be distinguished from a sequence head.
     """
     if "BertForMultipleChoice" in _architectures(config):
         raise ValueError(
-            "config.json has architectures = ['BertForMultipleChoice'], whose head is stored under the name of a "
-            "sequence head (classifier) and would be taken for one. To read the body alone, take `architectures` out "
-            "of config.json and load it with AutoModel."
+            "config.json has architectures = ['BertForMultipleChoice'], whose head has the name of a sequence head "
+            "(classifier) and would be loaded as one. To load the body alone, delete `architectures` from config.json "
+            "and use AutoModel."
         )
     arguments = translated(
         config,
@@ -66,7 +81,7 @@ def translate_bert(config: Mapping[str, Any], *, title: str, ignored: Collection
 
 
 def renamed_keys(config: Mapping[str, Any]) -> dict[str, str]:
-    """Upstream calls the heads of tokens and of sequences `classifier` both; ours have names of their own."""
+    """Upstream calls both the token head and the sequence head `classifier`; ours have different names."""
     return {r"^classifier\.": "token_classifier."} if "BertForTokenClassification" in _architectures(config) else {}
 
 
@@ -74,11 +89,6 @@ def _architectures(config: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(config.get("architectures") or ())
 
 
-def context_tokens(config: Any) -> int:
-    """The longest input in tokens: one for each learned position."""
-    return config.max_position_embeddings
-
-
 def unused_keys(config: Any) -> tuple[str, ...]:
-    """Tensors that a file may hold and a model not read: a pooler, and the constants of upstream's buffers."""
+    """Tensors in a file that a model may not use: a pooler, and the constants of upstream's buffers."""
     return (r"(bert\.)?pooler\.dense\.(weight|bias)", r"(bert\.)?embeddings\.(token_type|position)_ids")

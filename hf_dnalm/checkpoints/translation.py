@@ -1,11 +1,11 @@
-"""From an upstream config.json to the arguments of our config class: what every family refuses, and how."""
+"""Translation of an upstream config.json to the arguments of our config class, and what all families refuse."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Keys that choose a computation which no family of ours has, with the values that ask for nothing.
+# Keys that choose a computation which none of our families has, with the values that are harmless.
 REQUIRED: dict[str, tuple[Any, ...]] = {
     "is_decoder": (False, None),
     "is_encoder_decoder": (False, None),
@@ -17,7 +17,7 @@ REQUIRED: dict[str, tuple[Any, ...]] = {
     "quantization_config": (None,),
 }
 
-# Keys that change no number: bookkeeping, and what only generation or another library reads.
+# Keys without effect on the output: bookkeeping, and settings of generation or of other libraries.
 IGNORED = {
     "architectures",
     "auto_map",
@@ -36,7 +36,7 @@ IGNORED = {
     "name_or_path",
 }
 
-# Keys of every family's own config that are taken over as they are.
+# Keys that our configs take unchanged.
 KEPT = (
     "vocab_size",
     "hidden_size",
@@ -59,7 +59,7 @@ KEPT = (
 )
 NEEDED = KEPT[:5]
 
-# Keys that transformers 4 wrote into every config.json that it saved whole: of generation, and of things long gone.
+# Keys that transformers 4 wrote into every complete config.json: generation, and features that no longer exist.
 OF_EVERY_CONFIG = {
     "bad_words_ids",
     "begin_suppress_tokens",
@@ -98,7 +98,7 @@ OF_EVERY_CONFIG = {
 
 
 def with_article(title: str) -> str:
-    """A family's title as one of its kind.
+    """A family's title with its indefinite article.
 
     >>> with_article("AWD-LSTM"), with_article("GPN")
     ('an AWD-LSTM', 'a GPN')
@@ -116,31 +116,31 @@ def translated(
     defaults: Mapping[str, Any],
     needed: Sequence[str] = NEEDED,
 ) -> dict[str, Any]:
-    """The fields of an upstream config.json that our config class takes as they are, `dtype` included.
+    """The fields of an upstream config.json that our config class takes unchanged, `dtype` included.
 
     Args:
         title: of the family, for the errors.
         kept: the keys to take.
-        required: keys with the values that ask for nothing we do not have.
-        ignored: keys that change no number.
-        defaults: what upstream takes for a key that config.json leaves out.
-        needed: the keys without which nothing can be built.
+        required: keys with the values that the family supports.
+        ignored: keys without effect on the output.
+        defaults: upstream's defaults for keys that config.json omits.
+        needed: keys that must be present.
 
     Raises:
-        ValueError: a key that is not known, a value that asks for a computation this family does not have, or no sizes.
+        ValueError: an unknown key, a value that requests a computation this family does not have, or a missing size.
     """
     for key, value in config.items():
         if key in required and value not in required[key]:
             allowed = " or ".join(repr(choice) for choice in required[key])
-            raise ValueError(f"config.json has {key} = {value!r}; {with_article(title)} is read with {allowed} only.")
+            raise ValueError(f"config.json has {key} = {value!r}; {with_article(title)} supports only {allowed}.")
         if key not in required and key not in kept and key not in ignored and not key.startswith("_"):
             raise ValueError(
                 f"config.json has the key {key!r} (= {value!r}), which no {title} has. "
-                "Delete it if it changes nothing in the computation."
+                "Delete it if it has no effect on the output."
             )
     missing = [key for key in needed if key not in config]
     if missing:
-        raise ValueError(f"config.json states no {', '.join(missing)}; {with_article(title)} needs it.")
+        raise ValueError(f"config.json has no {', '.join(missing)}; {with_article(title)} needs it.")
     arguments = {**defaults, **{key: config[key] for key in kept if config.get(key) is not None}}
     dtype = config.get("dtype", config.get("torch_dtype"))
     return arguments | ({} if dtype is None else {"dtype": dtype})

@@ -1,6 +1,6 @@
-"""What kind of vocabulary a vocab.txt holds: k-mers of one length, or DNA words of several lengths.
+"""The kind of vocabulary in a vocab.txt: k-mers of one length, or DNA tokens of several lengths.
 
-Most words decide, so that a damaged list is still told for what it is; its tokenizer then refuses it by line.
+The majority of tokens decides, so a damaged list is still recognised; its tokenizer then names the damaged line.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 
 def most_are_kmers(words: Sequence[str]) -> bool:
-    """Whether two in three words or more, special ones left out, are of bases and of one length above 1.
+    """Whether at least two in three tokens are bases, of one length above 1. Pass no special tokens.
 
     >>> most_are_kmers(["AAA", "AAT"]), most_are_kmers(["A", "AC", "ACG"]), most_are_kmers(["L", "A", "G"])
     (True, False, False)
@@ -21,7 +21,7 @@ def most_are_kmers(words: Sequence[str]) -> bool:
 
 
 def is_word_list(text: str) -> bool:
-    """Whether a vocab.txt lists DNA words of several lengths, bases among them, and special tokens in brackets.
+    """Whether a vocab.txt lists DNA tokens of several lengths, single bases included, and special tokens in brackets.
 
     >>> is_word_list("[UNK]\\nA\\nC\\nG\\nT\\nTT\\nGCAA"), is_word_list("[UNK]\\nAAA\\nAAC")
     (True, False)

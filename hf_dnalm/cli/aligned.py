@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of as many cells each as lines, the columns as wide as their longest cell.
+    """The rows as lines; every column is as wide as its longest cell.
 
     >>> print(aligned([["name", "n"], ["a", "100"]]))
     name  n

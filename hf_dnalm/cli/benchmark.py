@@ -1,6 +1,6 @@
-"""`dnalm benchmark`: models × tasks × folds × seeds compared with baselines, and their leaderboard.
+"""`dnalm benchmark`: train every combination of model, task, fold and seed, and write a leaderboard with baselines.
 
-Many processes: `accelerate launch -m hf_dnalm benchmark …` (each process takes other cells), or `--jobs 4`.
+Several processes share the work under `accelerate launch -m hf_dnalm benchmark …` or with `--jobs 4`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hf_dnalm.cli.aligned import aligned
 from hf_dnalm.cli.parser import Parser
@@ -25,7 +25,7 @@ JSON, Markdown and HTML. An interrupted command continues when you run it again.
 that concern the method and the training work too and hold for all models: --num-train-epochs, --learning-rate,
 --max-tokens, --reverse-complement, …
 """
-# What torchrun and accelerate tell a process of its group. The processes here work alone, so Trainer must not see it.
+# Set by torchrun and accelerate. Each process here trains alone, so these variables are hidden from Trainer.
 _GROUP = (
     *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "ROLE_RANK", "ROLE_WORLD_SIZE"),
     *("MASTER_ADDR", "MASTER_PORT"),
@@ -33,14 +33,14 @@ _GROUP = (
 
 
 def run(arguments: list[str]) -> None:
-    """Parse the flags, run what is not finished, write the leaderboard and print its table."""
+    """Parse the flags, compute the missing results, write the leaderboard and print its table."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     if options.jobs < 1:
-        parser.error(f"--jobs is {options.jobs}; it must be 1 or more")
+        parser.error(f"--jobs is {options.jobs}; it must be 1 or more.")
     end_with_parent(os.environ)
     process = leave_group(os.environ)
-    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    # Heavy imports follow the parsing, so that --help and flag errors appear immediately.
     from hf_dnalm.benchmarking import benchmark
     from hf_dnalm.benchmarking.pages import score_rows, summary
 
@@ -70,19 +70,19 @@ def run(arguments: list[str]) -> None:
     with contextlib.redirect_stdout(sys.stderr):  # Trainer writes its log to stdout, which is for the result
         result = benchmark(options.models, process=process, **settings)
     if result.unfinished:
-        print(f"{len(result.unfinished)} cells are still running in other processes", file=sys.stderr)
+        print(f"{len(result.unfinished)} cells are still running in other processes.", file=sys.stderr)
     elif result.leaderboard is not None:
         print(aligned([[cell.strip("*") for cell in row] for row in score_rows(result.leaderboard)]))
         print(f"\n{summary(result.leaderboard)}\nLeaderboard: {result.folder / 'leaderboard.html'}")
     if result.failed:
         cell, message = next(iter(result.failed.items()))
-        raise ValueError(f"{len(result.failed)} cells failed, the results of all others are kept; {cell}: {message}")
+        raise ValueError(f"{len(result.failed)} cells failed, the results of all others are kept; {cell}: {message}.")
 
 
 def leave_group(environment: Any) -> tuple[int, int]:
-    """Number of this process and how many there are, as a launcher said; it is on its own from here.
+    """Rank and number of processes as set by a launcher; from here on, the process works on its own.
 
-    Of several GPUs the process keeps the one with its number.
+    If there are several GPUs, the process keeps the one of its local rank.
     """
     number, count = int(environment.get("RANK", 0)), int(environment.get("WORLD_SIZE", 1))
     local = environment.get("LOCAL_RANK")
@@ -95,7 +95,7 @@ def leave_group(environment: Any) -> tuple[int, int]:
 
 
 def _in_processes(arguments: list[str], jobs: int) -> None:
-    """The same command in several processes; what they finish is found finished afterwards."""
+    """Run the same command in several processes; this process then finds their results and adds the missing ones."""
     cores = os.cpu_count() or 1
     workers = []
     for number in range(jobs):
@@ -112,11 +112,11 @@ def _in_processes(arguments: list[str], jobs: int) -> None:
             worker.terminate()
             worker.communicate()
     if any(codes):
-        logging.getLogger("hf_dnalm.benchmarking").warning("a process ended early; this process computes the rest")
+        logging.getLogger("hf_dnalm.benchmarking").warning("A worker ended early; the main process computes the rest.")
 
 
 def _training(parser: argparse.ArgumentParser, rest: list[str]) -> dict[str, Any]:
-    """The flags of `dnalm finetune` that differ from its defaults."""
+    """The flags of `dnalm finetune` that were given and differ from its defaults."""
     from transformers import HfArgumentParser
 
     from hf_dnalm.training.arguments import FineTuningArguments, MethodArguments
@@ -129,7 +129,7 @@ def _training(parser: argparse.ArgumentParser, rest: list[str]) -> dict[str, Any
     flags.error = parser.error  # type: ignore[method-assign]
     values, unknown = flags.parse_known_args(rest)
     if unknown:
-        parser.error(f"no such flag or value: {' '.join(unknown)} (see {parser.prog} --help)")
+        parser.error(f"no such flag or value: {' '.join(unknown)} (see {parser.prog} --help).")
     defaults = vars(flags.parse_known_args([])[0])
     return {name: value for name, value in vars(values).items() if value != defaults[name]}
 
@@ -141,14 +141,14 @@ def _data_dirs(given: list[str]) -> str | dict[str, str] | None:
     if len(given) == 1 and "=" not in given[0]:
         return given[0]
     if not all("=" in each for each in given):
-        raise ValueError(f"--data-dir {' '.join(given)}: give one folder, or SUITE=FOLDER for each suite")
+        raise ValueError(f"--data-dir {' '.join(given)}: give one folder, or SUITE=FOLDER for each suite.")
     return dict(each.split("=", 1) for each in given)
 
 
 class _Parser(Parser):
-    def error(self, message: str) -> Any:
-        """One line."""
-        self.exit(2, f"{self.prog}: error: {message}\n")
+    def error(self, message: str) -> NoReturn:
+        """Print the error in one line, without the usage."""
+        self.exit(2, f"{self.prog}: error: {message.rstrip('.')}.\n")
 
 
 def _parser() -> _Parser:

@@ -1,4 +1,4 @@
-"""`dnalm bend embed`: the frozen embeddings of a task's regions, as shards."""
+"""`dnalm bend embed`: compute the frozen embeddings of a BEND task's regions and write them as shards."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ accelerate launch, which divide the chunks.
 
 
 def run(arguments: list[str]) -> None:
-    """Parse the flags, read task and model, embed, and say what was written."""
+    """Parse the flags, read task and model, embed, and print what was written."""
     options = _parser().parse_args(arguments)
-    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    # Heavy imports follow the parsing, so that --help and flag errors appear immediately.
     from tqdm import tqdm
 
     from hf_dnalm.bend.region_embeddings import embed_task
@@ -65,7 +65,7 @@ def run(arguments: list[str]) -> None:
 
 
 def _embedder(options: argparse.Namespace) -> tuple[Any, str, dict[str, str]]:
-    """The embedder that MODEL names, what its folder is called, and digests of what its numbers depend on."""
+    """The embedder that MODEL names, the name of its folder, and a fingerprint of everything its numbers depend on."""
     from hf_dnalm.bend.embedders import ModelEmbedder, embedder_from_file, file_fingerprint, letter_codes, one_hot
 
     if options.model == "onehot":
@@ -107,10 +107,10 @@ def _parser() -> Parser:
         type=Path,
         metavar="FASTA",
         required=True,
-        help="genome assembly of the task; an index is written if there is none; required",
+        help="genome assembly of the task; an index is written if it has none; required",
     )
     parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", required=True, help="folder in which TASK/NAME is made; required"
+        "--output", type=Path, metavar="FOLDER", required=True, help="folder in which TASK/NAME is created; required"
     )
     parser.add_argument(
         "--data-dir",

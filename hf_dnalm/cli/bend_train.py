@@ -1,4 +1,4 @@
-"""`dnalm bend train`: a small network on the frozen embeddings of a task, or a supervised baseline on its letters."""
+"""`dnalm bend train`: train a small network on a task's frozen embeddings, or a baseline on its sequences."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Folds can be trained at the same time, each with its own --fold; the summary cov
 def run(arguments: list[str]) -> None:
     """Parse the flags, read the data, train, and print the summary."""
     options = _parser().parse_args(arguments)
-    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    # Heavy imports follow the parsing, so that --help and flag errors appear immediately.
     from hf_dnalm.bend.batches import LetterSource, ShardSource
     from hf_dnalm.bend.training import GIGABYTE, Settings, train_bend
     from hf_dnalm.suites.bend.published_tasks import find_task
 
-    task = _changed(find_task(options.task), options)
+    task = _with_overrides(find_task(options.task), options)
     settings = Settings(
         network=options.network,
         seed=options.seed,
@@ -59,8 +59,8 @@ def run(arguments: list[str]) -> None:
     print(aligned(_rows(summary)))
 
 
-def _changed(task: BendTask, options: argparse.Namespace) -> BendTask:
-    """The task with the numbers of its training that were given."""
+def _with_overrides(task: BendTask, options: argparse.Namespace) -> BendTask:
+    """The task with the training settings that the command line overrides."""
     changes = {
         field: value
         for field in ("epochs", "batch_size", "learning_rate")
@@ -70,7 +70,7 @@ def _changed(task: BendTask, options: argparse.Namespace) -> BendTask:
 
 
 def _rows(summary: dict[str, Any]) -> list[list[str]]:
-    """The table: a row for each metric, the task's own first."""
+    """The rows of the printed table: one per metric, the task's primary metric first."""
     folds = [f"fold {fold}" for fold in summary["folds"]] if summary["folds"] != [None] else []
     rows = [["metric", "mean", "sd", *folds]] if folds else [["metric", "test"]]
     metrics = summary["metrics"]
@@ -138,7 +138,7 @@ def _parser() -> Parser:
         default="float32",
         help="precision of training; float16, as published, scales the gradients; default: float32",
     )
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, …; default: the GPU if there is one")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, …; default: the GPU if available")
     parser.add_argument(
         "--bend-compat",
         action="store_true",
@@ -151,5 +151,5 @@ def _fold(text: str) -> int | None:
     if text == "all":
         return None
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'all'")
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'all'.")
     return int(text)

@@ -1,4 +1,4 @@
-"""`dnalm bend zero-shot`: the variants of a task scored by the distance of their embeddings."""
+"""`dnalm bend zero-shot`: score the variants of a BEND task by the distance between embeddings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ says otherwise, because the distances are small.
 def run(arguments: list[str]) -> None:
     """Parse the flags, read variants and model, score, write both files, and print the AUROC."""
     options = _parser().parse_args(arguments)
-    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    # Heavy imports follow the parsing, so that --help and flag errors appear immediately.
     from hf_dnalm.inference.output_files import TABLE_WRITERS, output_extension
 
     extension = output_extension(options.output, TABLE_WRITERS)
@@ -71,13 +71,13 @@ def _run(options: argparse.Namespace, summary: Path) -> None:
         partial.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     scored.write(options.output)
     auroc = report["metrics"]["auroc"]
-    value = "undefined: the labels are all of one kind" if auroc["value"] is None else f"{auroc['value']:.3f}"
+    value = "undefined: all labels are the same" if auroc["value"] is None else f"{auroc['value']:.3f}"
     interval = "" if auroc["low"] is None else f" ({auroc['low']:.3f} to {auroc['high']:.3f})"
     print(f"{report['variants']:,} variants, {report['with_effect']:,} with an effect: AUROC {value}{interval}")
 
 
 def _embedder(options: argparse.Namespace, context_bp: int) -> tuple[Any, dict[str, Any], dict[str, str]]:
-    """The embedder that MODEL names, how it is read, and digests of what its numbers depend on."""
+    """The embedder that MODEL names, how it is read, and a fingerprint of everything its numbers depend on."""
     from hf_dnalm.bend.embedders import ModelEmbedder, embedder_from_file, file_fingerprint
     from hf_dnalm.bend.published_embedders import PublishedEmbedder
     from hf_dnalm.bend.zero_shot_scores import PublishedReading, context_of

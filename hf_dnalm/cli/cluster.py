@@ -1,4 +1,4 @@
-"""`dnalm cluster`: how well vectors of labelled sequences fall into their classes, beside 4-mer frequencies."""
+"""`dnalm cluster`: measure how well embeddings separate labelled sequences, compared with 4-mer frequencies."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Embed labelled sequences, for example of several species, and measure how well the embeddings separate the classes: by
 k-means clustering, and by a linear classifier trained on a few sequences per class. The same numbers are computed for
-tetranucleotide frequencies, the usual baseline in metagenomics. The protocol is the one of DNABERT-S; numbers are means
-over five seeds. The table goes to stdout, all numbers to --output, a picture of the vectors to --map.
+tetranucleotide frequencies, the usual baseline in metagenomics. The protocol is DNABERT-S's; numbers are means over
+five seeds. The table goes to stdout, all numbers to --output, a picture of the vectors to --map.
 """
 BASELINE = "tetranucleotides"
 
 
 def run(arguments: list[str]) -> None:
-    """Parse the flags, read model and file, embed, score both kinds of vectors, print the table and write --output."""
+    """Parse the flags, embed the sequences, score embeddings and frequencies, print the table and write --output."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.test_per_class < 1:
-        parser.error(f"--test-per-class is {options.test_per_class}; it must be 1 or more")
+        parser.error(f"--test-per-class is {options.test_per_class}; it must be 1 or more.")
     inputs = [options.file, options.model]
     with claimed_outputs([options.output, options.map], inputs=inputs, overwrite=options.overwrite):
         _run(options)
 
 
 def _run(options: argparse.Namespace) -> None:
-    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    # Heavy imports follow the parsing, so that --help and flag errors appear immediately.
     import numpy as np
     from tqdm import tqdm
 
@@ -65,7 +65,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.map is not None:
         output_extension(options.map, FIGURE_FILES)
         if options.map_method == "umap" and importlib.util.find_spec("umap") is None:
-            raise ImportError('umap-learn is needed for this map: pip install "hf_dnalm[umap]", or --map-method tsne')
+            raise ImportError('umap-learn is needed for this map: pip install "hf_dnalm[umap]", or --map-method tsne.')
     inference = inference_arguments(options)
     task, dataset = _read(options)
     labels, sequences = list(dataset["labels"]), list(dataset["sequence"])
@@ -86,9 +86,9 @@ def _run(options: argparse.Namespace) -> None:
     if len(shots) < len(SHOTS):
         left_out = ", ".join(str(shot) for shot in SHOTS if shot not in shots)
         print(
-            f"few-shot classification with {left_out} sequences a class is left out: the smallest class, "
-            f"{task.label_names[rarest]!r}, has {counts[rarest]:,} sequences and {options.test_per_class:,} of them "
-            "are for the test (--test-per-class)"
+            f"few-shot classification with {left_out} sequences per class is left out: the smallest class, "
+            f"{task.label_names[rarest]!r}, has {counts[rarest]:,} sequences, and {options.test_per_class:,} of them "
+            "are reserved for the test (--test-per-class)."
         )
     if options.map is not None:
         vectors = {name: embeddings.vectors, BASELINE: frequencies}
@@ -110,7 +110,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _read(options: argparse.Namespace) -> tuple[Task, Dataset]:
-    """The classes and the labelled sequences, of a file or of a benchmark task."""
+    """The classes and labelled sequences of a file or a benchmark task."""
     from hf_dnalm.data import infer_task, read_file
     from hf_dnalm.suites import load_benchmark
 
@@ -137,7 +137,7 @@ def _read(options: argparse.Namespace) -> tuple[Task, Dataset]:
 
 
 def _scores(vectors: np.ndarray, labels: list[int], shots: list[int], test_per_class: int) -> dict[str, Any]:
-    """Every number of one kind of vectors: means over the seeds, and each seed's."""
+    """All scores of one set of vectors: means over the seeds, and the values of each seed."""
     from hf_dnalm.evaluation import cluster, few_shot
 
     clustering = cluster(vectors, labels)
@@ -149,10 +149,10 @@ def _scores(vectors: np.ndarray, labels: list[int], shots: list[int], test_per_c
 
 
 def _rows(scored: dict[str, dict[str, Any]]) -> list[list[str]]:
-    """The table: a row for each kind of vectors."""
+    """The rows of the printed table: one for each set of vectors."""
     first = next(iter(scored.values()))
     shots = list(first.get("few_shot_macro_f1", {}))
-    rows = [["vectors", *first["clustering"], *(f"F1, {shot} a class" for shot in shots)]]
+    rows = [["vectors", *first["clustering"], *(f"F1, {shot} per class" for shot in shots)]]
     for name, scores in scored.items():
         values = [*scores["clustering"].values(), *scores.get("few_shot_macro_f1", {}).values()]
         rows.append([name, *(f"{value:z.3f}" for value in values)])

@@ -17,8 +17,8 @@ import transformers
 from hf_dnalm.cli.main import main
 from hf_dnalm.cli.parser import Parser
 
-# A small model with the learned positions of version 1 and AgroNT, which see at once that sites lie in the middle;
-# the smallest published one has hidden size 512, 12 layers and 6-mers.
+# A small model with learned positions, as in version 1 and AgroNT: it quickly learns that sites are in the middle.
+# The smallest published model has hidden size 512, 12 layers and 6-mers.
 SMALL_MODEL = {
     "model_type": "dnalm_nucleotide_transformer",
     "vocab_size": 75,
@@ -34,7 +34,7 @@ SMALL_MODEL = {
 N_SIMULATED = 6_000
 EPOCHS = 8
 
-# Run in a process that cannot import this package: what a colleague who has only transformers gets.
+# Run in a process that cannot import this package, like that of a colleague who has only torch and transformers.
 WITHOUT_THIS_PACKAGE = """
 import sys
 sys.modules["hf_dnalm"] = None
@@ -49,7 +49,7 @@ print(f"{type(model).__module__.split('.')[0]}.{type(model).__name__} predicts: 
 
 
 def run(arguments: list[str]) -> None:
-    """Prepare data and model, then fine-tune, export, load without this package and predict."""
+    """Prepare data and model; then fine-tune, export, load the export without this package, and predict."""
     options = _parser().parse_args(arguments)
     transformers.utils.logging.disable_progress_bar()
     started = time.perf_counter()
@@ -61,7 +61,7 @@ def run(arguments: list[str]) -> None:
     if options.data is None:
         options.data = str(_write_simulated(options.output / "splice_sites.csv"))
         print(f"{N_SIMULATED:,} simulated sequences with a donor, an acceptor or no splice site: {options.data}")
-        print("(drawn from published position weights on a random background: to try things out, not for science)")
+        print("(drawn from published position weights on a random background: for trying things out, not for science)")
     if options.model is None:
         config = options.output / "small_model.json"
         config.write_text(json.dumps(SMALL_MODEL, indent=2))
@@ -125,7 +125,7 @@ def _write_simulated(path: Path) -> Path:
 
 
 def _new_sequences(data: str, n: int = 5) -> tuple[list[str], list[str]]:
-    """A few sequences to predict: the first of the file, since nothing newer is at hand."""
+    """A few sequences to predict: the first ones of the file, because no unseen ones are available."""
     from hf_dnalm.data import read_file
 
     dataset = read_file(data, labels="none")

@@ -1,4 +1,4 @@
-"""`dnalm embed`: vectors of the sequences of a file, or of their nucleotides or tokens."""
+"""`dnalm embed`: compute embeddings of the sequences in a file, or of their nucleotides or tokens."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ processes share the work.
 def run(arguments: list[str]) -> None:
     """Parse the flags, read model and file, embed, and write the vectors to --output."""
     options = _parser().parse_args(arguments)
-    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    # Heavy imports follow the parsing, so that --help and flag errors appear immediately.
     from tqdm import tqdm
 
     from hf_dnalm.auto import AutoModel, AutoTokenizer
     from hf_dnalm.data import stream_file
     from hf_dnalm.inference.embedding_files import embed_file, vectors_per
-    from hf_dnalm.inference.vector_writers import find_vector_writer
+    from hf_dnalm.inference.vector_writers import check_vector_output
 
-    find_vector_writer(options.output, per=vectors_per(options.pooling))
+    check_vector_output(options.output, per=vectors_per(options.pooling))
     check_output(options.output, inputs=[options.file, options.model], overwrite=options.overwrite)
     inference = inference_arguments(options)
     columns = {"sequence_column": options.sequence_column, "name_column": options.name_column}
-    next(stream_file(options.file, **columns))  # no such file, no such column: said before a model is loaded
+    next(stream_file(options.file, **columns))  # a missing file or column is reported before a model is loaded
     model = AutoModel.from_pretrained(options.model)
     tokenizer = AutoTokenizer.from_pretrained(options.model)
     with tqdm(unit=" sequences", file=sys.stderr, disable=None) as bar:

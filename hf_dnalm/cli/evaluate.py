@@ -40,16 +40,16 @@ def run(arguments: list[str]) -> None:
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.bootstrap < 0:
-        parser.error(f"--bootstrap is {options.bootstrap}; it must be 0 (no intervals) or more")
+        parser.error(f"--bootstrap is {options.bootstrap}; it must be 0 (no intervals) or more.")
     if options.output.is_file():
-        parser.error(f"--output {options.output} is a file; the report needs a folder")
+        parser.error(f"--output {options.output} is a file; the report needs a folder.")
     inputs = [each for each in (options.data, options.model, options.baseline) if each is not None]
     with claimed_outputs([options.output], inputs=inputs, overwrite=options.overwrite):
         _run(options)
 
 
 def _run(options: argparse.Namespace) -> None:
-    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    # Heavy imports follow the parsing, so that --help and flag errors appear immediately.
     from tqdm import tqdm
 
     from hf_dnalm.auto import AutoTokenizer
@@ -65,7 +65,7 @@ def _run(options: argparse.Namespace) -> None:
     else:
         task = task_of_model(options.model, model, name=Path(options.data).name)
         dataset, train = _read_file(options.data, task, options), None
-        if dataset.info.description:  # how many records were left out
+        if dataset.info.description:  # states how many records were left out
             task = task.with_note(dataset.info.description)
     if options.metric is not None:
         task = dataclasses.replace(task, metric=options.metric)
@@ -102,7 +102,7 @@ def is_benchmark(data: str) -> bool:
     """True for "suite/task", False for a file.
 
     Raises:
-        FileNotFoundError: a file that is not there.
+        FileNotFoundError: the file does not exist.
     """
     from hf_dnalm.data import fasta, tables
 
@@ -112,24 +112,24 @@ def is_benchmark(data: str) -> bool:
     if "/" in data and not any(suffix.lower() in extensions for suffix in Path(data).suffixes):
         return True
     raise FileNotFoundError(
-        f"{data}: no such file; a benchmark task is written SUITE/TASK, and `dnalm list --tasks` shows them"
+        f"{data}: no such file; a benchmark task is written SUITE/TASK, and `dnalm list --tasks` shows them."
     )
 
 
 def task_of_model(source: str, model: PreTrainedModel, *, name: str) -> Task:
-    """The task that the model was fine-tuned on: its task.json where it is a folder with one, or else its config."""
+    """The task that the model was fine-tuned on: from task.json in its folder, or from its config if there is none."""
     from hf_dnalm.inference.inputs import bare_model
     from hf_dnalm.inference.predictions import head_level
 
     written = Path(source) / "task.json"
     if written.is_file():
-        with decoding(written, remedy="Correct it, or delete it: then the model's config.json says what the task is."):
+        with decoding(written, remedy="Correct it, or delete it to use the task in the model's config.json."):
             return Task.from_dict(read_json(written))
     return Task.from_config(bare_model(model).config, level=head_level(model), name=name)
 
 
 def _read_benchmark(options: argparse.Namespace) -> tuple[Task, Dataset, Dataset | None]:
-    """The task, the split to score, and with `--baseline train` the benchmark's training split."""
+    """The task, the split to score and, with `--baseline train`, the benchmark's training split."""
     from hf_dnalm.suites import load_benchmark
 
     suite, _, name = options.data.partition("/")

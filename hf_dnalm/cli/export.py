@@ -1,4 +1,4 @@
-"""`dnalm export`: a self-contained model folder, which loads with trust_remote_code=True and without this package."""
+"""`dnalm export`: write a self-contained model folder, which loads with trust_remote_code=True without this package."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ model.
 
 
 def run(arguments: list[str]) -> None:
-    """Export, and list what was written."""
+    """Export, and print the files that were written."""
     options = _parser().parse_args(arguments)
     given = {name: getattr(options, name) for name in ("revision", "family", "dtype")}
 
@@ -39,12 +39,15 @@ def _parser() -> Parser:
         "model", metavar="MODEL", help="folder or Hub id: a published checkpoint, a fine-tuned model or an adapter"
     )
     parser.add_argument("--output", metavar="FOLDER", required=True, help="folder to write; required")
-    heads = sorted({auto_class for passport in PASSPORTS for auto_class in (*passport.heads, "AutoModel")})
+    auto_classes = sorted({auto_class for passport in PASSPORTS for auto_class in (*passport.heads, "AutoModel")})
     parser.add_argument(
-        "--model-class", choices=heads, help="Auto class to load MODEL with; default: the class that its weights fit"
+        "--model-class",
+        choices=auto_classes,
+        metavar="CLASS",
+        help=f"Auto class to load MODEL with: {', '.join(auto_classes)}; default: the class that its weights fit",
     )
     parser.add_argument(
-        "--report", help="report.json whose metrics go into the card; default: MODEL/report/report.json"
+        "--report", metavar="FILE", help="report.json whose metrics go into the card; default: MODEL/report/report.json"
     )
     parser.add_argument("--revision", help="branch, tag or commit of MODEL on the Hub; default: the pinned one")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Flags that commands share: how a model runs, and which columns of a table are read."""
+"""Flags that several commands share: how a model runs, and which columns of a table are read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OVERFLOW = {
 def add_inference_options(
     parser: argparse.ArgumentParser, *, overflow: Sequence[str] = (), dtype: str = "auto"
 ) -> None:
-    """Flags for batch size, precision and device, and for long sequences if the command has a choice (`overflow`)."""
+    """Add flags for batch size, precision and device; and --overflow, if the command offers any of its choices."""
     parser.add_argument(
         "--token-budget",
         type=int,
@@ -35,7 +35,7 @@ def add_inference_options(
         help="precision; auto: bfloat16 if the hardware multiplies in it (CUDA, AMX), else the checkpoint's own; "
         f"default: {dtype}",
     )
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, …; default: the GPU if there is one")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, …; default: the GPU if available")
     if overflow:
         parser.add_argument(
             "--overflow",
@@ -48,7 +48,7 @@ def add_inference_options(
 
 
 def add_column_options(parser: argparse.ArgumentParser) -> None:
-    """Flags for the columns of a table."""
+    """Add flags for the columns of a table."""
     parser.add_argument(
         "--sequence-column", default="sequence", metavar="NAME", help="table column with sequences; default: sequence"
     )
@@ -56,7 +56,7 @@ def add_column_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_label_options(parser: argparse.ArgumentParser) -> None:
-    """Flags for the labels of a table."""
+    """Add flags for the labels of a table."""
     parser.add_argument(
         "--labels-column", default="labels", metavar="NAME", help="table column with labels; default: labels"
     )
@@ -69,7 +69,7 @@ def add_label_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_pair_option(parser: argparse.ArgumentParser) -> None:
-    """A flag for the second sequences of pairs."""
+    """Add the flag for the second sequence of each pair."""
     parser.add_argument(
         "--sequence2-column",
         metavar="NAME",
@@ -78,7 +78,7 @@ def add_pair_option(parser: argparse.ArgumentParser) -> None:
 
 
 def add_benchmark_options(parser: argparse.ArgumentParser) -> None:
-    """Flags that say where a benchmark's files are and how they are read."""
+    """Add flags for the location of a benchmark's files and how they are read."""
     parser.add_argument(
         "--data-dir", metavar="FOLDER", help="local folder with the benchmark's files; default: read from the Hub"
     )
@@ -102,10 +102,10 @@ def add_benchmark_options(parser: argparse.ArgumentParser) -> None:
 
 
 def inference_arguments(options: argparse.Namespace) -> dict[str, Any]:
-    """The flags of `add_inference_options` as arguments of the functions of `hf_dnalm.inference`.
+    """The flags of `add_inference_options` as keyword arguments for the functions of `hf_dnalm.inference`.
 
     Raises:
-        ValueError: this machine has no such device.
+        ValueError: the device is not available on this machine.
     """
     from hf_dnalm.inference import DTYPES
 
@@ -118,10 +118,10 @@ def inference_arguments(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def find_device(name: str | None) -> torch.device:
-    """The device of that name. None means the GPU if there is one; with several processes, the GPU of this process.
+    """The device of that name. None: the GPU if available, in a group of processes the GPU of this process.
 
     Raises:
-        ValueError: this machine has no such device.
+        ValueError: the device is not available on this machine.
     """
     import torch
 
@@ -133,4 +133,4 @@ def find_device(name: str | None) -> torch.device:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"--device {name}: {reason}") from None
+        raise ValueError(f"--device {name}: {reason}.") from None

@@ -38,7 +38,7 @@ package knows is answered offline.
 
 
 def run(arguments: list[str]) -> None:
-    """Print what is known about a folder or a Hub id."""
+    """Print the facts about a model folder or a Hub id."""
     options = _parser().parse_args(arguments)
     facts = describe(options.model, family=options.family, revision=options.revision)
     print(json.dumps(facts, indent=2) if options.json else text(facts))
@@ -58,27 +58,27 @@ def _parser() -> Parser:
 
 
 def describe(source: str, *, family: str | None = None, revision: str | None = None) -> dict[str, Any]:
-    """The facts about a checkpoint; what is not known is None.
+    """The facts about a checkpoint; unknown facts are None.
 
     Raises:
-        OSError: there is no such folder or repository.
-        ValueError: its config.json is of no family that we or transformers know, or its tokenizer is missing, damaged
-            or another model's.
+        OSError: the folder or repository does not exist.
+        ValueError: neither this package nor transformers knows the family in config.json, or the tokenizer is missing,
+            damaged or belongs to another model.
     """
     known = None if os.path.exists(source) or revision or family else find_checkpoint(source)
     if known is not None:
         return _published(*known)
     from hf_dnalm.source import Source
 
-    place = Source.of(source, {"revision": revision})
-    adapter = place.json("adapter_config.json")
-    if adapter is not None and place.path("config.json") is None:
+    checkpoint = Source.of(source, {"revision": revision})
+    adapter = checkpoint.json("adapter_config.json")
+    if adapter is not None and checkpoint.path("config.json") is None:
         base = adapter.get("base_model_name_or_path")
         return {"source": source, "kind": f"{adapter.get('peft_type', 'PEFT')} adapter", "base_model": base}
-    found = place.recognise(family)
-    if found is None:
-        return _left_to_transformers(place)
-    facts = _local(place, found)
+    recognised = checkpoint.recognise(family)
+    if recognised is None:
+        return _loaded_by_transformers(checkpoint)
+    facts = _of_family(checkpoint, recognised)
     if adapter is not None:
         facts["kind"] = f"{adapter.get('peft_type', 'PEFT')} adapter with the config of its {facts['kind']}"
         facts["base_model"] = adapter.get("base_model_name_or_path")
@@ -106,14 +106,14 @@ def _published(passport: Passport, checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-# Of a family's own config, what does not say how the network is built.
+# Fields of a family's config that do not describe the architecture.
 _NO_ARCHITECTURE = re.compile(
     r"model_type|vocab_size|dtype|problem_type|num_labels|classifier_.*|tie_.*|output_.*|.*(_id|_prob)"
 )
 
 
 def _architecture(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Sizes and choices of an architecture, under the names of the family's own config; rates and ranges are none."""
+    """Sizes and design choices, named as in the family's config; floats, such as dropout rates, are left out."""
     return {
         key: value
         for key, value in fields.items()
@@ -122,50 +122,46 @@ def _architecture(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cost(parameters: int) -> dict[str, Any]:
-    """Size and the memory of the weights alone, in bytes."""
+    """The number of parameters, and the memory of the weights alone in bytes."""
     return {"parameters": parameters, "memory_float32": 4 * parameters, "memory_bfloat16": 2 * parameters}
 
 
-def _local(source: Source, found: Recognised) -> dict[str, Any]:
-    config = found.config(source.name)
+def _of_family(source: Source, recognised: Recognised) -> dict[str, Any]:
+    config = recognised.config(source.name)
     names = source.weight_names()
-    auto_class = found.auto_class(names)
+    auto_class = recognised.auto_class(names)
     bare = names is None and os.path.exists(source.name)
     k = _k_of_tokenizer(source, required=not bare and source.json("adapter_config.json") is None)
-    tokens = found.passport.context_tokens(config)
+    tokens = recognised.passport.context_tokens(config)
     facts: dict[str, Any] = {
         "source": source.name,
         "kind": _TITLES[auto_class],
-        "family": found.passport.family,
+        "family": recognised.passport.family,
         "k": k,
         "vocabulary": config.vocab_size,
         "context_tokens": tokens,
-        "context_bp": found.passport.bp_of(tokens, k),
-        "limited": found.passport.limited,
-        **_cost(_count(found.passport, auto_class, config, source.name)),
-        "heads": None if names is None else _heads(found.passport, found.renamed(names)),
-        "licence_of_published": found.passport.licence,
+        "context_bp": recognised.passport.bp_of(tokens, k),
+        "limited": recognised.passport.limited,
+        **_cost(_count(recognised.passport, auto_class, config, source.name)),
+        "heads": None if names is None else _heads(recognised.passport, recognised.renamed(names)),
+        "licence_of_published": recognised.passport.licence,
         "revision": source.hub.get("revision"),
         "architecture": _architecture({key: getattr(config, key) for key in get_annotations(type(config))}),
     }
-    if auto_class in found.passport.new_heads:
+    if auto_class in recognised.passport.new_heads:
         facts |= {"problem_type": config.problem_type, "labels": list(config.id2label.values())}
     return facts
 
 
 def _heads(passport: Passport, names: Iterable[str]) -> list[str]:
-    """Which heads a file holds, each prefix once."""
-    held = tuple(names)
+    """The heads whose weights are in a file; heads that share a prefix count once."""
+    weights = tuple(names)
     titles = {prefix: _HEADS[auto_class] for auto_class, prefix in passport.heads.items()}
-    return [title for prefix, title in titles.items() if _any(held, prefix)]
-
-
-def _any(names: Iterable[str], prefix: str) -> bool:
-    return any(name.startswith(prefix) for name in names)
+    return [title for prefix, title in titles.items() if any(name.startswith(prefix) for name in weights)]
 
 
 def _count(passport: Passport, auto_class: str, config: Any, name: str) -> int:
-    """Parameters of the model, which is built without memory for them."""
+    """The number of parameters; the model is built on the meta device, without memory for them."""
     from hf_dnalm.source import outline
 
     model = outline(passport, auto_class, config, name)
@@ -173,10 +169,11 @@ def _count(passport: Passport, auto_class: str, config: Any, name: str) -> int:
 
 
 def _k_of_tokenizer(source: Source, *, required: bool) -> int | None:
-    """The bp of a token, where all are as long, of the tokenizer that lies beside the config; or None.
+    """Bases per token of the checkpoint's tokenizer; None if tokens differ in length or there is no tokenizer.
 
     Args:
-        required: refuse a source without a tokenizer; an adapter may have its base model's, and a config none.
+        required: refuse a source without a tokenizer. An adapter may use the one of its base model; a bare config
+            needs none.
     """
     from hf_dnalm.auto import AutoTokenizer
 
@@ -186,7 +183,7 @@ def _k_of_tokenizer(source: Source, *, required: bool) -> int | None:
     return getattr(AutoTokenizer.from_pretrained(source.name, **source.hub), "k", None)
 
 
-def _left_to_transformers(source: Source) -> dict[str, Any]:
+def _loaded_by_transformers(source: Source) -> dict[str, Any]:
     import torch
     from transformers import AutoConfig, AutoModel
 
@@ -206,18 +203,18 @@ def _size(n_bytes: int) -> str:
     return f"{n_bytes / 2**30:,.2f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:,.1f} MiB"
 
 
-def _reads(facts: dict[str, Any]) -> str:
-    """Which tokens, and how many of them."""
+def _input_limits(facts: dict[str, Any]) -> str:
+    """The kind of tokens, and how many of them the model reads."""
     k, tokens, bp = facts["k"], facts["context_tokens"], facts["context_bp"]
-    words = "" if k is None else "single nucleotides, " if k == 1 else f"{k}-mers, "
+    kind = "" if k is None else "single nucleotides, " if k == 1 else f"{k}-mers, "
     if tokens is None:
-        return f"{words}any length"
+        return f"{kind}any length"
     context = f"{tokens:,} tokens" + ("" if bp is None else f" = {bp:,} bp")
-    return f"{words}up to {context}" if facts["limited"] else f"{words}any length; pre-trained on {context}"
+    return f"{kind}up to {context}" if facts["limited"] else f"{kind}any length; pre-trained on {context}"
 
 
 def text(facts: dict[str, Any]) -> str:
-    """The facts, a line each."""
+    """The facts as text, one line each."""
     lines = [facts["source"], f"  {facts['kind']}"]
 
     def line(name: str, value: str | None) -> None:
@@ -229,7 +226,7 @@ def text(facts: dict[str, Any]) -> str:
     line("download", facts.get("download"))
     line("trained on", facts.get("trained_on"))
     if "context_tokens" in facts:
-        line("input", _reads(facts))
+        line("input", _input_limits(facts))
     if "parameters" in facts:
         full, half = _size(facts["memory_float32"]), _size(facts["memory_bfloat16"])
         line("size", f"{facts['parameters']:,} parameters: {full} in float32, {half} in bfloat16")
@@ -243,9 +240,9 @@ def text(facts: dict[str, Any]) -> str:
         line("licence", f"{facts['licence_of_published']} if it comes from the family's published weights")
     if facts["kind"] == "published checkpoint":
         on_hub = facts["revision"] or "main (no commit is pinned)"
-        line("revision", "none: it is not on the Hub" if facts["download"] else on_hub)
+        line("revision", "none: not on the Hub" if facts["download"] else on_hub)
         if not facts["config_checked"]:
-            lines.append("  The sizes follow the authors' code; they were not compared with its config.json.")
+            lines.append("  Sizes are from the authors' code; they were not compared with its config.json.")
     else:
         line("revision", facts.get("revision"))
     return "\n".join(lines)

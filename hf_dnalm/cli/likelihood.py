@@ -1,4 +1,4 @@
-"""`dnalm likelihood`: how likely a language model finds the sequences of a file."""
+"""`dnalm likelihood`: compute how likely a language model finds each sequence of a file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(arguments: list[str]) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    # Heavy imports follow the parsing, so that --help and flag errors appear immediately.
     from tqdm import tqdm
 
     from hf_dnalm.data import stream_file
@@ -42,7 +42,7 @@ def _run(options: argparse.Namespace) -> None:
         output_extension(options.output, TABLE_WRITERS)
     inference = inference_arguments(options)
     columns = {"sequence_column": options.sequence_column, "name_column": options.name_column}
-    next(stream_file(options.file, **columns))  # no such file, no such column: said before a model is loaded
+    next(stream_file(options.file, **columns))  # a missing file or column is reported before a model is loaded
     model, tokenizer = load_language_model(options.model)
     check_records(stream_file(options.file, **columns), tokenizer)
     inference["masked_at_once"] = options.masked_at_once
@@ -53,7 +53,8 @@ def _run(options: argparse.Namespace) -> None:
                 yield log_likelihood(model, tokenizer, sequences, names=names, **inference, progress=bar.update)
 
         parts = likelihoods()
-        table = likelihood_table(itertools.chain([next(parts)], parts))  # what is refused, is before the first line
+        # The first part is computed before the file is opened, so that its errors come before any output.
+        table = likelihood_table(itertools.chain([next(parts)], parts))
         if options.output is None:
             write_text(table, sys.stdout)
         else:

@@ -13,7 +13,7 @@ from hf_dnalm.cli.parser import Parser
 
 
 def run(arguments: list[str]) -> None:
-    """Print a table, or with --json the same as JSON."""
+    """Print the table or, with --json, its rows as JSON."""
     options = _parser().parse_args(arguments)
     rows = task_rows() if options.tasks else checkpoint_rows()
     if options.json:
@@ -44,8 +44,8 @@ TASK_COLUMNS = ("task", "type", "labels", "metric", "length", "licence")
 def checkpoint_rows() -> list[dict[str, Any]]:
     """One row for each checkpoint; `context_tokens` includes special tokens, `context_bp` is in bp.
 
-    `k` and `context_bp` are None if tokens differ in length. The context is None if nothing limits it and the length in
-    pre-training is not known. `limited`: longer inputs are refused.
+    `k` and `context_bp` are None if tokens differ in length. The context is None if it is unlimited and the length in
+    pre-training is unknown. `limited`: longer inputs are refused.
     """
     return [
         {
@@ -91,7 +91,7 @@ def table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
 
 
 def _cell(row: dict[str, Any], column: str) -> str:
-    """What a table shows of a row's numbers."""
+    """The text of one table cell."""
     if column == "parameters":
         return in_millions(row["parameters"])
     if column == "tokens" and row["context_tokens"] is None:

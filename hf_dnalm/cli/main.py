@@ -1,4 +1,4 @@
-"""The `dnalm` command: one thin file per command, imported only when it runs, so that `dnalm --help` is quick."""
+"""The `dnalm` command: one small file per command, imported only when it runs, so that `dnalm --help` is quick."""
 
 from __future__ import annotations
 
@@ -10,29 +10,28 @@ import sys
 
 from hf_dnalm.cli import signals
 
-# What torch says when the memory of a CPU or GPU is used up; it has no class of its own for a CPU.
+# Messages of torch when CPU or GPU memory is used up; for the CPU it has no exception class of its own.
 _OUT_OF_MEMORY = re.compile(r"out of memory|not enough memory|can't allocate memory|Cannot allocate memory", re.I)
 _LESS_MEMORY = (
     "Use smaller batches (--token-budget, --per-device-train-batch-size), shorter sequences or a smaller model."
 )
 
-# name → one line for --help; the module is hf_dnalm.cli.<name>, with "_" for "-", which holds a function
-# `run(arguments: list[str])`.
+# Name → its line in --help. The module hf_dnalm.cli.<name>, with "_" for "-", has `run(arguments: list[str])`.
 COMMANDS = {
-    "demo": "Run fine-tuning, evaluation, export and prediction on a small data set, offline.",
-    "list": "List the published checkpoints, or with --tasks the benchmark tasks.",
+    "demo": "Fine-tune, evaluate, export and predict on a small data set.",
+    "list": "List published checkpoints or, with --tasks, benchmark tasks.",
     "info": "Show a checkpoint's architecture, input limits and memory use.",
-    "verify": "Check that a checkpoint is complete, sound and identical to the published one.",
-    "finetune": "Fine-tune a checkpoint on a benchmark task or on your own file.",
+    "verify": "Check that a checkpoint is complete, sound and as published.",
+    "finetune": "Fine-tune a checkpoint on a benchmark task or your own file.",
     "predict": "Apply a fine-tuned model to new sequences.",
-    "evaluate": "Score a fine-tuned model on labelled sequences and write a report.",
+    "evaluate": "Score a fine-tuned model on labelled sequences.",
     "embed": "Compute embeddings of sequences, nucleotides or tokens.",
-    "likelihood": "Compute how likely a language model finds sequences, in nats and bits per base.",
+    "likelihood": "Compute how likely a language model finds each sequence.",
     "score-variants": "Score the variants of a VCF file with a model.",
-    "mutate": "Score every substitution of sequences and draw a sequence logo.",
-    "benchmark": "Compare models with each other and with baselines on benchmark tasks.",
+    "mutate": "Score every substitution and draw a sequence logo.",
+    "benchmark": "Compare models and baselines on benchmark tasks.",
     "cluster": "Measure how well embeddings separate labelled sequences.",
-    "bend": "Run the BEND benchmark: embed genome regions, train on them, score variants.",
+    "bend": "Run the BEND benchmark on its own tasks or on yours.",
     "export": "Export a self-contained model folder for the Hugging Face Hub.",
 }
 
@@ -41,19 +40,20 @@ def usage() -> str:
     """The text of `dnalm --help`."""
     lines = ["usage: dnalm COMMAND …", "", "DNA language models, native to the Hugging Face stack.", "", "commands:"]
     lines += [f"  {name:<15} {text}" for name, text in COMMANDS.items()]
-    lines += ["", "`dnalm COMMAND --help` shows the options and an example of a command."]
-    lines += ["Bad input ends with a one-line error and exit code 2; DNALM_TRACEBACK=1 shows the traceback."]
+    lines += ["", "`dnalm COMMAND --help` shows the options of a command and an example."]
+    lines += ["Bad input ends with a one-line error and exit code 2. Set DNALM_TRACEBACK=1 to", "see the traceback."]
     return "\n".join(lines)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command. Exit codes: 0 success, 2 bad input (with a one-line error), 1 unexpected error or out of memory.
+    """Run one command.
 
-    130 and 143: interrupted and terminated.
+    Exit codes: 0 success, 1 unexpected error or out of memory, 2 bad input, 130 interrupted, 143 terminated. Every code
+    but 0 comes with one line on stderr.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() in ("ascii", "us-ascii", "ansi_x3.4-1968"):
-            stream.reconfigure(encoding="utf-8")  # an ASCII locale; names and help have other letters
+            stream.reconfigure(encoding="utf-8")  # help texts and names contain non-ASCII characters
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage())
@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     name, *rest = arguments
     if name not in COMMANDS:
-        print(f"dnalm: error: no command {name!r}; there are: {', '.join(COMMANDS)}", file=sys.stderr)
+        print(f"dnalm: error: no command {name!r}; choose from: {', '.join(COMMANDS)}.", file=sys.stderr)
         raise SystemExit(2)
     signals.raise_when_terminated()
     try:
@@ -73,15 +73,15 @@ def main(arguments: list[str] | None = None) -> None:
         importlib.import_module(f"hf_dnalm.cli.{module}").run([expanded(each) for each in rest])
         sys.stdout.flush()
     except BrokenPipeError:  # the reader closed the pipe: `dnalm list | head -3`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left for Python to flush at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's flush at exit does not fail
     except (KeyboardInterrupt, signals.Terminated) as error:
         interrupted = isinstance(error, KeyboardInterrupt)
         print(signals.stopped(name, "interrupted" if interrupted else "terminated"), file=sys.stderr)
         raise SystemExit(130 if interrupted else 143) from None
-    except Exception as error:  # a user sees one line, whatever happened
+    except Exception as error:  # one line for the user, whatever failed
         if os.environ.get("DNALM_TRACEBACK"):
             raise
-        code, line = described(error)
+        code, line = exit_code_and_message(error)
         print(f"dnalm {name}: error: {line}", file=sys.stderr)
         raise SystemExit(code) from None
 
@@ -99,12 +99,12 @@ def expanded(argument: str) -> str:
     return os.path.expanduser(argument)
 
 
-def described(error: Exception) -> tuple[int, str]:
-    """Exit code and one line for an error: 2 for bad input, 1 for anything unexpected."""
+def exit_code_and_message(error: Exception) -> tuple[int, str]:
+    """The exit code, 2 for bad input and 1 for anything else, and the message in one line."""
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or _OUT_OF_MEMORY.search(text):
         return 1, f"out of memory ({text[:200] or 'MemoryError'}). {_LESS_MEMORY}"
     if isinstance(error, ValueError | OSError | ImportError):
         return 2, text
     shown = f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
-    return 1, f"unexpected {shown}; DNALM_TRACEBACK=1 shows the traceback. Please report it with the command."
+    return 1, f"unexpected {shown}. Please report it with the command; DNALM_TRACEBACK=1 shows the traceback."

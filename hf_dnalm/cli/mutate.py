@@ -1,4 +1,4 @@
-"""`dnalm mutate`: what every substitution of the sequences of a file is to a language model."""
+"""`dnalm mutate`: score every substitution of the sequences in a file with a language model."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(arguments: list[str]) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    # Heavy imports follow the parsing, so that --help and flag errors appear immediately.
     from tqdm import tqdm
 
     from hf_dnalm.data import stream_file
@@ -43,13 +43,13 @@ def _run(options: argparse.Namespace) -> None:
     inference = inference_arguments(options)
     columns = {"sequence_column": options.sequence_column, "name_column": options.name_column}
     if options.logo is None:
-        next(stream_file(options.file, **columns))  # no such file, no such column: said before a model is loaded
+        next(stream_file(options.file, **columns))  # a missing file or column is reported before a model is loaded
     else:
         from hf_dnalm.evaluation.logo import check_logo, write_logo
 
         check_logo([len(record.sequence) for record in stream_file(options.file, **columns)], options.logo)
     model, tokenizer = load_language_model(options.model)
-    # A sequence that is too long is refused by its name, before the first one is scored.
+    # A sequence that is too long is refused by name before any is scored.
     check_records(stream_file(options.file, **columns), tokenizer)
 
     def scored() -> Iterator[tuple[str, Mutagenesis]]:
@@ -67,7 +67,7 @@ def _run(options: argparse.Namespace) -> None:
 
     results: Iterable[tuple[str, Mutagenesis]] = scored()
     if options.logo is not None:
-        results = list(results)  # `check_logo` has seen that it is little
+        results = list(results)  # small enough for memory: `check_logo` limits the number of lines
         write_logo([name for name, _ in results], [result for _, result in results], options.logo)
     write_table_file(mutagenesis_table(results), options.output)
 

@@ -1,4 +1,4 @@
-"""The flag of all commands that write a result: may an existing one be replaced?"""
+"""The --overwrite flag, which all commands share that write a result."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import argparse
 
 
 def add_overwrite_option(parser: argparse.ArgumentParser) -> None:
-    """Add --overwrite."""
+    """Add --overwrite; without it, an existing output is an error."""
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output; default: refuse")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import textwrap
+from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """Flags of one command.
+    """The flags of one command.
 
     Attributes:
         example: a complete command line, shown at the end of the help.
@@ -18,7 +19,22 @@ class Parser(argparse.ArgumentParser):
         super().__init__(
             prog=f"dnalm {command}",
             description=textwrap.fill(" ".join(description.split()), 80, break_on_hyphens=False),
-            epilog=f"example:\n  {example}",
+            epilog="example:\n  " + continued(example),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, which ends with a full stop like every other error; exit with code 2."""
+        super().error(message if message.endswith(".") else f"{message}.")
+
+
+def continued(command: str) -> str:
+    """A command line as lines of at most 80 characters that can be pasted into a shell.
+
+    >>> print(continued("dnalm embed a-model reads.fa --output " + "long/" * 8 + "vectors.parquet"))
+    dnalm embed a-model reads.fa --output \\
+        long/long/long/long/long/long/long/long/vectors.parquet
+    """
+    lines = textwrap.wrap(command, 74, break_long_words=False, break_on_hyphens=False)
+    return " \\\n    ".join(lines)

@@ -33,7 +33,7 @@ def run(arguments: list[str]) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+    # Heavy imports follow the parsing, so that --help and flag errors appear immediately.
     from tqdm import tqdm
 
     from hf_dnalm.auto import AutoTokenizer

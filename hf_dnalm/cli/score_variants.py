@@ -1,4 +1,4 @@
-"""`dnalm score-variants`: what the variants of a VCF file are to a model."""
+"""`dnalm score-variants`: score the variants of a VCF file with a model."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def run(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     for flag, number in (("--window-bp", options.window_bp), ("--shard-variants", options.shard_variants)):
         if number < 1:
-            parser.error(f"{flag} is {number}; it must be 1 or more")
-    # The heavy imports come after the flags, so that --help and a wrong flag answer at once.
+            parser.error(f"{flag} is {number}; it must be 1 or more.")
+    # Heavy imports follow the parsing, so that --help and flag errors appear immediately.
     from tqdm import tqdm
 
     from hf_dnalm.auto import AutoModel, AutoTokenizer
@@ -44,7 +44,7 @@ def run(arguments: list[str]) -> None:
     if output_extension(options.output, VARIANT_FILES) in (".vcf", ".vcf.gz"):
         check_info_field(options.vcf, options.info_field)
     inference = inference_arguments(options)
-    with Genome(options.reference) as genome:  # the wrong reference is refused before a model is read
+    with Genome(options.reference) as genome:  # a wrong reference is refused before a model is loaded
         reasons_unscored(list(read_variants(options.vcf)), genome, window_bp=options.window_bp, strict=options.strict)
     if options.method == "llr":
         model, tokenizer = load_language_model(options.model)

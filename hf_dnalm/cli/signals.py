@@ -1,4 +1,4 @@
-"""How a command ends when it is told to: one line, the usual exit code, and no process of it left."""
+"""How an interrupted or terminated command ends: with one line, the usual exit code and no child process left."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import sys
 import threading
 from collections.abc import MutableMapping
 
-WATCHES_PARENT = "DNALM_WATCHES_PARENT"  # set for processes whose standard input is a pipe from the one that began them
+WATCHES_PARENT = "DNALM_WATCHES_PARENT"  # set for workers whose stdin is a pipe from their parent
 
-# What the same command does after it was stopped, by command; the others begin again and leave nothing half-written.
-GOES_ON = {
+# How to continue a command that was stopped. The commands not named here start again and leave no partial output.
+HOW_TO_CONTINUE = {
     "finetune": "Add --resume to continue from the last checkpoint, if one was written.",
-    "embed": "The same command continues from the shards that are finished.",
-    "score-variants": "The same command continues from the shards that are finished.",
-    "benchmark": "The same command continues with the results that are missing.",
-    "bend": "The same command continues from what is finished.",
+    "embed": "Run the same command again to continue from the finished shards.",
+    "score-variants": "Run the same command again to continue from the finished shards.",
+    "benchmark": "Run the same command again to compute the missing results.",
+    "bend": "Run the same command again to continue from the finished parts.",
 }
 
 
 class Terminated(BaseException):
-    """The process was told to end by SIGTERM."""
+    """The process received SIGTERM."""
 
 
 def raise_when_terminated() -> None:
-    """Let SIGTERM raise `Terminated`, so that locks are released, partial files removed and children ended."""
+    """Make SIGTERM raise `Terminated`, so that locks are released, partial files deleted and child processes ended."""
 
     def terminate(*_: object) -> None:
         raise Terminated
@@ -35,18 +35,18 @@ def raise_when_terminated() -> None:
 
 
 def stopped(command: str, how: str) -> str:
-    """The line that a stopped command prints.
+    """The line that an interrupted or terminated command prints.
 
     >>> stopped("predict", "interrupted")
     'dnalm predict: interrupted. Nothing was written; run the command again.'
     """
-    return f"dnalm {command}: {how}. {GOES_ON.get(command, 'Nothing was written; run the command again.')}"
+    return f"dnalm {command}: {how}. {HOW_TO_CONTINUE.get(command, 'Nothing was written; run the command again.')}"
 
 
 def end_with_parent(environment: MutableMapping[str, str]) -> None:
-    """Where another process of ours began this one, end when that one ends, however it does.
+    """End this process when its parent ends, for whatever reason, if the parent is a `dnalm` process too.
 
-    The standard input is a pipe that nobody writes to; its other end closes with the parent.
+    Standard input is then a pipe that the parent never writes to; it closes when the parent ends.
     """
     if environment.pop(WATCHES_PARENT, None) is None:
         return
@@ -54,10 +54,10 @@ def end_with_parent(environment: MutableMapping[str, str]) -> None:
     descriptor = sys.stdin.fileno()
 
     def watch() -> None:
-        while os.read(descriptor, 1):  # not by sys.stdin, whose lock Python needs when it ends
+        while os.read(descriptor, 1):  # not sys.stdin.read: Python needs the lock of sys.stdin at exit
             pass
         os.kill(os.getpid(), signal.SIGTERM)
-        threading.Event().wait(10)  # seconds for what is in hand
+        threading.Event().wait(10)  # seconds to clean up
         os._exit(128 + signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -1,4 +1,4 @@
-"""`dnalm verify`: is a checkpoint complete, sound, and identical to the published one?"""
+"""`dnalm verify`: check that a checkpoint is complete, sound and identical to the published one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ failed; 2: the checkpoint cannot be read.
 
 
 def run(arguments: list[str]) -> None:
-    """Print a line for each check, and exit with 1 if one failed."""
+    """Print one line per check; exit with 1 if any failed."""
     options = _parser().parse_args(arguments)
 
     from hf_dnalm.verification import verify
@@ -46,10 +46,10 @@ def _parser() -> Parser:
 
 
 def text(result: Verification) -> str:
-    """What was loaded, a line for each check, details of some, and the verdict."""
+    """What was loaded, one line per check, details of some checks, and the verdict."""
     from hf_dnalm.cli.list import table
 
-    parameters = "weights that do not load" if result.parameters is None else f"{result.parameters:,} parameters"
+    parameters = "weights cannot be loaded" if result.parameters is None else f"{result.parameters:,} parameters"
     revision = "" if result.revision is None else f" at {result.revision}"
     rows = [
         {"check": check.name, "result": check.outcome, "figure": check.figure, "compared": check.compared}

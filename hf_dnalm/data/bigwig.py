@@ -38,7 +38,7 @@ class BigWig:
             raise ImportError(_INSTALL)
         self.path = os.fspath(path)
         if not os.path.isfile(self.path):
-            raise FileNotFoundError(f"{self.path}: no such file")
+            raise FileNotFoundError(f"{self.path}: no such file.")
         command = [sys.executable, "-m", "hf_dnalm.data.bigwig_process", self.path]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self._process = subprocess.Popen(command, **pipes)
@@ -48,7 +48,7 @@ class BigWig:
                 lengths = self._answer()["chroms"]
                 self.lengths: dict[str, int] = {str(contig): int(bp) for contig, bp in lengths.items()}
             if not self.lengths:
-                raise ValueError(f"{self.path}: not a bigWig file, or a damaged one (it has no contigs)")
+                raise ValueError(f"{self.path}: not a bigWig file, or a damaged one (it has no contigs).")
         except ValueError:
             self.close()
             raise
@@ -81,11 +81,11 @@ class BigWig:
                 self._process.stdin.write(json.dumps([contig, start, end]).encode() + b"\n")
                 self._process.stdin.flush()
             except BrokenPipeError:
-                raise ValueError("the reader ended") from None
+                raise ValueError("the reader ended.") from None
             count = self._answer()["bytes"]
             values = np.frombuffer(self._process.stdout.read(count), dtype="<f4")
             if len(values) != end - start:
-                raise ValueError(f"{len(values):,} values for {end - start:,} bases")
+                raise ValueError(f"{len(values):,} values for {end - start:,} bases.")
         return np.nan_to_num(values)
 
     def _answer(self) -> dict[str, Any]:
@@ -98,10 +98,10 @@ class BigWig:
         finally:
             timer.cancel()
         if not line:
-            raise ValueError("not a bigWig file, or so damaged that its reader crashed")
+            raise ValueError("not a bigWig file, or so damaged that its reader crashed.")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise ValueError(f"not a bigWig file, or a damaged one: {answer['error']}")
+            raise ValueError(f"not a bigWig file, or a damaged one: {answer['error']}.")
         return answer
 
 

@@ -25,7 +25,7 @@ def main(path: str) -> None:
     try:
         file = pyBigWig.open(path)
         if not file.isBigWig():
-            raise RuntimeError("it is bigBed")
+            raise RuntimeError("it is bigBed.")
         answer({"chroms": file.chroms() or {}})
     except Exception as error:  # said to the other process, which makes it an error with the file's name
         answer({"error": str(error)})

@@ -84,7 +84,7 @@ class SequenceCollator:
             case _:
                 raise ValueError(
                     "rows have labels, but the collator has no problem_type; pass SequenceCollator(…, "
-                    "problem_type=task.problem_type)"
+                    "problem_type=task.problem_type)."
                 )
 
 

@@ -39,10 +39,10 @@ def fasta_records(lines: Iterable[bytes], source: str, *, labelled: bool) -> Ite
             number, header, letters = number + 1, line, []
         elif line:
             if not number:
-                raise ValueError(f"{source}: the first line does not start with '>', so this is not FASTA")
+                raise ValueError(f"{source}: the first line does not start with '>', so this is not FASTA.")
             letters.append(line)
     if not number:
-        raise ValueError(f"{source}: the file holds no records")
+        raise ValueError(f"{source}: the file holds no records.")
     yield _record(number, header, letters, source, labelled=labelled)
 
 
@@ -51,11 +51,11 @@ def _record(number: int, header: bytes, letters: list[bytes], source: str, *, la
         text = header[1:].decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{source}: record {number}: the header is not UTF-8 text ({error.reason}); save the file as UTF-8"
+            f"{source}: record {number}: the header is not UTF-8 text ({error.reason}); save the file as UTF-8."
         ) from None
     first_word = (text.split(maxsplit=1) or [""])[0]
     name, *labels = first_word.split("|") if labelled else [first_word]
     if not name:
-        raise ValueError(f"{source}: record {number} has no name; write one after '>'")
+        raise ValueError(f"{source}: record {number} has no name; write one after '>'.")
     sequence = b"".join(letters).decode("utf-8", errors="replace")
     return Record(number, name, sequence, labels or None)

@@ -83,7 +83,7 @@ def read_file(
             record, position or value, and what to do.
     """
     if labels not in ("required", "optional", "none"):
-        raise ValueError(f"labels must be 'required', 'optional' or 'none', not {labels!r}")
+        raise ValueError(f"labels must be 'required', 'optional' or 'none', not {labels!r}.")
     labels_column = None if labels == "none" else labels_column
     if sequence2_column is None and task is not None and task.pair:
         sequence2_column = "sequence2"
@@ -216,28 +216,28 @@ def checked_records(
     for record in records:
         letters = record.sequence.strip()
         if not letters:
-            raise ValueError(f"{record.where(source)} has no sequence; fill it in or remove the record")
+            raise ValueError(f"{record.where(source)} has no sequence; fill it in or remove the record.")
         if unique_names and seen.setdefault(record.name, record.number) != record.number:
             raise ValueError(
                 f"{record.where(source)} has the same name as record {seen[record.name]}; names must differ, "
-                f"because results are matched by name"
+                f"because results are matched by name."
             )
         if labelled is None:
             labelled = record.label is not None
         if (labels_required or labelled) and record.label is None:
             raise ValueError(
                 f"{record.where(source)} has no label; write the header as '>{record.name}|label', "
-                f"or pass labels='none' to read the sequences alone"
+                f"or pass labels='none' to read the sequences alone."
             )
         if record.label is not None and not labelled:
             raise ValueError(
                 f"{record.where(source)} has a label in its header, the records before it have none; "
-                f"pass labels='none' to read the sequences alone"
+                f"pass labels='none' to read the sequences alone."
             )
         second = record.sequence2
         if second is not None:
             if not second.strip():
-                raise ValueError(f"{record.where(source)} has no second sequence; fill it in or remove the record")
+                raise ValueError(f"{record.where(source)} has no second sequence; fill it in or remove the record.")
             second = normalize(second.strip(), source=f"{record.where(source)}, second sequence")
         yield record._replace(sequence=normalize(letters, source=record.where(source)), sequence2=second)
 
@@ -255,7 +255,7 @@ def file_records(
     kind = _kind(path)
     if kind in fasta.EXTENSIONS:
         if sequence2_column is not None:
-            raise ValueError(f"{path}: FASTA holds one sequence a record; write pairs as a table with two columns")
+            raise ValueError(f"{path}: FASTA holds one sequence a record; write pairs as a table with two columns.")
         labelled = labels_column is not None and (header_labels or labels_required)
         with open_bytes(path) as handle:
             yield from fasta.fasta_records(handle, str(path), labelled=labelled)
@@ -279,7 +279,7 @@ def _kind(path: str | Path) -> str:
     if kind not in (*fasta.EXTENSIONS, *tables.EXTENSIONS):
         raise ValueError(
             f"{path}: unknown extension {kind!r}; readable are {', '.join((*fasta.EXTENSIONS, *tables.EXTENSIONS))}, "
-            f"all but .parquet also with .gz or .bgz"
+            f"all but .parquet also with .gz or .bgz."
         )
     return kind
 

@@ -52,7 +52,7 @@ def infer_task(
     """
     if isinstance(data, Dataset):
         if "labels" not in data.column_names:
-            raise ValueError(f"the dataset has no column 'labels'; it has {', '.join(data.column_names)}")
+            raise ValueError(f"the dataset has no column 'labels'; it has {', '.join(data.column_names)}.")
         raw, source = data["labels"][:], name
         numbers: Sequence[int] = range(1, len(raw) + 1)
         columns, labels_column = [], "labels"

@@ -25,13 +25,13 @@ def open_hdf5(path: str | os.PathLike[str]) -> Any:
     try:
         import h5py
     except ImportError:
-        raise ImportError('h5py is needed for labels in HDF5: pip install "hf_dnalm[hdf5]"') from None
+        raise ImportError('h5py is needed for labels in HDF5: pip install "hf_dnalm[hdf5]".') from None
     if not os.path.isfile(path):
-        raise FileNotFoundError(f"{path}: no such file")
+        raise FileNotFoundError(f"{path}: no such file.")
     try:
         return h5py.File(path, "r")
     except (OSError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{path}: not a readable HDF5 file ({error})") from None
+        raise ValueError(f"{path}: not a readable HDF5 file ({error}).") from None
 
 
 class Rows:
@@ -56,9 +56,11 @@ class Rows:
             self.shape: tuple[int, ...] = tuple(self._dataset.shape)
             of_a_row = math.prod(self.shape[1:]) * self._dataset.dtype.itemsize
         if not self.shape:
-            raise ValueError(f"{self.path}: dataset {name!r} is a single value; it must have rows")
+            raise ValueError(f"{self.path}: dataset {name!r} is a single value; it must have rows.")
         if of_a_row > _MOST_BYTES_OF_A_ROW:
-            raise ValueError(f"{self.path}: dataset {name!r} has shape {self.shape}: a row would be {of_a_row:,} bytes")
+            raise ValueError(
+                f"{self.path}: dataset {name!r} has shape {self.shape}: a row would be {of_a_row:,} bytes."
+            )
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -92,7 +94,7 @@ def own_object(group: Any, name: str, path: str | os.PathLike[str]) -> Any:
         if "/" in name:
             raise _elsewhere(path, given, f"is a link to {name!r}, inside of a group")
     if name not in group:
-        raise ValueError(f"{path}: no dataset {given!r}; it has {', '.join(group) or 'none'}")
+        raise ValueError(f"{path}: no dataset {given!r}; it has {', '.join(group) or 'none'}.")
     found = group[name]
     if isinstance(found, h5py.Dataset) and found.external:
         raise _elsewhere(path, given, f"has its numbers in {found.external[0][0]!r}")

@@ -95,7 +95,7 @@ class LabelParser:
         task, bin_bp = self.task, self.task.bin_bp or 1
         if length_bp % bin_bp:
             raise ValueError(
-                f"{where}: {length_bp:,} bp are not whole bins of {bin_bp:,} bp, which task {task.name!r} needs"
+                f"{where}: {length_bp:,} bp are not whole bins of {bin_bp:,} bp, which task {task.name!r} needs."
             )
         several = task.problem_type != "single_label_classification" and task.num_labels > 1
         if several and isinstance(label, str):
@@ -115,7 +115,7 @@ class LabelParser:
             if self.is_missing(label):
                 raise self._unfit(label, where, f"it needs {count:,}, one for each {of}")
             raise ValueError(
-                f"{where}: {len(values):,} labels, but task {self.task.name!r} needs {count:,}, one for each {of}"
+                f"{where}: {len(values):,} labels, but task {self.task.name!r} needs {count:,}, one for each {of}."
             )
         return values
 
@@ -211,7 +211,7 @@ def task_from_labels(
             bits = problem_type == "multi_label_classification"
             widths = {len(_digits(label) if bits else label) for label in several}
             if len(widths) > 1:
-                raise ValueError(f"{source}: records have different numbers of labels: {sorted(widths)[:5]}")
+                raise ValueError(f"{source}: records have different numbers of labels: {sorted(widths)[:5]}.")
             names = label_names or _output_names(problem_type, widths.pop())
     return Task(
         name=name,
@@ -242,7 +242,7 @@ def _class_names(texts: set[str], source: str) -> list[str]:
         shown = ", ".join(repr(text) for text in sorted(texts)[:3])
         raise ValueError(
             f"{source}: {len(texts):,} different labels ({shown}{', …' if len(texts) > 3 else ''}) cannot be classes; "
-            f"a classifier needs 2 to 1,000. Name another labels_column or problem_type, or read with labels='none'"
+            f"a classifier needs 2 to 1,000. Name another labels_column or problem_type, or read with labels='none'."
         )
     return sorted(texts, key=lambda text: (not math.isfinite(number_of(text)), _finite(text), text))
 

@@ -34,8 +34,8 @@ def _records(path: str | Path) -> Iterator[Record]:
             if len(cells) != 2:
                 raise ValueError(
                     f"{path}: record {number} has {len(cells)} cells; a file of pairs has two sequences in a row and "
-                    "no header"
+                    "no header."
                 )
             yield Record(number, str(number), cells[0], None, cells[1])
     if not number:
-        raise ValueError(f"{path}: the file holds no records")
+        raise ValueError(f"{path}: the file holds no records.")

@@ -78,7 +78,7 @@ def simulate_splice_sites(n: int, *, seed: int, length_bp: int = 200) -> Dataset
         ValueError: fewer than 3 sequences, or shorter than 40 bp.
     """
     if n < 3 or length_bp < 40:
-        raise ValueError(f"simulate at least 3 sequences of at least 40 bp, got {n=} of {length_bp=}")
+        raise ValueError(f"simulate at least 3 sequences of at least 40 bp, got {n=} of {length_bp=}.")
     generator = np.random.RandomState(seed)  # numpy promises never to change its stream (NEP 19)
     labels = generator.permutation(np.arange(n) % 3)
     bases = _background(generator, n, length_bp)

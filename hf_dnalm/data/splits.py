@@ -66,11 +66,11 @@ class SplitRule:
 
     def __post_init__(self) -> None:
         if (self.folds is None) != (self.fold is None):
-            raise ValueError("folds (how many) and fold (which one, counted from 0) go together; give both")
+            raise ValueError("folds (how many) and fold (which one, counted from 0) go together; give both.")
         if self.folds is not None and (self.validation_chromosomes or self.test_chromosomes):
-            raise ValueError("splits are made by fold or by chromosome; give one of the two")
+            raise ValueError("splits are made by fold or by chromosome; give one of the two.")
         if self.test_chromosomes and not self.validation_chromosomes:
-            raise ValueError("name validation_chromosomes beside test_chromosomes: one chooses, the other is scored")
+            raise ValueError("name validation_chromosomes beside test_chromosomes: one chooses, the other is scored.")
 
     def __bool__(self) -> bool:
         return self.folds is not None or bool(self.validation_chromosomes)
@@ -117,7 +117,7 @@ def cross_validation(
             + ("" if least == 2 else ", because there is no test split and one fold is held out for it")
         )
     if not 0 <= fold < folds:
-        raise ValueError(f"fold is {fold}; with {folds} folds it is 0 to {folds - 1}")
+        raise ValueError(f"fold is {fold}; with {folds} folds it is 0 to {folds - 1}.")
     pool = _pooled(splits, ("train", "validation"), "folds")
     rows = _draw(pool, (1 / folds,) * folds, seed=seed, stratify=stratify)
     held_out = {"validation": fold} if "test" in splits else {"validation": (fold + 1) % folds, "test": fold}
@@ -146,17 +146,17 @@ def split_by_chromosome(
     if twice or not validation:
         raise ValueError(
             f"a split by chromosome needs chromosomes for validation, and each in one split only; got "
-            f"validation={tuple(validation)}, test={tuple(test)}"
+            f"validation={tuple(validation)}, test={tuple(test)}."
         )
     pool = _pooled(splits, ("train", "validation", *(("test",) if test else ())), "splits by chromosome")
     chromosomes = [_bare(each) for each in _chromosomes(pool)]
     absent = [each for each in (*validation, *test) if _bare(each) not in set(chromosomes)]
     if absent:
         there = ", ".join(sorted(set(chromosomes))[:30])
-        raise ValueError(f"no row is of chromosome {absent[0]!r}; the chromosomes are {there}")
+        raise ValueError(f"no row is of chromosome {absent[0]!r}; the chromosomes are {there}.")
     split_of_row = np.array([asked.get(each, "train") for each in chromosomes])
     if not (split_of_row == "train").any():
-        raise ValueError("every chromosome is held out, and no row is left to train on; name fewer")
+        raise ValueError("every chromosome is held out, and no row is left to train on; name fewer.")
     parts = {split: pool.select(np.flatnonzero(split_of_row == split)) for split in ("train", *asked.values())}
     return DatasetDict(parts | {name: rows for name, rows in splits.items() if name == "test" and not test})
 
@@ -185,7 +185,7 @@ def _chromosomes(dataset: Dataset) -> list[str]:
         row = chromosomes.index("")
         raise ValueError(
             f"row {row + 1} ({names[row]!r}) does not say which chromosome it is from: a split by chromosome needs "
-            f"names such as 'chr5:1000-1500', or a column 'chromosome'"
+            f"names such as 'chr5:1000-1500', or a column 'chromosome'."
         )
     return chromosomes
 
@@ -202,14 +202,14 @@ def _bare(chromosome: str) -> str:
 def _pooled(splits: Mapping[str, Dataset], names: Sequence[str], what: str) -> Dataset:
     """The rows of these splits in one dataset."""
     if "train" not in splits:
-        raise ValueError(f"{what} need a training split; there is only {', '.join(splits) or 'nothing'}")
+        raise ValueError(f"{what} need a training split; there is only {', '.join(splits) or 'nothing'}.")
     return concatenate_datasets([splits[name] for name in names if name in splits])
 
 
 def _draw(dataset: Dataset, fractions: Sequence[float], *, seed: int, stratify: bool) -> list[np.ndarray]:
     """Row numbers of each part, ascending."""
     if any(not 0 < fraction < 1 for fraction in fractions) or abs(sum(fractions) - 1) > 1e-6:
-        raise ValueError(f"fractions must lie between 0 and 1 and sum to 1, got {tuple(fractions)}")
+        raise ValueError(f"fractions must lie between 0 and 1 and sum to 1, got {tuple(fractions)}.")
     group_of_row = _groups(dataset)
     _, first_rows, sizes = np.unique(group_of_row, return_index=True, return_counts=True)
     # A repeated sequence counts for the class of its first row.
@@ -227,7 +227,7 @@ def _draw(dataset: Dataset, fractions: Sequence[float], *, seed: int, stratify: 
     if any(len(part) == 0 for part in parts):
         raise ValueError(
             f"{len(dataset):,} rows ({len(first_rows):,} different sequences) are too few for the fractions "
-            f"{tuple(fractions)}: a split would be empty; raise its fraction or give a file for it"
+            f"{tuple(fractions)}: a split would be empty; raise its fraction or give a file for it."
         )
     return parts
 
@@ -251,5 +251,5 @@ def _classes(dataset: Dataset) -> np.ndarray:
     """(rows,) the class of each row."""
     labels = np.asarray(dataset["labels"][:]) if "labels" in dataset.column_names else np.array([0.5])
     if labels.ndim != 1 or labels.dtype.kind != "i":
-        raise ValueError("stratify=True needs a column 'labels' with one class for each row; pass stratify=False")
+        raise ValueError("stratify=True needs a column 'labels' with one class for each row; pass stratify=False.")
     return labels

@@ -51,14 +51,14 @@ def table_records(path: str | Path, kind: str, columns: Columns) -> Iterator[Rec
             sequence = next(values)
             if not isinstance(sequence, str) and sequence is not None:
                 raise ValueError(
-                    f"{path}: record {number} ({name!r}): column {column!r} holds {sequence!r}, which is not text"
+                    f"{path}: record {number} ({name!r}): column {column!r} holds {sequence!r}, which is not text."
                 )
             letters.append(sequence or "")
         labels = ["" if value is None else value for value in values]
         label = labels if len(labels) > 1 else labels[0] if labels else None
         yield Record(number, name, letters[0], label, letters[1] if len(letters) > 1 else None)
     if not number:
-        raise ValueError(f"{path}: the file holds no records")
+        raise ValueError(f"{path}: the file holds no records.")
 
 
 def find_columns(
@@ -87,7 +87,7 @@ def find_columns(
     """
     there = _header(path, kind)
     if not there:
-        raise ValueError(f"{path}: the file holds no records")
+        raise ValueError(f"{path}: the file holds no records.")
 
     def missing(what: str, column: str) -> ValueError:
         if len(there) == 1 and kind in _SEPARATORS and any(each in there[0] for each in _OTHER_SEPARATORS):
@@ -119,7 +119,7 @@ def find_columns(
     columns = Columns(name if name in there else None, sequence, tuple(found), sequence2)
     twice = next((column for column in _wanted(columns) if there.count(column) > 1), None)
     if twice is not None:
-        raise ValueError(f"{path}: column {twice!r} occurs {there.count(twice)} times; rename or remove one")
+        raise ValueError(f"{path}: column {twice!r} occurs {there.count(twice)} times; rename or remove one.")
     return columns
 
 
@@ -131,7 +131,7 @@ def _wanted(columns: Columns) -> list[str]:
 def _text_name(value: object, path: str | Path, number: int) -> str:
     text = "" if value is None else str(value).strip()
     if not text:
-        raise ValueError(f"{path}: record {number} has no name; fill it in or read without the name column")
+        raise ValueError(f"{path}: record {number} has no name; fill it in or read without the name column.")
     return text
 
 
@@ -148,7 +148,7 @@ def _header(path: str | Path, kind: str) -> list[str]:
             with open_bytes(path) as handle:
                 return [cell.strip() for cell in next(_csv_lines(handle, path, kind), [])]
         case _:
-            raise ValueError(f"{path}: {kind!r} is not a table; tables are {', '.join(EXTENSIONS)}")
+            raise ValueError(f"{path}: {kind!r} is not a table; tables are {', '.join(EXTENSIONS)}.")
 
 
 def _rows(path: str | Path, kind: str, wanted: Sequence[str]) -> Iterator[Sequence[object]]:
@@ -164,7 +164,7 @@ def _rows(path: str | Path, kind: str, wanted: Sequence[str]) -> Iterator[Sequen
                 for number, row in _json_lines(handle, path):
                     absent = [column for column in wanted if column not in row]
                     if absent:
-                        raise ValueError(f"{path}: record {number} has no {absent[0]!r}; it has {', '.join(row)}")
+                        raise ValueError(f"{path}: record {number} has no {absent[0]!r}; it has {', '.join(row)}.")
                     yield [row[column] for column in wanted]
         case _:
             with open_bytes(path) as handle:
@@ -175,7 +175,7 @@ def _rows(path: str | Path, kind: str, wanted: Sequence[str]) -> Iterator[Sequen
                     if len(cells) != len(header):
                         raise ValueError(
                             f"{path}: record {number} has {len(cells)} cells, the header has {len(header)}; "
-                            f"quote cells that hold the separator"
+                            f"quote cells that hold the separator."
                         )
                     yield [cells[place] for place in places]
 
@@ -203,9 +203,9 @@ def _json_lines(handle: BinaryIO, path: str | Path) -> Iterator[tuple[int, dict]
             row = json.loads(line)
         except ValueError as error:
             reason = str(error).splitlines()[0]
-            raise ValueError(f"{path}: record {number} (line {line_number}) is not JSON: {reason}") from None
+            raise ValueError(f"{path}: record {number} (line {line_number}) is not JSON: {reason}.") from None
         if not isinstance(row, dict):
-            raise ValueError(f"{path}: record {number} (line {line_number}) is not a JSON object {{…}}")
+            raise ValueError(f"{path}: record {number} (line {line_number}) is not a JSON object {{…}}.")
         yield number, row
 
 
@@ -220,9 +220,9 @@ def _csv_lines(handle: BinaryIO, path: str | Path, kind: str) -> Iterator[list[s
                 number += 1
                 yield cells
     except csv.Error as error:
-        raise ValueError(f"{path}: record {number + 1} (line {lines.line_num}) is not CSV: {error}") from None
+        raise ValueError(f"{path}: record {number + 1} (line {lines.line_num}) is not CSV: {error}.") from None
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: record {number + 1} is not UTF-8 text ({error.reason}); save it as UTF-8") from None
+        raise ValueError(f"{path}: record {number + 1} is not UTF-8 text ({error.reason}); save it as UTF-8.") from None
 
 
 def _next_row(lines: Iterator[list[str]]) -> list[str] | None:

@@ -1,4 +1,4 @@
-"""How good a model is: metrics with intervals, baselines to compare with, and a report."""
+"""Evaluate models: metrics with confidence intervals, baselines, clustering, plots and a report."""
 
 from hf_dnalm.evaluation.baseline import kmer_baseline, majority_baseline
 from hf_dnalm.evaluation.bootstrap import bootstrap_intervals

@@ -1,4 +1,4 @@
-"""What any model must beat: the majority (or mean), and a linear model on k-mer counts, both scored like the model."""
+"""Baselines that a model must beat: the majority class (or mean), and a linear model on k-mer counts."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from hf_dnalm.tasks import Task
 if TYPE_CHECKING:
     from datasets import Dataset
 
-STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # of the regularisation, per training example, tried on the training split
-MAX_TRIED = 10_000  # training sequences that choose the strength; all of them then train the model
+STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # regularisation per training example, chosen on the training split
+MAX_TRIED = 10_000  # training sequences used to choose the strength; the model is then trained on all of them
 CHUNK_BP = 4_000_000  # bases counted at once
-_CODE = np.full(256, 4, dtype=np.uint8)  # everything but the four bases, N above all, is 4
+_CODE = np.full(256, 4, dtype=np.uint8)  # 4 = anything but the four bases, mostly N
 _CODE[np.frombuffer(b"ACGTacgt", dtype=np.uint8)] = [0, 1, 2, 3, 0, 1, 2, 3]
 
 
 def majority_baseline(
     task: Task, train: Dataset, test: Dataset, *, split: str = "test", bootstrap: int = 1000, seed: int = 0
 ) -> Evaluation:
-    """The predictor that never looks at the sequence: majority class, share of positives of each track, or mean.
+    """Score a predictor that ignores the sequence: the majority class, each track's share of positives, or the mean.
 
     Args:
-        train, test: data sets with `labels`; the constants come from `train`, the scores from `test`.
+        train, test: datasets with `labels`; the constants come from `train`, the scores from `test`.
         split, bootstrap, seed: as in `Evaluation.from_logits`.
     """
     labels = _labels(train, "training")
@@ -43,16 +43,16 @@ def majority_baseline(
         labels = _labelled_bins(task, labels)
     match task.problem_type:
         case "regression":
-            name, answer = "mean of the training values", np.mean(labels, axis=0, dtype=np.float64)
+            name, constant = "mean of the training values", np.mean(labels, axis=0, dtype=np.float64)
         case "multi_label_classification":
-            share = (np.sum(labels, axis=0) + 1) / (len(labels) + 2)  # never 0 or 1: Laplace's rule
-            name, answer = "share of positives in training", np.log(share / (1 - share))
+            share = (np.sum(labels, axis=0) + 1) / (len(labels) + 2)  # Laplace's rule: never 0 or 1
+            name, constant = "share of positives in training", np.log(share / (1 - share))
         case "single_label_classification":
             classes = np.concatenate([np.asarray(x) for x in labels]) if task.level == "nucleotide" else labels
             counts = np.bincount(np.asarray(classes)[np.asarray(classes) != IGNORED], minlength=task.num_labels)
-            name, answer = "majority class of training", np.log((counts + 1) / (counts.sum() + len(counts)))
+            name, constant = "majority class of training", np.log((counts + 1) / (counts.sum() + len(counts)))
     truth = _labels(test, split)
-    row = np.atleast_1d(answer)
+    row = np.atleast_1d(constant)
     logits = [np.tile(row, (len(x), 1)) for x in truth] if task.level != "sequence" else np.tile(row, (len(truth), 1))
     settings = {"n_train": len(train)}
     return Evaluation.from_logits(
@@ -72,39 +72,41 @@ def kmer_baseline(
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
-    """A linear model on k-mer frequencies: logistic regression (one per track if multi-label), ridge for numbers.
+    """Score a linear model on k-mer frequencies: logistic regression (one per track) or ridge regression.
 
-    Features are the counts of the 4^k k-mers divided by their sum, in units of their root mean square in `train`. The
-    strength of the L2 penalty is the best of `STRENGTHS` by the task's metric in threefold cross-validation on (up to
-    `MAX_TRIED` sequences of) `train`; `test` is only scored.
+    Features are the counts of the 4^k k-mers divided by their sum, scaled by their root mean square in `train`. The
+    strength of the L2 penalty is the best of `STRENGTHS` by the task's metric, in threefold cross-validation on `train`
+    (at most `MAX_TRIED` sequences). `test` is only scored.
 
     Args:
-        train, test: data sets with `sequence` and `labels`.
+        train, test: datasets with `sequence` and `labels`.
         k: 1 to 6.
-        both_strands: count every k-mer together with its reverse complement, for tasks without a strand.
-        max_train: a larger training split is sampled down to this, with `seed`; the report says so.
+        both_strands: count every k-mer together with its reverse complement, for tasks that do not depend on the
+            strand.
+        max_train: a larger training split is randomly reduced to this number, with `seed`; the report shows both
+            numbers.
         split, bootstrap, seed: as in `Evaluation.from_logits`.
 
     Raises:
-        ValueError: k is out of range; a nucleotide-level task; no labels.
+        ValueError: k is out of range; the task is not at sequence level; or a dataset has no labels.
     """
     if not 1 <= k <= 6:
-        raise ValueError(f"k is {k}; the k-mer baseline counts k-mers of 1 to 6 letters")
+        raise ValueError(f"k is {k}; the k-mer baseline counts k-mers of 1 to 6 letters.")
     if task.level != "sequence":
         raise ValueError(
-            f"the k-mer baseline scores whole sequences; for a {task.level}-level task use majority_baseline"
+            f"the k-mer baseline works at sequence level only; for a {task.level}-level task use majority_baseline."
         )
     generator = np.random.default_rng(seed)
     labels, truth = _labels(train, "training"), _labels(test, split)
     chosen = _sample(len(train), max_train, generator)
     labels = labels[chosen]
     features = _features(train.select(chosen), k=k, both_strands=both_strands)
-    # One factor for all k-mers: a variance of 1 for each would make the rarest the loudest, and scored worse.
+    # One factor for all k-mers: scaling each to unit variance would amplify the rarest ones, and scored worse.
     scale = 1 / max(float(np.sqrt(features.multiply(features).mean())), 1e-12)
     features = features * scale
     unseen = _features(test, k=k, both_strands=both_strands) * scale
-    # numpy and scipy each bring a BLAS with its own threads; used in turns they wait for each other, up to 100 times
-    # as long on two cores.
+    # numpy and scipy each have a BLAS with its own threads. Used alternately they wait for each other, which is up to
+    # 100 times slower on two cores.
     with threadpool_limits(1, user_api="blas"):
         strength = _best_strength(task, features, labels, generator)
         logits = _fit_predict(task, features, labels, unseen, strength)
@@ -122,12 +124,12 @@ def kmer_baseline(
 
 
 def kmer_counts(sequences: Sequence[str], *, k: int, both_strands: bool = False) -> sparse.csr_array:
-    """How often each k-mer occurs in each sequence, at every position (overlapping).
+    """Count the k-mers in each sequence, at every position (overlapping).
 
-    A k-mer that contains N, or anything else but A, C, G and T, is left out.
+    A k-mer with N, or any other letter than A, C, G and T, is not counted.
 
     Returns:
-        (n, 4^k) float32; column = the k-mer read as a number in base 4, A C G T = 0 1 2 3.
+        (n, 4^k) float32; the column is the k-mer as a number in base 4, with A C G T = 0 1 2 3.
 
     >>> counts = kmer_counts(["ACGACN", "T"], k=2).toarray()
     >>> counts.shape, counts[0, 0b0001], counts[0, 0b0110], counts.sum()  # AC twice, CG once, GA once
@@ -136,7 +138,7 @@ def kmer_counts(sequences: Sequence[str], *, k: int, both_strands: bool = False)
     partner = _reverse_complement_codes(k) if both_strands else None
     parts = []
     for chunk in _chunks(sequences):
-        # One N ends each sequence, so that no k-mer spans two.
+        # An N after each sequence, so that no k-mer spans two sequences.
         lengths = np.array([len(sequence) + 1 for sequence in chunk])
         letters = _CODE[np.frombuffer(("N".join(chunk) + "N" * k).encode("ascii"), dtype=np.uint8)]
         windows = len(letters) - k + 1
@@ -176,7 +178,7 @@ def _reverse_complement_codes(k: int) -> np.ndarray:
 
 
 def _features(dataset: Dataset, *, k: int, both_strands: bool) -> sparse.csr_array:
-    """The k-mer frequencies of every sequence; of a pair those of both, side by side."""
+    """The k-mer frequencies of every sequence; for a pair, those of both sequences, concatenated."""
     columns = [name for name in ("sequence", "sequence2") if name in dataset.column_names]
     counts = [kmer_counts(dataset[name], k=k, both_strands=both_strands) for name in columns]
     return sparse.csr_array(sparse.hstack([_frequencies(each) for each in counts]))
@@ -189,16 +191,18 @@ def _frequencies(counts: sparse.csr_array) -> sparse.csr_array:
 
 def _labels(dataset: Dataset, split: str) -> np.ndarray | list:
     if "labels" not in dataset.column_names:
-        raise ValueError(f"the {split} sequences have no labels (columns: {', '.join(dataset.column_names)})")
+        raise ValueError(
+            f"the {split} sequences have no labels (columns: {', '.join(dataset.column_names)}); add a labels column."
+        )
     labels = dataset["labels"][:]
     try:
         return np.asarray(labels)
-    except ValueError:  # one label per base: rows of different lengths
+    except ValueError:  # rows of different lengths: one label per base
         return labels
 
 
 def _labelled_bins(task: Task, labels: Any) -> np.ndarray:
-    """The labels of all bins of all sequences that have one, (bins,) or (bins, L)."""
+    """The labels of all labelled bins of all sequences, (bins,) or (bins, L)."""
     width = (-1,) if task.problem_type == "single_label_classification" else (-1, task.num_labels)
     flat = np.concatenate([np.asarray(each).reshape(width) for each in labels])
     return flat[flat != IGNORED] if flat.ndim == 1 else flat[(flat != IGNORED).all(axis=1)]
@@ -212,7 +216,7 @@ def _best_strength(task: Task, features: sparse.csr_array, labels: np.ndarray, g
     tried = _sample(len(labels), MAX_TRIED, generator)
     features, labels = features[tried], labels[tried]
     single_label = task.problem_type == "single_label_classification"
-    # Every class must be there to train on; with fewer than three of one, stratified folds do not exist.
+    # Every fold should contain every class; stratified folds need at least three examples of each.
     stratify = single_label and min(np.unique(labels, return_counts=True)[1]) >= 3
     folds = (StratifiedKFold if stratify else KFold)(3, shuffle=True, random_state=int(generator.integers(2**31)))
     if len(labels) < 3:
@@ -229,9 +233,9 @@ def _best_strength(task: Task, features: sparse.csr_array, labels: np.ndarray, g
 def _fit_predict(
     task: Task, features: sparse.csr_array, labels: np.ndarray, unseen: sparse.csr_array, strength: float
 ) -> np.ndarray:
-    """Logits (n, L) of `unseen`. `strength` is the L2 penalty per training example, so it means the same at any n."""
+    """Logits (n, L) of `unseen`. `strength` is the L2 penalty per training example, so it is comparable for any n."""
     if task.problem_type == "regression":
-        # Dense, because one factorisation then serves all targets; 50,000 sequences of 4^5 k-mers are 200 MB.
+        # Dense, so that one factorisation serves all targets; 50,000 sequences with 4^5 k-mers need 200 MB.
         model = Ridge(alpha=strength * len(labels), solver="cholesky", copy_X=False)
         return model.fit(features.toarray(), labels).predict(unseen).reshape(unseen.shape[0], -1)
     if task.problem_type == "single_label_classification":
@@ -242,7 +246,7 @@ def _fit_predict(
 def _fit_classes(
     features: sparse.csr_array, labels: np.ndarray, unseen: sparse.csr_array, strength: float, num_classes: int
 ) -> np.ndarray:
-    """Logits (n, classes); a class that was never seen in training lies 30 below the least likely one."""
+    """Logits (n, classes); a class that does not occur in training is 30 below the least likely one."""
     classes = np.unique(labels)
     if len(classes) == 1:
         seen = np.zeros((unseen.shape[0], 1))
@@ -259,9 +263,9 @@ def _fit_classes(
 def _fit_tracks(
     features: sparse.csr_array, labels: np.ndarray, unseen: sparse.csr_array, strength: float
 ) -> np.ndarray:
-    """Logits (n, tracks) of one logistic regression for each track, all fitted at once by one matrix product a step."""
+    """Logits (n, tracks) of one logistic regression per track, all fitted together with matrix products."""
     x, y = features.toarray(), labels.astype(np.float32)
-    shape = (x.shape[1] + 1, y.shape[1])  # the last row is the intercept, which bears no penalty
+    shape = (x.shape[1] + 1, y.shape[1])  # the last row is the intercept, which is not penalised
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         weights = flat.reshape(shape)

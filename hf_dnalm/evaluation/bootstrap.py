@@ -1,9 +1,9 @@
-"""95 % bootstrap intervals: how much each metric would move had other sequences of the same kind been tested.
+"""95 % bootstrap confidence intervals: how much a metric would vary with other test sequences of the same kind.
 
-A resample draws n of the n sequences with replacement, here as weights: how often each sequence was drawn. Every
-metric is written for a batch of weights at once, so nothing is sorted twice. At nucleotide level a whole sequence is
-drawn with all its bases, because neighbouring bases are not independent. Draws are not stratified by class: a test set
-with three positives is as uncertain as it looks.
+A resample draws n of the n sequences with replacement. It is represented by weights: how often each sequence was drawn.
+Every metric is computed for a batch of weights at once, so nothing is sorted twice. At nucleotide level a sequence is
+drawn with all its bases, because neighbouring bases are not independent. Draws are not stratified by class, so the
+interval of a test set with three positives is as wide as it should be.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from hf_dnalm.evaluation.metrics.ranking import group_medians
 from hf_dnalm.evaluation.outputs import Outputs
 from hf_dnalm.tasks import Task
 
-CHUNK_VALUES = 1_000_000  # weights held at once: 8 MB an array stays near the cache
-MAX_RANKED_VALUES = 1_500_000_000  # rows × labels × resamples of the metrics that need the order; about a minute
+CHUNK_VALUES = 1_000_000  # weights in memory at once; arrays of 8 MB stay close to the cache
+MAX_RANKED_VALUES = 1_500_000_000  # rows × labels × resamples for metrics of ranks; takes about a minute
 Weights = np.ndarray  # (b, n) float64: how often each of n sequences occurs in each of b resamples
 Resampled = Callable[[Weights], dict[str, np.ndarray]]  # metric → (b, labels), NaN where undefined
 
@@ -26,17 +26,17 @@ Resampled = Callable[[Weights], dict[str, np.ndarray]]  # metric → (b, labels)
 def bootstrap_intervals(
     task: Task, outputs: Outputs, *, resamples: int = 1000, seed: int = 0, metrics: Collection[str] | None = None
 ) -> dict[str, tuple[float, float, int]]:
-    """Percentile intervals (2.5 % to 97.5 %) of every metric of the task.
+    """Compute percentile intervals (2.5 % to 97.5 %) of every metric of the task.
 
     Args:
-        resamples: how often n sequences are drawn. Where AUROC, AUPRC and Spearman would take more than about a
-            minute (more than 1.5·10⁹ rows × labels × resamples) these take fewer, at least 100.
-        seed: of the draws; the same seed draws the same sequences whatever the model.
-        metrics: which are needed, with those that come along with them; None = all of the task.
+        resamples: number of resamples. If AUROC, AUPRC and Spearman would take more than about a minute (more than
+            1.5·10⁹ rows × labels × resamples), they use fewer, but at least 100.
+        seed: the same seed draws the same sequences for every model.
+        metrics: the metrics that are needed; others that are computed together with them are included. None = all.
 
     Returns:
-        metric → (low, high, resamples used); NaN bounds for a metric that is undefined in every resample.
-        As for the metric itself, a label that is undefined in a resample is left out of that resample's mean.
+        metric → (low, high, resamples used); NaN bounds for a metric that is undefined in every resample. A label that
+        is undefined in a resample is left out of that resample's mean, as in the metric itself.
     """
     intervals = {}
     for name, draws in bootstrap_draws(task, outputs, resamples=resamples, seed=seed, metrics=metrics).items():
@@ -45,7 +45,7 @@ def bootstrap_intervals(
 
 
 def interval_95(draws: np.ndarray) -> tuple[float, float]:
-    """The values between which 95 % of the draws lie, 2.5 % below and 2.5 % above; NaN draws are left out.
+    """Return the 2.5 % and 97.5 % percentiles of the draws, ignoring NaN.
 
     >>> interval_95(np.arange(1001.0))
     (25.0, 975.0)
@@ -60,16 +60,16 @@ def interval_95(draws: np.ndarray) -> tuple[float, float]:
 def bootstrap_draws(
     task: Task, outputs: Outputs, *, resamples: int = 1000, seed: int = 0, metrics: Collection[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """Metric → (resamples,) its value in every resample, NaN where it is undefined.
+    """Compute metric → (resamples,) values in every resample, NaN if undefined.
 
-    Resample number i of one seed holds the same sequences whatever the model, so that values of two models on the same
-    test split belong together in pairs.
+    With one seed, resample i has the same sequences for every model, so the values of two models on the same test split
+    form pairs.
 
     Args:
         resamples, seed, metrics: as in `bootstrap_intervals`.
     """
     if resamples < 1:
-        raise ValueError(f"bootstrap is {resamples}; it must be 1 resample or more (1000 is usual), or 0 for none")
+        raise ValueError(f"bootstrap is {resamples}; it must be 1 resample or more (1000 is usual), or 0 for none.")
     columns = outputs.scores.shape[1]
     ranked = int(np.clip(MAX_RANKED_VALUES // (len(outputs.scores) * columns), 100, None))
     draws: dict[str, list[np.ndarray]] = {}
@@ -86,7 +86,7 @@ def bootstrap_draws(
 def _families(
     task: Task, ranked: int, resamples: int
 ) -> list[tuple[tuple[str, ...], Callable[[Task, Outputs], Resampled], int]]:
-    """Metrics that are resampled together, how, and how often."""
+    """Metrics that are resampled together, the function for them, and the number of resamples."""
     if task.problem_type == "regression":
         return [(("r2", "pearson_r2", "pearson"), _moments, resamples), (("spearman",), _spearman, ranked)]
     ranking = ("auroc", "auprc", "group_median_auroc", "site_auprc")
@@ -103,7 +103,7 @@ def _weights(n: int, resamples: int, seed: int, *, rows: int) -> Iterator[Weight
 
 
 def _mean_of_defined(values: np.ndarray) -> np.ndarray:
-    """Mean (b,) over the labels (b, labels) that are not NaN; NaN where there is none."""
+    """Mean (b,) over the values (b, labels) that are not NaN; NaN if all are."""
     defined = ~np.isnan(values)
     count = defined.sum(axis=1)
     return _divide(np.where(defined, values, 0.0).sum(axis=1), count.astype(np.float64))

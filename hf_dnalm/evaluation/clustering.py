@@ -1,4 +1,4 @@
-"""Do vectors tell species apart? k-means clustering and few-shot classification, by the protocol of DNABERT-S.
+"""How well embeddings separate species: k-means clustering and few-shot classification, by the protocol of DNABERT-S.
 
 Source: Zhou et al. 2025, Bioinformatics 41:i255, and the authors' evaluation code.
 """
@@ -39,9 +39,9 @@ class Clustering:
 
     Attributes:
         scores: "ari" (adjusted Rand index: 1 the same, 0 by chance), "nmi" (normalised mutual information),
-            "homogeneity" (each cluster holds one label; the paper's purity) and "completeness" (each label lies in one
+            "homogeneity" (each cluster has one label; the paper's purity) and "completeness" (each label is in one
             cluster); means over the seeds.
-        by_seed: the same for each seed, in the order of the seeds.
+        by_seed: the values of each seed, in the order of the seeds.
         assignments: (n,) cluster of each row for the first seed.
     """
 
@@ -52,14 +52,19 @@ class Clustering:
 
 @dataclass(frozen=True)
 class FewShot:
-    """Macro F1 of logistic regression trained on a few rows of each class, (mean over the seeds) by number of rows."""
+    """Macro F1 of logistic regression trained on a few rows of each class.
+
+    Attributes:
+        f1: number of training rows per class → mean over the seeds.
+        by_seed: number of training rows per class → the value of each seed.
+    """
 
     f1: dict[int, float]
     by_seed: dict[int, list[float]]
 
 
 def label_ids(labels: Sequence[object]) -> np.ndarray:
-    """(n,) a number for each label, in sorted order of the labels: the same in every process.
+    """(n,) number of each label, in sorted order of the labels, so it is the same in every process.
 
     >>> label_ids(["yeast", "E. coli", "yeast"]).tolist()
     [1, 0, 1]
@@ -68,32 +73,32 @@ def label_ids(labels: Sequence[object]) -> np.ndarray:
 
 
 def tetranucleotide_frequencies(sequences: Sequence[str], *, both_strands: bool = False) -> np.ndarray:
-    """(n, 256) shares of the 4-mers of each sequence, the baseline of metagenomics; 4-mers with an N are not counted.
+    """(n, 256) frequencies of the 4-mers of each sequence, the baseline of metagenomics; 4-mers with N are not counted.
 
     Args:
         sequences: DNA.
-        both_strands: count every 4-mer together with its reverse complement: reads of either strand come out alike.
+        both_strands: count every 4-mer together with its reverse complement, so both strands have equal frequencies.
 
     Raises:
-        ValueError: a sequence without any 4-mer.
+        ValueError: a sequence has no 4-mer.
     """
     counts = np.asarray(kmer_counts(sequences, k=4, both_strands=both_strands).todense(), dtype=np.float64)
     totals = counts.sum(1, keepdims=True)
     if len(empty := np.flatnonzero(totals[:, 0] == 0)):
-        raise ValueError(f"sequence {empty[0] + 1} has no stretch of four bases; leave it out")
+        raise ValueError(f"sequence {empty[0] + 1} has no stretch of four bases; leave it out.")
     return counts / totals
 
 
 def cluster(vectors: np.ndarray, labels: Sequence[object], *, seeds: Sequence[int] = SEEDS) -> Clustering:
-    """k-means on vectors of length 1, as many clusters as labels, scored against the labels.
+    """Cluster normalised vectors with k-means, as many clusters as labels, and compare the clusters with the labels.
 
     Args:
-        vectors: (n, d).
-        labels: n of them, of any kind.
-        seeds: k-means is run with each; every run takes the best of three random starts.
+        vectors: (n, d) embeddings.
+        labels: (n,) labels of any type.
+        seeds: k-means runs once per seed; every run takes the best of three random starts.
 
     Raises:
-        ValueError: not one label for each vector, or fewer than two labels.
+        ValueError: the numbers of vectors and labels differ, or all labels are equal.
     """
     vectors, truth = _checked(vectors, labels)
     units = normalize(vectors)
@@ -113,19 +118,19 @@ def few_shot(
     seeds: Sequence[int] = SEEDS,
     test_per_class: int = 80,
 ) -> FewShot:
-    """Logistic regression on standardised vectors, trained on a few rows of each class.
+    """Score logistic regression on standardised vectors, trained on a few rows of each class.
 
-    The rows are shuffled anew by each seed; the first of each class train, the last `test_per_class` are scored. (The
-    authors' code shuffles the rows of one seed once more for the next.)
+    Each seed shuffles the rows independently. The first rows of each class are for training, the last `test_per_class`
+    for testing. (The authors' code shuffles the rows of one seed again for the next.)
 
     Args:
-        vectors: (n, d).
-        labels: n of them, of any kind.
-        shots: training rows of each class.
-        test_per_class: rows of each class that are scored.
+        vectors: (n, d) embeddings.
+        labels: (n,) labels of any type.
+        shots: numbers of training rows per class.
+        test_per_class: test rows per class.
 
     Raises:
-        ValueError: as in `cluster`; a class too small for training and test rows to be apart.
+        ValueError: as in `cluster`; or a class is too small for separate training and test rows.
     """
     vectors, truth = _checked(vectors, labels)
     counts = np.bincount(truth)
@@ -134,7 +139,7 @@ def few_shot(
         name = sorted({str(label) for label in labels})[int(counts.argmin())]
         raise ValueError(
             f"class {name!r} has {counts.min()} rows, but {max(shots)} to train and {test_per_class} to test need "
-            f"{needed}; pass fewer shots or a smaller test_per_class"
+            f"{needed}; pass fewer shots or a smaller test_per_class."
         )
     scaled = StandardScaler().fit_transform(vectors)
     by_seed: dict[int, list[float]] = {shot: [] for shot in shots}
@@ -152,8 +157,8 @@ def few_shot(
 def _checked(vectors: np.ndarray, labels: Sequence[object]) -> tuple[np.ndarray, np.ndarray]:
     vectors = np.asarray(vectors, dtype=np.float64)
     if vectors.ndim != 2 or len(vectors) != len(labels):
-        raise ValueError(f"{len(labels)} labels do not fit vectors of shape {vectors.shape}; give one for each row")
+        raise ValueError(f"{len(labels)} labels do not fit vectors of shape {vectors.shape}; give one for each row.")
     truth = label_ids(labels)
     if truth.max() < 1:
-        raise ValueError("all labels are the same; there is nothing to tell apart")
+        raise ValueError("all labels are the same; clustering needs two or more.")
     return vectors, truth

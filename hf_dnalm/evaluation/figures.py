@@ -1,4 +1,4 @@
-"""Figures as files."""
+"""Write matplotlib figures as PNG or SVG files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from hf_dnalm.inference.output_files import output_extension, whole_file
 
-# Text is drawn letter for letter: a `$` in the name of a class begins no formula.
+# Text is drawn literally: a `$` in a class name does not start a formula.
 plain_text = functools.partial(matplotlib.rc_context, {"text.parse_math": False})
 
 FIGURE_FILES = (".png", ".svg")
@@ -21,10 +21,10 @@ _DOTS_PER_INCH = 150
 
 
 def write_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure as .png or .svg, whole or not at all; equal figures are equal files.
+    """Write a figure as .png or .svg, completely or not at all; equal figures give identical files.
 
     Raises:
-        ValueError: another extension.
+        ValueError: the extension is neither of these.
         FileNotFoundError: the folder of `path` does not exist.
     """
     path = Path(path)

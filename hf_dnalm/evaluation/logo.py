@@ -1,4 +1,4 @@
-"""Sequence logos: the letters that a model expects, as high as it is sure of them."""
+"""Sequence logos of the letters that a model predicts, with heights that show how certain the prediction is."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from hf_dnalm.inference.output_files import output_extension
 from hf_dnalm.inference.substitutions import Mutagenesis
 
 LETTERS = "ACGT"
-# The custom of the field (A green, C blue, G yellow, T red) in Okabe and Ito's colours, which colour-blind readers
-# tell apart.
+# The field's conventional colours (A green, C blue, G yellow, T red) from Okabe and Ito's palette, which colour-blind
+# readers can distinguish.
 COLOURS = {"A": "#009E73", "C": "#0072B2", "G": "#E69F00", "T": "#D55E00"}
 BASES_PER_LINE = 100
 MAX_LINES = 40
-_LETTER_WIDTH = 0.92  # of the room of a base
-_LOWEST = 1e-3  # bits; lower letters cannot be seen
+_LETTER_WIDTH = 0.92  # share of the width of a base
+_LOWEST = 1e-3  # bits; lower letters are invisible
 
 
 class _Line(NamedTuple):
@@ -41,10 +41,10 @@ class _Line(NamedTuple):
 
 
 def check_logo(lengths_bp: Sequence[int], path: Path) -> None:
-    """Refuse, before any work is done, a logo that cannot be written or that nobody could read.
+    """Refuse a logo that cannot be written or would be too large to read; call this before any computing.
 
     Raises:
-        ValueError: another extension than .png or .svg, or more than `MAX_LINES` lines.
+        ValueError: the extension is not .png or .svg, or the logo has more than `MAX_LINES` lines.
         FileNotFoundError: the folder of `path` does not exist.
     """
     output_extension(path, FIGURE_FILES)
@@ -52,27 +52,27 @@ def check_logo(lengths_bp: Sequence[int], path: Path) -> None:
     if lines > MAX_LINES:
         raise ValueError(
             f"a logo of {sum(lengths_bp):,} bp has {lines:,} lines of {BASES_PER_LINE} bp, more than {MAX_LINES}; give "
-            "fewer or shorter sequences"
+            "fewer or shorter sequences."
         )
 
 
 @plain_text()
 def draw_logo(names: Sequence[str], results: Sequence[Mutagenesis]) -> Figure:
-    """The logo of some sequences, up to 100 bp in a line; under each base the letter that the sequence has.
+    """Draw the sequence logo of some sequences, up to 100 bp per line, with the sequence's own letters below.
 
-    The height of a letter is its share of what the model expects there times the information of the place, in bits: 2
-    where the model is sure, 0 where all letters are alike to it (`Mutagenesis.information`).
+    The height of a letter is its predicted probability times the information at the position, in bits: 2 if the model
+    is certain, 0 if all letters are equally likely (`Mutagenesis.information`).
 
     Raises:
-        ValueError: more than 40 lines.
+        ValueError: the logo has more than 40 lines.
     """
     check_logo([len(result.sequence) for result in results], Path("logo.svg"))
     lines = []
     for name, result in zip(names, results, strict=True):
         heights = result.information()
         for start in range(0, len(heights), BASES_PER_LINE):
-            some = slice(start, start + BASES_PER_LINE)
-            lines.append(_Line(name if start == 0 else "", start, result.sequence[some], heights[some]))
+            part = slice(start, start + BASES_PER_LINE)
+            lines.append(_Line(name if start == 0 else "", start, result.sequence[part], heights[part]))
     bases = max(len(line.sequence) for line in lines)
     figure = Figure(figsize=(1.2 + 0.14 * max(bases, 20), 1.7 * len(lines)), layout="constrained")
     for number, line in enumerate(lines):
@@ -81,7 +81,7 @@ def draw_logo(names: Sequence[str], results: Sequence[Mutagenesis]) -> Figure:
 
 
 def write_logo(names: Sequence[str], results: Sequence[Mutagenesis], path: str | os.PathLike[str]) -> None:
-    """Draw the logo and write it as .png or .svg, whole or not at all; equal results are equal files.
+    """Draw a logo and write it as .png or .svg, completely or not at all; equal results give identical files.
 
     Raises:
         ValueError, FileNotFoundError: as `check_logo`.
@@ -94,7 +94,7 @@ def _draw(axes: Axes, line: _Line, *, room: int) -> None:
     outlines: dict[str, list[Outline]] = {letter: [] for letter in LETTERS}
     for place, heights in enumerate(np.nan_to_num(line.heights)):
         bottom = 0.0
-        for letter in np.argsort(heights, kind="stable"):  # the likeliest letter stands on top
+        for letter in np.argsort(heights, kind="stable"):  # the most likely letter is on top
             height = float(heights[letter])
             if height > _LOWEST:
                 vertices, codes = _outline(LETTERS[letter])

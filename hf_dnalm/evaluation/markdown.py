@@ -1,4 +1,4 @@
-"""Tables as a Markdown page, and the one way in which text of users and files gets into Markdown."""
+"""Write sections as a Markdown page, with all text from users and files escaped."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hf_dnalm.evaluation.sections import Section
 
-_MARKUP = re.compile(r"([\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_]))")  # _ is markup at the edge of a word alone
+_MARKUP = re.compile(r"([\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_]))")  # _ is markup only at the edge of a word
 _AT_THE_START = re.compile(r"^(\d*)(#+|[-+>.)]|-{3,})(?=\s|$)")
 
 
 def escaped(text: str) -> str:
-    r"""Text that a Markdown reader shows letter for letter, on one line: no markup, no HTML, no cell of a table ends.
+    r"""Escape text so that Markdown shows it literally, on one line: no markup, no HTML, no end of a table cell.
 
     >>> escaped("<script>`rm`</script> a|b\n# c")
     '&lt;script&gt;\\`rm\\`&lt;/script&gt; a\\|b # c'
@@ -29,7 +29,7 @@ def escaped(text: str) -> str:
 
 
 def markdown(title: str, sentence: str, parts: Sequence[Section]) -> str:
-    """The tables as a Markdown page."""
+    """Return a Markdown page: title, a sentence, and the sections."""
     lines = [f"# {escaped(title)}", "", escaped(sentence), ""]
     for part in parts:
         lines += [f"## {escaped(part.title)}", ""]
@@ -43,6 +43,6 @@ def markdown(title: str, sentence: str, parts: Sequence[Section]) -> str:
 
 
 def _cell(text: str) -> str:
-    """A cell; `**…**` around all of it stays bold."""
+    """A table cell; `**…**` around the complete text stays bold."""
     bold = re.fullmatch(r"\*\*([^*]+)\*\*", text)
     return f"**{escaped(bold[1])}**" if bold else escaped(text)

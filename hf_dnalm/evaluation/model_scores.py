@@ -1,4 +1,4 @@
-"""Evaluation: the metrics of a model on labelled sequences, each with its 95 % bootstrap interval."""
+"""Evaluate a model on labelled sequences: every metric with its 95 % bootstrap interval."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from hf_dnalm.evaluation.bootstrap import bootstrap_intervals
+from hf_dnalm.evaluation.json_values import json_number
 from hf_dnalm.evaluation.metrics.local import mean_of_defined
 from hf_dnalm.evaluation.outputs import Outputs, read_outputs
 from hf_dnalm.evaluation.table import check_metric, label_metrics, n_scored_labels
@@ -27,7 +28,7 @@ _PACKAGES = ("hf_dnalm", "torch", "transformers", "tokenizers", "datasets", "eva
 
 
 class ConfidenceInterval(NamedTuple):
-    """A metric's value and its 95 % bootstrap interval; NaN where undefined or, for the bounds, not asked for."""
+    """A metric's value and its 95 % bootstrap interval; NaN if undefined, and NaN bounds without bootstrap."""
 
     value: float
     low: float
@@ -43,21 +44,23 @@ class ConfidenceInterval(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What was measured, on what, and how sure it is.
+    """The metrics of a model or baseline on a test split.
 
     Attributes:
-        task: what was predicted.
-        metrics: metric → value with interval; the task's own metric first.
-        per_label: metric → one value for each label, in the order of `task.label_names`, NaN where undefined. Only
-            metrics that are means over labels are here.
-        n_scored_labels: how many labels those means are taken of; None where there is only one question.
-        n: number of sequences. n_rows: number of answers, which at nucleotide level is the number of bases.
+        task: the task that was predicted.
+        metrics: metric → value with interval; the task's primary metric comes first.
+        per_label: metric → one value for each label, in the order of `task.label_names`, NaN if undefined. Only
+            metrics that are means over labels are included.
+        n_scored_labels: number of labels in these means; None if the metrics are not means over labels.
+        n: number of sequences.
+        split: name of the test split.
+        seed: seed of the bootstrap resamples.
         resamples: metric → number of bootstrap resamples.
-        logits, labels: as they were given.
-        outputs: the same, checked and flattened: what the metrics and the plots read.
-        name: of the model or baseline, as the report shows it.
+        logits, labels: the input.
+        outputs: logits and labels, checked and flattened, for the metrics and plots.
+        name: name of the model or baseline in the report.
         settings: how predictions were made, as plain JSON values.
-        versions: of Python and the packages that made the numbers.
+        versions: versions of Python and the packages that computed the numbers.
     """
 
     task: Task
@@ -88,16 +91,16 @@ class Evaluation:
         name: str = "model",
         settings: dict[str, Any] | None = None,
     ) -> Evaluation:
-        """Score predictions that are at hand, such as those of the Trainer.
+        """Score existing predictions, for example those of the Trainer.
 
         Args:
             logits: (n, labels) raw outputs; at nucleotide level n arrays (bp, labels) or one padded array.
-            labels: (n,), (n, labels), or at nucleotide level (n, bp) with -100 where nothing is scored.
-            bootstrap: number of resamples for the intervals; 0 leaves them out.
-            seed: of the resamples.
+            labels: (n,), (n, labels), or at nucleotide level (n, bp) with -100 for bases to ignore.
+            bootstrap: number of resamples for the intervals; 0 means no intervals.
+            seed: seed of the resamples.
 
         Raises:
-            ValueError: logits or labels do not fit the task (see `compute_metrics`); `bootstrap` is negative.
+            ValueError: logits or labels do not fit the task (see `compute_metrics`), or `bootstrap` is negative.
         """
         check_metric(task)
         outputs = read_outputs(task, logits, labels)
@@ -130,23 +133,22 @@ class Evaluation:
 
     @property
     def primary(self) -> ConfidenceInterval:
-        """The task's own metric."""
+        """The value and interval of the task's primary metric."""
         return self.metrics[self.task.metric]
 
     @property
     def n_rows(self) -> int:
-        """Number of answers: sequences, or bases at nucleotide level."""
+        """Number of predictions: sequences, bases or bins, depending on the task's level."""
         return len(self.outputs.scores)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, without logits and labels; an undefined number is None."""
+        """Return plain JSON values, without logits and labels; an undefined number is None."""
         metrics = {
-            name: {part: _json_number(x) for part, x in interval._asdict().items()}
-            | {"resamples": self.resamples[name]}
+            name: {part: json_number(x) for part, x in interval._asdict().items()} | {"resamples": self.resamples[name]}
             for name, interval in self.metrics.items()
         }
         per_label = {
-            name: dict(zip(self.task.label_names, map(_json_number, values), strict=True))
+            name: dict(zip(self.task.label_names, map(json_number, values), strict=True))
             for name, values in self.per_label.items()
         }
         return {
@@ -181,22 +183,25 @@ def evaluate(
     name: str = "model",
     settings: dict[str, Any] | None = None,
 ) -> Evaluation:
-    """Predict every sequence of a labelled data set and score the predictions.
+    """Predict every sequence of a labelled dataset and score the predictions.
 
     Args:
-        dataset: columns `sequence` and `labels`, as `read_file` and `load_benchmark` give them.
-        split: the name that the report shows.
-        bootstrap: number of resamples for the intervals; 0 leaves them out.
+        dataset: with columns `sequence` and `labels`, for example from `read_file` or `load_benchmark`.
+        split: name of the split in the report.
+        bootstrap: number of resamples for the intervals; 0 means no intervals.
+        seed: seed of the resamples.
         token_budget, device, dtype, overflow, progress: as in `predict`.
+        name: name of the model in the report.
+        settings: how the model was made, as plain JSON values, for the report.
 
     Raises:
-        ValueError: the data set has no labels, or they do not fit the task or the model.
+        ValueError: the dataset has no labels, or they do not fit the task or the model.
     """
-    check_metric(task)  # before the hours that predicting may take
+    check_metric(task)  # before predicting, which may take hours
     if "labels" not in dataset.column_names:
         raise ValueError(
             f"the {split} sequences have no labels, so there is nothing to score (columns: "
-            f"{', '.join(dataset.column_names)}); use predict for sequences without labels"
+            f"{', '.join(dataset.column_names)}); use predict for sequences without labels."
         )
     predictions = predict(
         model,
@@ -222,9 +227,5 @@ def evaluate(
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages that decide the numbers of a run."""
+    """Versions of Python and of the packages that affect the numbers of a run."""
     return {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES}
-
-
-def _json_number(value: float) -> float | None:
-    return None if math.isnan(value) else value

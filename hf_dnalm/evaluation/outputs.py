@@ -1,4 +1,4 @@
-"""From a model's logits and the labels to what metrics read: decisions, scores and references, one row per answer."""
+"""Convert logits and labels to the input of metrics: decisions, scores and references, one row per prediction."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from scipy.special import logsumexp
 
 from hf_dnalm.tasks import Task
 
-IGNORED = -100  # nucleotide labels with this value are padding: transformers' own convention
+IGNORED = -100  # label of bases and bins that are not scored, such as padding; transformers' convention
 
 
 class Outputs(NamedTuple):
-    """What the model said and what is true, checked and flattened.
+    """Predictions and true labels, checked and flattened.
 
-    A row is one answer: a sequence, at nucleotide level one base, at bin level one bin. L is the number of labels.
+    A row is one prediction: for a sequence, a base (nucleotide level) or a bin (bin level). L is the number of labels.
 
     Attributes:
         scores: (rows, L) float64. Log-odds of each class against the rest (single label), logits of each track
-            (multi-label), predicted values (regression).
-        references: (rows,) int64 classes, (rows, L) int64 0/1 of tracks, or (rows, L) float64 measured values.
-        example: (rows,) int64, 0-based number of the sequence that the row belongs to.
+            (multi-label), or predicted values (regression).
+        references: (rows,) int64 classes, (rows, L) int64 0/1 for tracks, or (rows, L) float64 measured values.
+        example: (rows,) int64, 0-based index of the sequence that the row belongs to.
         n: number of sequences.
     """
 
@@ -32,7 +32,7 @@ class Outputs(NamedTuple):
     n: int
 
     def decisions(self, task: Task) -> np.ndarray:
-        """Classes (rows,) of the highest score, or 0/1 (rows, tracks): 1 where the probability is one half or more."""
+        """(rows,) class with the highest score, or (rows, tracks) 0/1: 1 if the probability is at least one half."""
         if task.problem_type == "single_label_classification":
             return self.scores.argmax(axis=1)
         return (self.scores >= 0).astype(np.int64)
@@ -45,17 +45,17 @@ def read_outputs(task: Task, logits: np.ndarray | Sequence, labels: np.ndarray |
         logits: (n, L) raw outputs of the head; a regression with one target may be (n,). At nucleotide level n arrays
             (bp, L), or one array (n, longest bp, L).
         labels: (n,) classes, (n, tracks) 0/1, (n,) or (n, targets) numbers; at nucleotide level n arrays (bp,), or one
-            array (n, longest bp), where -100 marks what is not scored. At bin level bins stand for bp, and each has
-            what a sequence would have.
+            array (n, longest bp), with -100 for bases to ignore. At bin level there are bins instead of bases, and each
+            bin has the labels that a sequence would have.
 
     Raises:
-        ValueError: empty input, shapes that do not fit the task or each other, a value that is not a number, a label
-            that is not one of the task's. Examples are counted from 1 in the message.
+        ValueError: the input is empty, a shape does not fit the task or the other input, a value is not a number, or
+            a label is not one of the task's labels. The message counts examples from 1.
     """
     if len(logits) != len(labels):
-        raise ValueError(f"{len(logits):,} logits and {len(labels):,} labels: there must be one of each per sequence")
+        raise ValueError(f"{len(logits):,} logits and {len(labels):,} labels: there must be one of each per sequence.")
     if len(labels) == 0:
-        raise ValueError("there is nothing to score: the labels are empty")
+        raise ValueError("there is nothing to score: the labels are empty.")
     n = len(labels)
     if task.level != "sequence":
         values, references, example = _flatten_nucleotides(task, logits, labels)
@@ -79,8 +79,10 @@ def read_outputs(task: Task, logits: np.ndarray | Sequence, labels: np.ndarray |
 def _as_array(values: np.ndarray | Sequence, what: str) -> np.ndarray:
     try:
         return np.asarray(values)
-    except ValueError:  # numpy's word for rows of different lengths
-        raise ValueError(f"the {what} have rows of different lengths; a sequence-level task has one row each") from None
+    except ValueError:  # numpy cannot make an array of rows of different lengths
+        raise ValueError(
+            f"the {what} have rows of different lengths; a sequence-level task has one row per sequence."
+        ) from None
 
 
 def _flatten_nucleotides(task: Task, logits, labels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -90,7 +92,7 @@ def _flatten_nucleotides(task: Task, logits, labels) -> tuple[np.ndarray, np.nda
         if rows.shape != (len(classes), task.num_labels):
             raise ValueError(
                 f"example {number}: logits of shape {rows.shape} do not fit {len(classes):,} {task.level} labels of "
-                f"task {task.name!r}; expected ({len(classes)}, {task.num_labels})"
+                f"task {task.name!r}; expected ({len(classes)}, {task.num_labels})."
             )
         if task.problem_type != "single_label_classification":
             classes = classes.reshape(len(classes), -1)
@@ -99,7 +101,7 @@ def _flatten_nucleotides(task: Task, logits, labels) -> tuple[np.ndarray, np.nda
         kept_labels.append(classes[scored])
         lengths.append(int(scored.sum()))
     if not sum(lengths):
-        raise ValueError(f"there is nothing to score: every {task.level} label is -100 (ignored)")
+        raise ValueError(f"there is nothing to score: every {task.level} label is -100 (ignored).")
     return np.concatenate(kept_logits), np.concatenate(kept_labels), np.repeat(np.arange(len(lengths)), lengths)
 
 
@@ -108,27 +110,27 @@ def _check_shapes(task: Task, values: np.ndarray, references: np.ndarray) -> Non
     if values.shape != (rows, task.num_labels):
         raise ValueError(
             f"logits of shape {values.shape} do not fit task {task.name!r} with {task.num_labels} labels; "
-            f"expected ({rows}, {task.num_labels})"
+            f"expected ({rows}, {task.num_labels})."
         )
     expected = (rows,) if task.problem_type == "single_label_classification" else (rows, task.num_labels)
     if references.shape != expected:
         raise ValueError(
             f"labels of shape {references.shape} do not fit task {task.name!r} ({task.problem_type}); "
-            f"expected {expected}"
+            f"expected {expected}."
         )
 
 
-def _check_finite(values: np.ndarray, example: np.ndarray, what: str, way_out: str) -> None:
+def _check_finite(values: np.ndarray, example: np.ndarray, what: str, remedy: str) -> None:
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
     if bad.size:
         value = values[bad[0]][~np.isfinite(values[bad[0]])][0]
-        raise ValueError(f"example {example[bad[0]] + 1}: the {what} hold {value}, which is not a number; {way_out}")
+        raise ValueError(f"example {example[bad[0]] + 1}: the {what} contain {value}; {remedy}.")
 
 
 def _check_classes(task: Task, references: np.ndarray, example: np.ndarray) -> np.ndarray:
     multi_label = task.problem_type == "multi_label_classification"
     if not np.issubdtype(references.dtype, np.number) and references.dtype != bool:
-        raise ValueError(f"labels of task {task.name!r} must be numbers, got {references.dtype} {references[0]!r}")
+        raise ValueError(f"labels of task {task.name!r} must be numbers, got {references.dtype} {references[0]!r}.")
     largest = 1 if multi_label else task.num_labels - 1
     whole = references.astype(np.int64)
     wrong = (whole != references) | (whole < 0) | (whole > largest)
@@ -137,13 +139,13 @@ def _check_classes(task: Task, references: np.ndarray, example: np.ndarray) -> n
         value = references[rows[0]][wrong[rows[0]]][0] if multi_label else references[rows[0]]
         raise ValueError(
             f"example {example[rows[0]] + 1}: label {value} does not fit task {task.name!r}; "
-            f"{'track' if multi_label else 'class'} labels are 0 to {largest}"
+            f"{'track' if multi_label else 'class'} labels are 0 to {largest}."
         )
     return whole
 
 
 def _log_odds(logits: np.ndarray) -> np.ndarray:
-    """log p / (1 - p) of each class, p being the softmax; exact where p itself would round to 1.
+    """log p / (1 - p) of each class, where p is the softmax; exact even if p rounds to 1.
 
     >>> _log_odds(np.array([[0.0, 100.0]])).tolist()
     [[-100.0, 100.0]]

@@ -1,4 +1,4 @@
-"""The report's plots, as matplotlib figures made without pyplot, so that no global state is touched."""
+"""The plots of a report, as matplotlib figures made without pyplot, so no global state changes."""
 
 from __future__ import annotations
 
@@ -24,17 +24,24 @@ from hf_dnalm.evaluation.model_scores import Evaluation
 
 logger = logging.getLogger(__name__)
 
-# Okabe and Ito's colours, which colour-blind readers tell apart.
+# Okabe and Ito's colours, which colour-blind readers can distinguish.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#999999")
-INK = "#010203"  # lines and letters; `to_svg` makes them the colour of the page's text
+INK = "#010203"  # for lines and text; `to_svg` replaces it with the page's text colour
 MAX_CURVES = len(COLOURS)  # ROC and PR curves of one plot
 MAX_SCATTERS = 6  # targets
-MAX_WRITTEN_CLASSES = 12  # beyond, the confusion matrix is colour alone
-CURVE_POINTS = 400  # more cannot be seen at this size
+MAX_WRITTEN_CLASSES = 12  # with more classes, the confusion matrix shows only colours
+CURVE_POINTS = 400  # more points make no visible difference at this size
 
 
 class Plot(NamedTuple):
-    """A figure (None where it could not be drawn), what it shows in a word or two, and what to read from it."""
+    """A figure of the report.
+
+    Attributes:
+        name: short name, for ids in the page.
+        title: heading.
+        caption: how to read the figure, or why it is missing.
+        figure: None if it could not be drawn.
+    """
 
     name: str
     title: str
@@ -43,7 +50,7 @@ class Plot(NamedTuple):
 
 
 def plots(evaluation: Evaluation, baselines: Sequence[Evaluation] = (), history: Sequence[dict] = ()) -> list[Plot]:
-    """Every plot that fits the task: comparison, ROC and PR or scatter, confusion matrix, learning curve."""
+    """Draw every plot that fits the task: comparison, ROC and PR or scatter, confusion matrix, learning curve."""
     drawings: dict[str, Callable[[], Plot]] = {}
     if baselines:
         drawings["comparison"] = lambda: _comparison(evaluation, baselines)
@@ -59,26 +66,26 @@ def plots(evaluation: Evaluation, baselines: Sequence[Evaluation] = (), history:
 
 
 def drawn_or_noted(name: str, draw: Callable[[], Plot]) -> Plot:
-    """The plot; where drawing it fails, one without a figure, whose caption says so."""
+    """Draw a plot; if this fails, return a plot without a figure, whose caption gives the error."""
     try:
         with plain_text():
             return draw()
-    except Exception as error:  # whatever a drawing library raises on users' text, the numbers are worth more
+    except Exception as error:  # a failing plot must not prevent the report with the numbers
         return Plot(name.replace(" ", "-"), name.capitalize(), not_drawn(name, error), None)
 
 
 def not_drawn(name: str, error: Exception) -> str:
-    """What stands in the place of a plot that cannot be drawn; it is logged too."""
-    logger.warning("the plot %r could not be drawn (%s: %s)", name, type(error).__name__, error)
+    """Log that a plot could not be drawn, and return the caption that replaces it."""
+    logger.warning("The plot %r could not be drawn (%s: %s).", name, type(error).__name__, error)
     return f"This plot could not be drawn ({type(error).__name__}: {' '.join(str(error).split())[:200]})."
 
 
 def to_svg(plot: Plot) -> str:
-    """The figure as an `<svg>` element to stand in a page: ids of its own, letters in the colour of the page's text."""
+    """The figure as an `<svg>` element for a page, with unique ids and in the page's text colour."""
     buffer = io.StringIO()
     # A fixed salt: the same numbers give the same file, byte for byte.
     with plain_text(), matplotlib.rc_context({"svg.hashsalt": plot.name}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the page's own font may have it
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the page's font may have it
         FigureCanvasSVG(plot.figure).print_svg(buffer, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
@@ -149,10 +156,10 @@ def _ranking(evaluation: Evaluation) -> Plot:
     name_axes(recall_precision, "Recall", "Precision", _with_value("Precision–recall", evaluation, "auprc"))
     if scored and not binary:
         add_legend(roc, loc="lower right")
-    what = f"{task.label_names[1]!r} against {task.label_names[0]!r}." if binary else "Each label against the rest."
+    caption = f"{task.label_names[1]!r} against {task.label_names[0]!r}." if binary else "Each label against the rest."
     if len(scored) > MAX_CURVES:
-        what += f" The first {MAX_CURVES} of {len(scored)} labels are drawn; the table of labels has all."
-    return Plot("ranking", "ROC and precision–recall", f"{what} Dashed: a predictor that guesses.", figure)
+        caption += f" Only the first {MAX_CURVES} of {len(scored)} labels are drawn; the table of labels has all."
+    return Plot("ranking", "ROC and precision–recall", f"{caption} Dashed lines: random guessing.", figure)
 
 
 def _with_value(title: str, evaluation: Evaluation, metric: str) -> str:
@@ -173,7 +180,7 @@ def _confusion(evaluation: Evaluation) -> Plot:
     table = confusion_matrix(outputs.references, outputs.decisions(task), labels=np.arange(classes))
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     side = min(7.0, 2.6 + 0.55 * classes)
-    names = 0.09 * max(len(name) for name in task.label_names)  # inches that the longest name takes
+    names = 0.09 * max(len(name) for name in task.label_names)  # width of the longest name in inches
     figure, (axes,) = new_axes(1, width=side + names + 0.4, height=side + (names if classes > 3 else 0.0))
     shades = LinearSegmentedColormap.from_list("shades", [(0, 0.447, 0.698, 0), (0, 0.447, 0.698, 1)])
     axes.pcolormesh(share, cmap=shades, vmin=0, vmax=1, edgecolors=to_rgba(INK, 0.3), linewidth=0.5)
@@ -217,9 +224,9 @@ def _scatter(evaluation: Evaluation) -> Plot:
         r2 = "" if math.isnan(values[target]) else f", R² {values[target]:z.3f}"
         name_axes(axes, "Measured", "Predicted", f"{task.label_names[target]}{r2}")
     dot = "bin" if task.level == "bin" else "sequence"
-    caption = f"One dot is one {dot}. Dashed: prediction equals measurement."
+    caption = f"One dot is one {dot}. Dashed line: prediction equals measurement."
     if task.num_labels > shown:
-        caption += f" The first {shown} of {task.num_labels} targets are drawn; the table of labels has all."
+        caption += f" Only the first {shown} of {task.num_labels} targets are drawn; the table of labels has all."
     return Plot("scatter", "Predicted and measured", caption, figure)
 
 
@@ -235,7 +242,7 @@ def _learning_curve(evaluation: Evaluation, history: Sequence[dict]) -> Plot:
         name_axes(metric, "Step", f"{METRICS[evaluation.task.metric].title} (validation)")
     else:
         metric.set_visible(False)
-    return Plot("learning", "Learning curve", "Loss and the task's metric while the model was trained.", figure)
+    return Plot("learning", "Learning curve", "Loss and the task's metric during training.", figure)
 
 
 def _line(axes: Axes, history: Sequence[dict], name: str, colour: str, label: str) -> None:

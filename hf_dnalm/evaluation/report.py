@@ -1,4 +1,4 @@
-"""The report of an evaluation: report.json for programs, report.md for a repository, report.html to read."""
+"""Write the report of an evaluation: report.json for programs, report.md for a repository, report.html to read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hf_dnalm.evaluation.json_values import json_value
 from hf_dnalm.evaluation.markdown import markdown
 from hf_dnalm.evaluation.metrics import METRICS
 from hf_dnalm.evaluation.model_scores import Evaluation
@@ -18,7 +19,7 @@ from hf_dnalm.inference.output_files import whole_file
 
 
 class ReportFiles(NamedTuple):
-    """Where the report lies."""
+    """The paths of a report's files."""
 
     json: Path
     markdown: Path
@@ -67,8 +68,8 @@ def write_report(
         "baselines": [each.to_dict() for each in baselines],
         "history": history,
     }
-    report = json.dumps(_plain(facts), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # The numbers first, each file whole or not at all: a drawing that fails must not take them along.
+    report = json.dumps(json_value(facts), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # The numbers are written first, so that a plot that fails cannot lose them.
     numbers = _write(folder, "report.json", report)
     text = _write(folder, "report.md", markdown(title, sentence, parts))
     page = render_html(title, sentence, parts, plots(evaluation, baselines, history))
@@ -76,18 +77,17 @@ def write_report(
 
 
 def verdict(evaluation: Evaluation, baselines: Sequence[Evaluation] = ()) -> str:
-    """The result in one or two sentences: the task's metric with its interval, and the baselines beside it."""
+    """Summarise the result: the task's metric with its interval, and one sentence for each baseline."""
     metric = evaluation.task.metric
     counted = {"nucleotide": "bases", "bin": "bins"}.get(evaluation.task.level)
     bases = "" if counted is None else f" ({evaluation.n_rows:,} {counted})"
     value, low, high = evaluation.primary
-    said = "undefined" if math.isnan(value) else f"{value:z.3f}"
-    interval = "" if math.isnan(low) else f" (95 % interval {low:z.3f} to {high:z.3f})"
+    result = "undefined" if math.isnan(value) else f"{value:z.3f}"
+    result += "" if math.isnan(low) else f" (95 % interval {low:z.3f} to {high:z.3f})"
     sequences = "sequence" if evaluation.n == 1 else "sequences"
-    sentences = [f"{METRICS[metric].title} {said}{interval} on {evaluation.n:,} {evaluation.split} {sequences}{bases}."]
+    sentences = [f"{METRICS[metric].title} {result} on {evaluation.n:,} {evaluation.split} {sequences}{bases}."]
     for each in baselines:
-        said = f"Baseline: {each.name}, {each.metrics[metric]}"
-        sentences.append(f"{said}; {_comparison(evaluation, each)}.")
+        sentences.append(f"Baseline: {each.name}, {each.metrics[metric]}; {_comparison(evaluation, each)}.")
     return " ".join(sentences)
 
 
@@ -98,29 +98,29 @@ def _comparison(evaluation: Evaluation, baseline: Evaluation) -> str:
     if math.isnan(low):
         return f"the model is {'above' if value > other else 'not above'} it (no interval was computed)"
     if low > other or high < other:
-        return f"the model's whole interval lies {'above' if low > other else 'below'} that value"
-    return "that value lies within the model's interval"
+        return f"the model's interval is entirely {'above' if low > other else 'below'} this value"
+    return "this value is within the model's interval"
 
 
 def metrics_table(evaluation: Evaluation, baselines: Sequence[Evaluation] = ()) -> list[list[str]]:
-    """Rows of text: a header, then one row per metric with value and interval of the model and each baseline."""
+    """Return rows of text: a header, then one row per metric with value and interval of the model and each baseline."""
     columns = [evaluation, *baselines]
     rows = [["metric", *(each.name for each in columns)]]
     return rows + [[METRICS[name].title, *(str(each.metrics[name]) for each in columns)] for name in evaluation.metrics]
 
 
 def sections(evaluation: Evaluation, baselines: Sequence[Evaluation], settings: dict[str, Any]) -> list[Section]:
-    """The tables of the report, top to bottom."""
+    """The sections of the report, in order."""
     task = evaluation.task
-    meaning = [["metric", "what it is"]]
+    meaning = [["metric", "definition"]]
     meaning += [[METRICS[name].title, METRICS[name].description_text] for name in evaluation.metrics]
     parts = [Section("Metrics", _how_computed(evaluation), metrics_table(evaluation, baselines))]
     if evaluation.per_label:
         rows = [["label", *(METRICS[name].title for name in evaluation.per_label)]]
         for label, values in zip(task.label_names, zip(*evaluation.per_label.values(), strict=True), strict=True):
             rows.append([label, *("undefined" if math.isnan(value) else f"{value:z.3f}" for value in values)])
-        parts.append(Section("Labels", "Each label alone.", rows))
-    parts.append(Section("What the metrics mean", "", meaning))
+        parts.append(Section("Labels", "The metrics of each label.", rows))
+    parts.append(Section("Definitions of the metrics", "", meaning))
     described = {
         "task": task.name,
         "problem type": task.problem_type.replace("_", " ") + f", {task.level} level",
@@ -142,21 +142,21 @@ def sections(evaluation: Evaluation, baselines: Sequence[Evaluation], settings: 
 
 def _how_computed(evaluation: Evaluation) -> str:
     resamples = sorted(set(evaluation.resamples.values()))
-    note = "Value."
+    note = "Values without intervals."
     if resamples != [0]:
         counts = " or ".join(f"{count:,}" for count in resamples)
         note = f"Value and 95 % bootstrap interval ({counts} resamples of whole sequences, seed {evaluation.seed})."
     scored, labels = evaluation.n_scored_labels, evaluation.task.num_labels
     if scored is None:
         return note
-    left_out = "" if scored == labels else "; the others are undefined here"
+    left_out = "" if scored == labels else "; the others are undefined on this split"
     return f"{note} Means over {scored} of {labels} labels{left_out}."
 
 
 def _two_columns(values: dict[str, Any]) -> list[list[str]]:
     return [
         ["", ""],
-        *([key, value if isinstance(value, str) else json.dumps(_plain(value))] for key, value in values.items()),
+        *([key, value if isinstance(value, str) else json.dumps(json_value(value))] for key, value in values.items()),
     ]
 
 
@@ -169,23 +169,8 @@ def _check_comparable(evaluation: Evaluation, baseline: Evaluation) -> None:
         if ours != theirs:
             raise ValueError(
                 f"baseline {baseline.name!r} has another {what} ({theirs!r}) than the model ({ours!r}); "
-                "score it on the same sequences"
+                "score it on the same sequences."
             )
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON can hold it: numbers that are not finite are None, what JSON does not know is its text."""
-    match value:
-        case dict():
-            return {str(key): _plain(each) for key, each in value.items()}
-        case list() | tuple():
-            return [_plain(each) for each in value]
-        case float():
-            return value if math.isfinite(value) else None
-        case str() | int() | None:
-            return value
-        case _:
-            return str(value)
 
 
 def _write(folder: Path, name: str, text: str) -> Path:

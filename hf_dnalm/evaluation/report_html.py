@@ -1,4 +1,4 @@
-"""The report as one HTML page: text, tables and inline SVG, nothing from outside."""
+"""Write the report as a single HTML page with text, tables and inline SVG, and no external resources."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ tr td:first-child { white-space: nowrap; overflow-wrap: normal; }
 
 
 def render_html(title: str, sentence: str, parts: Sequence[Section], plots: Sequence[Plot]) -> str:
-    """The page. The first table (the metrics) stands before the plots, the others after them."""
+    """Return the page: the first table (the metrics), the plots, then the other tables."""
     first, *rest = parts
     body = [f"<h1>{escape(title)}</h1>", f'<p class="verdict">{escape(sentence)}</p>', _table(first)]
     body += [_figure(plot) for plot in plots]
@@ -66,7 +66,7 @@ def _cells(tag: str, row: Sequence[str]) -> str:
 
 
 def _text(text: str) -> str:
-    """A cell's text; as in Markdown, stars around the whole of it make it bold."""
+    """A cell's text; as in Markdown, `**…**` around the complete text makes it bold."""
     if len(text) > 4 and text.startswith("**") and text.endswith("**"):
         return f"<strong>{escape(text[2:-2])}</strong>"
     return escape(text)

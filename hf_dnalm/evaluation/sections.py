@@ -1,4 +1,4 @@
-"""A part of a report: a heading, a note and a table."""
+"""A section of a report: a heading, a note and a table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Section(NamedTuple):
-    """A heading with a table under it; the first row holds the column names."""
+    """A heading with a note and a table; the first row of the table has the column names."""
 
     title: str
     note: str

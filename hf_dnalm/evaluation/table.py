@@ -1,4 +1,4 @@
-"""The table of metrics of a task: every metric that fits it, for each label and as the mean over labels."""
+"""Compute all metrics of a task, for each label and as the mean over labels."""
 
 from __future__ import annotations
 
@@ -33,26 +33,28 @@ METRICS_OF: dict[str, tuple[str, ...]] = {
 
 
 def compute_metrics(task: Task, logits: np.ndarray | Sequence, labels: np.ndarray | Sequence) -> dict[str, float]:
-    """Every metric that fits the task, from raw logits; the Trainer's evaluations and the report use this one.
+    """Compute every metric of the task from raw logits, as the Trainer's evaluations and the report do.
 
-    Two classes: MCC, F1 of class 1, accuracy, AUROC and AUPRC of class 1. More classes: multi-class MCC, macro F1,
-    accuracy, and AUROC and AUPRC as the mean over classes, each against the rest. Multi-label: the mean over tracks of
-    each, decisions at probability one half. Regression: R² as 1 - SSE/SST ("r2") and as squared Pearson correlation
-    ("pearson_r2"), Pearson and Spearman, the mean over targets. Nucleotide and bin level: over all bases or bins
-    whose label is not -100. Tracks in groups also have the mean of the groups' median AUROC ("group_median_auroc"), and
-    a task whose metric is "site_auprc" the AUPRC of all classes but class 0.
+    - Two classes: MCC, accuracy, and F1, AUROC and AUPRC of class 1.
+    - More classes: multi-class MCC, macro F1, accuracy, and the mean over classes of one-vs-rest AUROC and AUPRC.
+    - Multi-label: the means over tracks, with decisions at probability one half.
+    - Regression: R² as 1 - SSE/SST ("r2") and as squared Pearson correlation ("pearson_r2"), Pearson and Spearman, as
+      means over targets.
+
+    Nucleotide- and bin-level tasks are scored over all bases or bins whose label is not -100. Tracks in groups also
+    have the mean of the groups' median AUROC ("group_median_auroc"), and a task with the metric "site_auprc" has the
+    AUPRC of all classes except class 0.
 
     Args:
-        logits: (n, labels); shapes as in `read_outputs`. Softmax or sigmoid happens here, not before.
+        logits: (n, labels), shapes as in `read_outputs`; without softmax or sigmoid.
         labels: (n,), (n, labels), or at nucleotide level (n, bp).
 
     Returns:
-        One float per metric, NaN where it is undefined. Where it is a mean over labels, undefined labels (a class or
-        track of which only one kind occurs, a target that is constant) are left out, and "n_scored_labels" counts
-        those that are in.
+        One float per metric, NaN if undefined. Means over labels leave out undefined labels (a class or track with only
+        positives or only negatives, a constant target), and "n_scored_labels" counts the others.
 
     Raises:
-        ValueError: see `read_outputs`; or the task's own metric does not fit its problem type.
+        ValueError: see `read_outputs`; or the task's primary metric does not fit its problem type.
 
     >>> task = Task("promoter", "single_label_classification", ("background", "promoter"), metric="mcc")
     >>> metrics = compute_metrics(task, np.array([[2.0, 0.0], [0.0, 1.0], [0.0, 3.0]]), np.array([0, 0, 1]))
@@ -67,12 +69,12 @@ def compute_metrics(task: Task, logits: np.ndarray | Sequence, labels: np.ndarra
 
 
 def label_metrics(task: Task, outputs: Outputs) -> dict[str, np.ndarray]:
-    """Values (labels,) of every metric that fits, NaN where undefined; (1,) for a metric of the task as a whole."""
+    """(labels,) values of every metric of the task, NaN if undefined; (1,) for a metric that is not per label."""
     scores, references = outputs.scores, outputs.references
     if task.problem_type == "regression":
         return {m.metric_name: m.score(scores, references) for m in (R2, PearsonR2, Pearson, Spearman)}
     decisions = outputs.decisions(task)
-    # Two classes are one question, "is it class 1?"; its scores are one column.
+    # With two classes, only the scores of class 1 are ranked.
     ranked = scores[:, 1] if _is_binary(task) else scores
     f1 = F1.score(decisions, references, num_classes=task.num_labels)
     values = {
@@ -91,7 +93,7 @@ def label_metrics(task: Task, outputs: Outputs) -> dict[str, np.ndarray]:
 
 
 def n_scored_labels(per_label: dict[str, np.ndarray]) -> int | None:
-    """How many labels the means over labels are taken of; None when the task is one label as a whole."""
+    """The number of labels in the means over labels; None if the metrics are not per label."""
     values = per_label.get("auroc", per_label.get("r2"))
     assert values is not None
     return int((~np.isnan(values)).sum()) if len(values) > 1 else None
@@ -104,12 +106,12 @@ def check_metric(task: Task) -> None:
         known = "" if task.metric in METRICS else "is not known and "
         raise ValueError(
             f"metric {task.metric!r} of task {task.name!r} {known}does not fit {task.problem_type}; "
-            f"choose one of {', '.join(fitting)}"
+            f"choose one of {', '.join(fitting)}."
         )
 
 
 def metrics_of_task(task: Task) -> tuple[str, ...]:
-    """The metrics that fit a task: those of its problem type, and those that groups of tracks or classes allow."""
+    """The metrics of a task: those of its problem type, and additional ones for grouped tracks or several classes."""
     more: tuple[str, ...] = ()
     if task.label_groups and task.problem_type == "multi_label_classification":
         more = ("group_median_auroc",)

@@ -1,4 +1,4 @@
-"""Maps of vectors: neighbours in many dimensions stay neighbours in two, each point in the colour of its class."""
+"""Two-dimensional maps (t-SNE or UMAP) of embeddings, coloured by class."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from hf_dnalm.evaluation.figures import plain_text
 from hf_dnalm.evaluation.plots import COLOURS, INK, add_legend, name_axes, new_axes
 
 MapMethod = Literal["tsne", "umap"]
-MAX_POINTS = 5_000  # on a map; more take minutes and hide each other
+MAX_POINTS = 5_000  # on a map; more take minutes and overlap
 _PERPLEXITY = 30.0
-_LEAST = 4  # points that a map can be made of
+_LEAST = 4  # smallest number of points for a map
 
 
 def map_vectors(vectors: np.ndarray, *, method: MapMethod = "tsne", seed: int = 0) -> np.ndarray:
-    """(n, width) → (n, 2): where each vector lies on the map. Lengths of vectors do not count, as in `cluster`.
+    """Compute (n, 2) positions on a map from (n, width) vectors, which are normalised first, as in `cluster`.
 
     Args:
         method: "tsne" (van der Maaten and Hinton 2008, by scikit-learn) or "umap" (McInnes et al. 2018, by umap-learn).
         seed: equal seeds give equal maps.
 
     Raises:
-        ValueError: another method, or fewer than 4 vectors.
+        ValueError: the method is unknown, or there are fewer than 4 vectors.
         ImportError: umap-learn is not installed.
     """
     if method not in get_args(MapMethod):
-        raise ValueError(f"method is {method!r}; there are: {', '.join(get_args(MapMethod))}")
+        raise ValueError(f"method is {method!r}; choose from {', '.join(get_args(MapMethod))}.")
     if len(vectors) < _LEAST:
-        raise ValueError(f"a map needs {_LEAST} vectors or more; these are {len(vectors)}")
+        raise ValueError(f"a map needs at least {_LEAST} vectors, but there are only {len(vectors)}.")
     directions = normalize(np.asarray(vectors, dtype=np.float64))
     if method == "tsne":
         perplexity = min(_PERPLEXITY, (len(vectors) - 1) / 3)
@@ -44,10 +44,10 @@ def map_vectors(vectors: np.ndarray, *, method: MapMethod = "tsne", seed: int = 
         from umap import UMAP
     except ImportError:
         raise ImportError(
-            'umap-learn is needed for this map: pip install "hf_dnalm[umap]", or take method "tsne"'
+            'umap-learn is needed for this map: pip install "hf_dnalm[umap]", or use method "tsne".'
         ) from None
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="n_jobs value")  # a seed leaves it one thread
+        warnings.filterwarnings("ignore", message="n_jobs value")  # UMAP warns that a seed limits it to one thread
         return UMAP(n_neighbors=min(15, len(vectors) - 1), random_state=seed).fit_transform(directions)
 
 
@@ -60,12 +60,12 @@ def draw_maps(
     method: MapMethod = "tsne",
     seed: int = 0,
 ) -> Figure:
-    """A map for each kind of vectors, side by side, of the same rows.
+    """Draw maps of several kinds of vectors next to each other, for the same rows.
 
     Args:
         vectors: title → (n, width).
         labels: (n,) class of each row.
-        label_names: of the classes. More than eight are told apart by a scale of colours, without a legend.
+        label_names: names of the classes. More than eight classes get a continuous colour scale and no legend.
 
     Raises:
         ValueError, ImportError: as `map_vectors`.

@@ -1,4 +1,4 @@
-"""Places on a genome: intervals, variants, the letters of a reference, and VCF files. 0-based and half-open inside."""
+"""Genomes: intervals, variants, reference sequences from FASTA, and VCF files. Positions are 0-based and half-open."""
 
 from hf_dnalm.genome.places import Interval, Variant, find_contig, placed
 from hf_dnalm.genome.reference import Genome

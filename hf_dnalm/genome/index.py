@@ -1,7 +1,7 @@
-"""The index of a FASTA file (`.fai`, and `.gzi` of bgzip): used when it fits the file, made again when it does not.
+"""Open a FASTA file with its index (`.fai`, and `.gzi` for bgzip), and rebuild an index that does not match the file.
 
-htslib believes any index that lies next to a file. One that was made for an earlier version of the file gives shifted
-letters without a word, so an index is only used when it is not older than the file and has its contigs where they are.
+htslib trusts any index next to a file. An index of an earlier version of the file silently gives shifted letters, so
+an index is used only if it is not older than the file and gives the correct position of every contig.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Indexed(NamedTuple):
-    """A FASTA file that can be read at any place.
+    """A FASTA file opened for random access.
 
     Attributes:
         handle: pysam's FastaFile.
-        folder: a temporary folder with the index, or with a copy of the file; None where nothing temporary was needed.
+        folder: a temporary folder with the index or a copy of the file; None if none was needed.
     """
 
     handle: Any
@@ -34,7 +34,7 @@ class Indexed(NamedTuple):
 
 
 class _Entry(NamedTuple):
-    """A line of a `.fai`: offsets and widths in bytes of the uncompressed file."""
+    """A line of a `.fai`; offsets and widths are in bytes of the uncompressed file."""
 
     name: str
     length: int
@@ -44,13 +44,13 @@ class _Entry(NamedTuple):
 
 
 def open_indexed(path: str) -> Indexed:
-    """Open a FASTA file with an index that fits it.
+    """Open a FASTA file with a valid index.
 
-    The index is made where there is none that fits: next to the file, or, where that folder cannot be written, in a
-    temporary one. A file that begins with a byte order mark is read from a temporary copy without it.
+    A missing or outdated index is made next to the file, or in a temporary folder if the file's folder is not
+    writable. A file that begins with a byte order mark is read from a temporary copy without it.
 
     Raises:
-        ValueError: the file is no FASTA, or is packed with gzip instead of bgzip; two contigs have one name.
+        ValueError: the file is not FASTA, is compressed with gzip instead of bgzip, or has two contigs with one name.
         ImportError: pysam is not installed.
     """
     pysam = import_pysam()
@@ -64,11 +64,11 @@ def open_indexed(path: str) -> Indexed:
         with open_bytes(path) as original, open(source, "wb") as copy:
             original.read(3)
             shutil.copyfileobj(original, copy, 2**20)
-    before = pysam.set_verbosity(0)  # htslib writes to stderr by itself
+    before = pysam.set_verbosity(0)  # htslib would print its own messages to stderr
     index, blocks = f"{source}.fai", f"{source}.gzi"
     try:
         if _is_current(source, index, blocks):
-            with suppress(OSError, ValueError):  # htslib refuses it after all: it is made again
+            with suppress(OSError, ValueError):  # htslib still refuses it: make it again
                 return Indexed(_opened(source, index, blocks), folder)
         if not os.access(os.path.dirname(source) or ".", os.W_OK):
             folder = folder or tempfile.TemporaryDirectory(prefix="hf_dnalm_genome_")
@@ -82,8 +82,8 @@ def open_indexed(path: str) -> Indexed:
         if reason.startswith(path):
             raise
         raise ValueError(
-            f"{path}: cannot be indexed ({reason}). A genome is FASTA with lines of one length, plain or bgzip; a file "
-            "of gzip must be unpacked, and may be packed again with bgzip."
+            f"{path}: cannot be indexed ({reason}). A genome must be FASTA with lines of equal length, plain or bgzip; "
+            "a gzip file must be unpacked, and may be packed again with bgzip."
         ) from None
     finally:
         pysam.set_verbosity(before)
@@ -95,10 +95,10 @@ def _opened(source: str, index: str, blocks: str) -> Any:
 
 
 def _make(path: str, source: str, index: str, blocks: str) -> None:
-    """Make the index, whole or not at all.
+    """Make the index, completely or not at all.
 
     Raises:
-        ValueError: two contigs have one name, of which htslib would drop the second.
+        ValueError: two contigs have the same name; htslib would drop the second.
     """
     new = {name: f"{name}.{os.getpid()}.part" for name in (index, blocks)}
     try:
@@ -115,7 +115,7 @@ def _make(path: str, source: str, index: str, blocks: str) -> None:
 
 
 def _is_current(source: str, index: str, blocks: str) -> bool:
-    """Whether there is an index of this very file: not older than it, and with each contig where the file has it."""
+    """Whether the index exists, is not older than the file and gives the correct position of every contig."""
     try:
         needed = (index, blocks) if _is_bgzip(source) else (index,)
         if any(os.stat(each).st_mtime_ns < os.stat(source).st_mtime_ns for each in needed):
@@ -126,7 +126,7 @@ def _is_current(source: str, index: str, blocks: str) -> bool:
 
 
 def _misfit(source: str, index: str, blocks: str) -> str | None:
-    """How the file differs from its index, and what to do; None where it fits: one header before each contig."""
+    """How the file differs from its index, and what to do; None if each contig follows exactly one header."""
     entries = _entries(index)
     read_at = _packed_reader(source, blocks) if _is_bgzip(source) else _plain_reader(source)
     names = {entry.name for entry in entries}
@@ -135,23 +135,24 @@ def _misfit(source: str, index: str, blocks: str) -> str | None:
         between = read_at(end, 2**16 if entry is None else min(max(entry.offset - end, 0), 2**20))
         headers = [line.split(maxsplit=1)[0][1:] for line in between.split(b"\n") if line.startswith(b">")]
         texts = [line for line in between.split(b"\n") if line.strip()]
-        found = [name.decode("utf-8") for name in headers]
-        if found == ([] if entry is None else [entry.name]) and len(texts) == len(headers):
+        header_names = [name.decode("utf-8") for name in headers]
+        if header_names == ([] if entry is None else [entry.name]) and len(texts) == len(headers):
             end = end if entry is None else entry.offset + _bytes_of(entry)
             if entry is None or not entry.length or read_at(end - 1, 1).strip():  # the last letter
                 continue
-        twice = next(
-            (name for name in found if found.count(name) > 1 or (name in names and name != (entry and entry.name))),
-            None,
+        expected = None if entry is None else entry.name
+        duplicates = (
+            name for name in header_names if header_names.count(name) > 1 or (name in names and name != expected)
         )
-        if twice is not None:
-            return f"two contigs are named {twice!r}; rename or remove one"
+        duplicate = next(duplicates, None)
+        if duplicate is not None:
+            return f"two contigs are named {duplicate!r}; rename or remove one"
         return f"the letters before byte {end:,} cannot be indexed; look for NUL bytes and other control bytes there"
-    return None if entries else "the file holds no contigs"
+    return None if entries else "the file has no contigs"
 
 
 def _bytes_of(entry: _Entry) -> int:
-    """Bytes of a contig in the file, without the end of its last line."""
+    """Bytes of a contig in the file, without its last line break."""
     if not entry.line_bases:
         return 0
     lines, rest = divmod(entry.length, entry.line_bases)
@@ -186,7 +187,7 @@ def _plain_reader(path: str) -> Callable[[int, int], bytes]:
 
 
 def _packed_reader(path: str, blocks: str) -> Callable[[int, int], bytes]:
-    """The same of a bgzip file, by its `.gzi`: how many blocks, then where each begins in both files (uint64)."""
+    """`_plain_reader` of a bgzip file, by its `.gzi`: the number of blocks, then each block's start in both files."""
     data = Path(blocks).read_bytes()
     (count,) = struct.unpack_from("<Q", data)
     numbers = struct.unpack_from(f"<{2 * count}Q", data, 8)
@@ -206,10 +207,10 @@ def import_pysam() -> Any:
     """pysam, which is an extra.
 
     Raises:
-        ImportError: it is not installed.
+        ImportError: pysam is not installed.
     """
     try:
         import pysam
     except ImportError:
-        raise ImportError('pysam is needed for indexed FASTA and bgzip: pip install "hf_dnalm[genome]"') from None
+        raise ImportError('pysam is needed for indexed FASTA and bgzip: pip install "hf_dnalm[genome]".') from None
     return pysam

@@ -1,4 +1,4 @@
-"""Intervals of a contig and variants: the values that all code about genomes speaks in."""
+"""Intervals and variants: positions on the contigs of a genome."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MITOCHONDRION = ("chrM", "MT", "chrMT", "M")
 
 
 class Interval(NamedTuple):
-    """A stretch of a contig: 0-based, half-open; `strand` "-" is read as the reverse complement."""
+    """A stretch of a contig: 0-based, half-open; strand "-" gives the reverse complement."""
 
     contig: str
     start: int
@@ -21,14 +21,14 @@ class Interval(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """One alternative at one place.
+    """One alternative allele at one position.
 
     Attributes:
-        contig: as the reader's file has it.
-        start: 0-based position of the first letter of `ref`; VCF's POS is one more.
+        contig: as named in the input file.
+        start: 0-based position of the first letter of `ref`; POS in VCF is one more.
         ref: the letters of the reference, at least one.
-        alt: the letters in their place, at least one.
-        name: of the record, empty where it has none.
+        alt: the letters that replace them, at least one.
+        name: ID of the record, or empty.
     """
 
     contig: str
@@ -42,7 +42,7 @@ class Variant(NamedTuple):
 
     @property
     def is_snv(self) -> bool:
-        """One letter for one letter."""
+        """True if one letter replaces one letter."""
         return len(self.ref) == len(self.alt) == 1
 
     @property
@@ -52,10 +52,15 @@ class Variant(NamedTuple):
 
 
 def find_contig(name: str, lengths: Mapping[str, int], path: str) -> str:
-    """The name under which a file of that path has a contig; `lengths` are those of its contigs.
+    """Return the name that the file uses for a contig, with or without "chr".
+
+    Args:
+        name: the contig to find.
+        lengths: name → length in bp of the file's contigs.
+        path: of the file, for the error message.
 
     Raises:
-        ValueError: there is none under this name, with or without "chr".
+        ValueError: the file has no such contig.
     """
     names = _MITOCHONDRION if name in _MITOCHONDRION else (name, f"chr{name}", name.removeprefix("chr"))
     for each in (name, *names):
@@ -64,17 +69,17 @@ def find_contig(name: str, lengths: Mapping[str, int], path: str) -> str:
     first = ", ".join(list(lengths)[:5])
     raise ValueError(
         f"{path} has no contig {name!r}, with or without 'chr'; it has {first}"
-        + (f" and {len(lengths) - 5} more" if len(lengths) > 5 else "")
+        + (f" and {len(lengths) - 5} more." if len(lengths) > 5 else ".")
     )
 
 
 def placed(interval: Interval, lengths: Mapping[str, int], path: str) -> Interval:
-    """The interval on the file's own name of its contig.
+    """Return the interval with the file's own name for its contig.
 
     Raises:
-        ValueError: no such contig, or the interval reaches past an end of it.
+        ValueError: the file has no such contig, or the interval extends past its end.
     """
     contig = find_contig(interval.contig, lengths, path)
     if not 0 <= interval.start <= interval.end <= lengths[contig]:
-        raise ValueError(f"{interval} reaches past the end of {contig}, which is {lengths[contig]:,} bp in {path}")
+        raise ValueError(f"{interval} reaches past the end of {contig}, which is {lengths[contig]:,} bp in {path}.")
     return interval._replace(contig=contig)

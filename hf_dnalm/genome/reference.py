@@ -1,4 +1,4 @@
-"""The letters of a reference genome, from an indexed FASTA file."""
+"""Read the sequence of a reference genome from an indexed FASTA file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hf_dnalm.genome.index import open_indexed
 from hf_dnalm.genome.places import Interval, Variant, find_contig, placed
 from hf_dnalm.sequence import normalize, reverse_complement
 
-# What an IUPAC code of the reference stands for; a REF of any of them is right (VCF 4.3, section 1.6.1).
+# The bases that an IUPAC code of the reference stands for; VCF allows any of them as REF (VCF 4.3, section 1.6.1).
 _CODES = {
     **{"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC"},
     **{"B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG"},
@@ -17,28 +17,28 @@ _CODES = {
 
 
 class Genome:
-    """The contigs of an indexed FASTA file; contigs are found under `1` and `chr1` alike.
+    """A reference genome in an indexed FASTA file; `1` and `chr1` name the same contig.
 
     Args:
-        path: FASTA, plain or bgzip. Its index (`.fai`) is made where there is none that fits: next to the file, or,
-            where that folder cannot be written, in a temporary one, which `close` removes.
+        path: FASTA, plain or bgzip. If it has no valid index (`.fai`), one is made next to the file, or in a temporary
+            folder if the file's folder is not writable. `close` removes a temporary index.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: the file cannot be indexed (gzip that is not bgzip cannot), or two contigs have one name.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file cannot be indexed (plain gzip cannot, bgzip can), or two contigs have the same name.
         ImportError: pysam is not installed.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
         self.path = os.fspath(path)
         if not os.path.isfile(self.path):
-            what = "not a file that can be read at any place" if os.path.exists(self.path) else "no such file"
-            raise FileNotFoundError(f"{self.path}: {what}.")
+            reason = "not a regular file, so it cannot be indexed" if os.path.exists(self.path) else "no such file"
+            raise FileNotFoundError(f"{self.path}: {reason}.")
         self._fasta, self._folder = open_indexed(self.path)
         self.lengths: dict[str, int] = dict(zip(self._fasta.references, self._fasta.lengths, strict=True))
 
     def close(self) -> None:
-        """Close the file, and remove a temporary index."""
+        """Close the file and remove a temporary index."""
         self._fasta.close()
         if self._folder is not None:
             self._folder.cleanup()
@@ -50,43 +50,45 @@ class Genome:
         self.close()
 
     def contig(self, name: str) -> str:
-        """The genome's own name of a contig.
+        """Return the genome's own name for a contig, with or without "chr".
 
         Raises:
-            ValueError: there is none under this name, with or without "chr".
+            ValueError: the genome has no such contig.
         """
         return find_contig(name, self.lengths, self.path)
 
     def sequence(self, interval: Interval) -> str:
-        """The letters of an interval, upper case, IUPAC codes as N; on strand "-" their reverse complement.
+        """Return the letters of an interval in upper case, IUPAC codes as N; reverse-complemented on strand "-".
 
         Raises:
-            ValueError: no such contig, or the interval reaches past an end of it.
+            ValueError: the genome has no such contig, or the interval extends past its end.
         """
         letters = normalize(self._stored(interval), source=f"{self.path}, {interval}")
         return reverse_complement(letters) if interval.strand == "-" else letters
 
     def _stored(self, interval: Interval) -> str:
-        """The letters as the file has them, all of them.
+        """The letters of an interval exactly as in the file.
 
         Raises:
-            ValueError: no such contig, an interval past an end of it, or a file that gives fewer letters.
+            ValueError: the genome has no such contig, the interval extends past its end, or the file is shorter than
+                its index says.
         """
         contig = placed(interval, self.lengths, self.path).contig
         with decoding(self.path, str(interval)):
             try:
                 letters = self._fasta.fetch(contig, interval.start, interval.end)
-            except OSError as error:  # pysam gives errno 2 for a file that ends too early
+            except OSError as error:  # pysam reports errno 2 if the file ends too early
                 raise ValueError("unexpected end of file") from error
         if len(letters) != interval.end - interval.start:
             raise ValueError(
                 f"{self.path}: {interval} has {interval.end - interval.start:,} letters by the index, but the file "
-                f"gives {len(letters):,}; it is damaged, for example by a NUL byte, or was changed while it was read."
+                f"gives {len(letters):,}; it is damaged, for example by a NUL byte, or was changed while it was read. "
+                "Copy or download it again."
             )
         return letters
 
     def window(self, contig: str, start: int, end: int) -> str:
-        """The letters from `start` to `end`, always end - start of them: N past an end of the contig."""
+        """Return the letters from `start` to `end`, padded with N past the ends of the contig."""
         contig = self.contig(contig)
         length = self.lengths[contig]
         inside = self.sequence(Interval(contig, min(max(start, 0), length), min(max(end, 0), length)))
@@ -94,17 +96,17 @@ class Genome:
         return "N" * left + inside + "N" * (end - start - left - len(inside))
 
     def matches(self, variant: Variant) -> bool:
-        """Whether `ref` is what the genome has there; where that is an IUPAC code other than N, one of its bases.
+        """Whether `ref` agrees with the genome. An IUPAC code in the genome, other than N, matches each of its bases.
 
         Raises:
-            ValueError: no such contig, or `ref` reaches past an end of it.
+            ValueError: the genome has no such contig, or `ref` extends past its end.
         """
         stored = self._stored(Interval(variant.contig, variant.start, variant.end)).upper()
         pairs = zip(variant.ref.upper(), stored, strict=True)
         return all(base == code or base in _CODES.get(code, "") for base, code in pairs)
 
     def check(self, variant: Variant) -> None:
-        """Refuse a variant whose `ref` is not what the genome has there.
+        """Raise an error if `ref` differs from the genome.
 
         Raises:
             ValueError: the letters differ; the message has the position and both alleles.
@@ -113,13 +115,13 @@ class Genome:
             stored = self.sequence(Interval(variant.contig, variant.start, variant.end))
             raise ValueError(
                 f"{variant.contig}:{variant.start + 1:,} is {stored} in {self.path}, but REF is {variant.ref}; the "
-                "variants are of another reference genome, or another strand of it"
+                "variants are of another reference genome or another strand. Pass the genome that they were called on."
             )
 
     def left_normalised(self, variant: Variant) -> Variant:
-        """The same change as far left as it goes, without letters that both alleles share, one anchor letter kept.
+        """Return the left-normalised variant: shifted as far left as possible, with shared letters trimmed.
 
-        Source: Tan et al. 2015, https://doi.org/10.1093/bioinformatics/btv112.
+        At least one letter of each allele is kept. Source: Tan et al. 2015, https://doi.org/10.1093/bioinformatics/btv112.
         """
         contig = self.contig(variant.contig)
         start, ref, alt = variant.start, variant.ref.upper(), variant.alt.upper()

@@ -1,6 +1,6 @@
-"""VCF files, read as text: their header, and the alternative alleles of their records, each with its line number.
+"""Read VCF files as text: the header, and each record's alternative alleles with its line number.
 
-Records are kept as the text that the file has, so that what is not understood is not lost when they are written again.
+Records keep their original text, so columns that are not interpreted here survive when the file is written again.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _BCF = b"BCF"
 
 
 class VcfRecord(NamedTuple):
-    """A line of a VCF file.
+    """A record (line) of a VCF file.
 
     Attributes:
-        number: of the line in the file, 1-based.
-        cells: all its columns as text.
-        variants: one for each alternative allele, in order; none where ALT is ".". Alleles of letters are in upper
-            case, others (`<DEL>`, `*`, breakends) as they are. `start` is -1 where POS is 0.
+        number: line number in the file, 1-based.
+        cells: all columns as text.
+        variants: one for each alternative allele, in order; empty if ALT is ".". Alleles made of letters are in upper
+            case, others (`<DEL>`, `*`, breakends) are unchanged. `start` is -1 if POS is 0.
     """
 
     number: int
@@ -39,8 +39,8 @@ class VcfFile(NamedTuple):
     """An open VCF file.
 
     Attributes:
-        header: its lines up to the line of column names, without line ends.
-        records: the rest, to be read once.
+        header: the lines up to the column names, without line ends.
+        records: an iterator over the records, which can be read once.
     """
 
     header: list[str]
@@ -49,11 +49,11 @@ class VcfFile(NamedTuple):
     @classmethod
     @contextmanager
     def open(cls, path: str | os.PathLike[str]) -> Iterator[VcfFile]:
-        """Read a VCF file, plain, gzip or bgzip.
+        """Open a VCF file: plain, gzip or bgzip.
 
         Raises:
-            FileNotFoundError: no such file.
-            ValueError: the file is no VCF, or a line is not; the message has the number of the line.
+            FileNotFoundError: the file does not exist.
+            ValueError: the file is not VCF, or a line is malformed; the message has the line number.
         """
         with open_bytes(os.fspath(path)) as handle:
             lines = _text_lines(handle, path)
@@ -69,18 +69,18 @@ class VcfFile(NamedTuple):
                     _check_columns(line, path, number)
                     yield cls(header, _records(lines, path))
                     return
-            raise ValueError(f"{os.fspath(path)}: no line of column names ({_NAMES}); this is no VCF file.")
+            raise ValueError(f"{os.fspath(path)}: no line of column names ({_NAMES}); this is not a VCF file.")
 
 
 def read_variants(path: str | os.PathLike[str]) -> Iterator[Variant]:
-    """The variants of a VCF file, plain or compressed, in order, one for each alternative allele.
+    """Read the variants of a VCF file, plain or compressed, in order, one for each alternative allele.
 
-    Symbolic alleles (`<DEL>`, `*`, breakends) are given too, as the file has them: `score_variants` says of each
-    variant why it was not scored.
+    Symbolic alleles (`<DEL>`, `*`, breakends) are included unchanged: `score_variants` reports for each variant why it
+    has no score.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: the file is no VCF, or a line of it is not.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is not VCF, or a line is malformed.
     """
     with VcfFile.open(path) as vcf:
         for record in vcf.records:
@@ -97,10 +97,10 @@ def _record(line: str, number: int, path: str | os.PathLike[str]) -> VcfRecord:
     where = f"{os.fspath(path)}: line {number}"
     cells = line.split("\t")
     if len(cells) < len(COLUMNS):
-        found = f"has {len(cells)} columns separated by tabs"
+        fault = f"has {len(cells)} columns separated by tabs"
         if len(line.split()) >= len(COLUMNS):
-            found = "is separated by spaces"
-        raise ValueError(f"{where} {found}; VCF has at least {len(COLUMNS)}: {_NAMES}.")
+            fault = "is separated by spaces"
+        raise ValueError(f"{where} {fault}; VCF has at least {len(COLUMNS)}: {_NAMES}.")
     contig, position, name, ref, alts = cells[:5]
     if not re.fullmatch(r"\d{1,18}", position, re.ASCII):
         raise ValueError(f"{where}: POS is {position!r}, but must be a whole number, counted from 1.")
@@ -136,5 +136,5 @@ def _text_lines(handle: Iterator[bytes], path: str | os.PathLike[str]) -> Iterat
                 f"{os.fspath(path)}: line {number} is not UTF-8 text ({error.reason}); save the file as UTF-8."
             ) from None
         if "\0" in text:
-            raise ValueError(f"{os.fspath(path)}: line {number} holds a NUL byte; the file is damaged.")
+            raise ValueError(f"{os.fspath(path)}: line {number} has a NUL byte; the file is damaged. Copy it again.")
         yield number, text

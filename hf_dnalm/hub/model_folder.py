@@ -165,16 +165,16 @@ def _check_written(written: Path, model: Any, tokenizer: Any, auto_class: str) -
     again, info = type(model).from_pretrained(written, output_loading_info=True, dtype=model.dtype)
     left = {key: value for key, value in info.items() if value}
     if left:
-        raise RuntimeError(f"what was written for {auto_class} does not load whole: {left}")
+        raise RuntimeError(f"what was written for {auto_class} does not load whole: {left}.")
     import torch
 
     stored, state = again.state_dict(), model.state_dict()
     unequal = [name for name in state if not torch.equal(stored[name].cpu(), state[name].cpu())]
     if unequal:
-        raise RuntimeError(f"what was written for {auto_class} differs from the source in {', '.join(unequal[:4])}")
+        raise RuntimeError(f"what was written for {auto_class} differs from the source in {', '.join(unequal[:4])}.")
     probe = "ATTCCGATTCCGNATTC"
     if auto.AutoTokenizer.from_pretrained(written)(probe).input_ids != tokenizer(probe).input_ids:
-        raise RuntimeError("the tokenizer that was written gives other ids than the source's")
+        raise RuntimeError("the tokenizer that was written gives other ids than the source's.")
 
 
 def _move(written: Path, out: Path) -> None:

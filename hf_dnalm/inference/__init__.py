@@ -1,4 +1,4 @@
-"""Predictions, vectors and likelihoods of new sequences: one loop, results in input order, the model left as it was."""
+"""Predictions, embeddings, likelihoods and variant effects; results keep the input order, the model is not changed."""
 
 from hf_dnalm.inference.batches import DTYPES, TOKEN_BUDGETS, Batch, batch_indices, run_batches
 from hf_dnalm.inference.embedding_files import EmbeddedFile, embed_file

@@ -1,4 +1,4 @@
-"""The one inference loop: sequences sorted by length, batches filled by a token budget, results in input order."""
+"""The inference loop: sequences sorted by length, batches filled up to a token budget, results in input order."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from torch import nn
 
 from hf_dnalm.inference.finite import check_finite
 
-# What `--dtype` may say; None = bfloat16 where the hardware computes in it, the model's own dtype elsewhere.
+# The choices of `--dtype`; None = bfloat16 if the hardware supports it, otherwise the model's own dtype.
 DTYPES: dict[str, torch.dtype | None] = {"auto": None, "float32": torch.float32, "bfloat16": torch.bfloat16}
 
-# Padded tokens in one batch, for each thread of a CPU or for the whole device; measured by
-# `speed/embedding_speed.py --budgets`.
+# Padded tokens in one batch, per CPU thread or per GPU; measured with `speed/embedding_speed.py --budgets`.
 TOKEN_BUDGETS = {
-    # AVX2, 50 million parameters, float32: sequences of equal length reach the full rate from 160 tokens a thread on
-    # (530 to 590 tokens/s, against 200 for 10 tokens alone). Beyond that only padding grows: with 64 sequences of 10
-    # to 500 tokens and two threads it is 2 % of a batch here, 11 % at four times and 34 % at sixteen times as much.
+    # AVX2, 50 million parameters, float32: sequences of equal length reach the full rate from 160 tokens per thread
+    # (530 to 590 tokens/s, compared with 200 for a batch of 10 tokens). A larger budget only adds padding: for 64
+    # sequences of 10 to 500 tokens on two threads it is 2 % of a batch with this budget, 11 % with four times and 34 %
+    # with sixteen times as much.
     "cpu": 256,
-    # Not measured yet: enough work for a large GPU, some GB of activations for 500 million parameters.
+    # Not measured yet. An estimate: enough work for a large GPU, a few GB of activations at 500 million parameters.
     "cuda": 32_768,
 }
 
 
 class Batch(NamedTuple):
-    """Some of the sequences, padded on the right to the longest of them, on the model's device."""
+    """A batch of sequences, padded on the right to the longest one, on the model's device."""
 
     input_ids: torch.Tensor  # (b, n) int64
     attention_mask: torch.Tensor  # (b, n) int64: 1 = token, 0 = padding
-    indices: np.ndarray  # (b,) int64: which of the caller's sequences these are, 0-based
+    indices: np.ndarray  # (b,) int64: positions in the caller's list of sequences, 0-based
 
 
 def batch_indices(
     lengths: Sequence[int] | np.ndarray, *, token_budget: int, max_batch_size: int | None = None
 ) -> list[np.ndarray]:
-    """The batches, longest sequences first: a batch that does not fit into memory fails at once and not after an hour.
+    """Divide sequences into batches, longest first, so a batch that does not fit into memory fails at the start.
 
     Args:
         lengths: (n_sequences,) in tokens.
-        token_budget: upper limit of rows × longest row, padding included. A sequence longer than that is alone.
-        max_batch_size: upper limit of rows.
+        token_budget: maximum of rows × longest row, including padding. A longer sequence gets a batch of its own.
+        max_batch_size: maximum number of rows.
 
     Returns:
-        Arrays of 0-based indices into `lengths`; together they hold every index once.
+        Arrays of 0-based indices into `lengths`; together they contain every index once.
 
     Raises:
         ValueError: the budget or the batch size is below 1.
@@ -57,7 +57,7 @@ def batch_indices(
     """
     for name, limit in (("token_budget", token_budget), ("max_batch_size", max_batch_size)):
         if limit is not None and limit < 1:
-            raise ValueError(f"{name} must be at least 1, not {limit}")
+            raise ValueError(f"{name} must be at least 1, not {limit}.")
     lengths = np.asarray(lengths, dtype=np.int64)
     order = np.argsort(-lengths, kind="stable")
     batches = []
@@ -73,14 +73,14 @@ def batch_indices(
 
 
 def default_token_budget(device: torch.device) -> int:
-    """Padded tokens in one batch on `device`; a device without a number of its own is treated as a CPU."""
+    """Padded tokens in one batch on `device`; a device without a measured number is treated as a CPU."""
     if device.type == "cpu" or device.type not in TOKEN_BUDGETS:
         return TOKEN_BUDGETS["cpu"] * torch.get_num_threads()
     return TOKEN_BUDGETS[device.type]
 
 
 def default_dtype(model: nn.Module, device: torch.device) -> torch.dtype:
-    """bfloat16 where a float32 model meets hardware that multiplies in it, otherwise the model's own dtype."""
+    """bfloat16 for a float32 model on hardware that multiplies in bfloat16, otherwise the model's own dtype."""
     own = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
     if own == torch.float32 and multiplies_bfloat16(device):
         return torch.bfloat16
@@ -88,24 +88,25 @@ def default_dtype(model: nn.Module, device: torch.device) -> torch.dtype:
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """True on CUDA from Ampere on and on CPUs with AMX; elsewhere bfloat16 is emulated and slower than float32."""
+    """True on CUDA GPUs since Ampere and on CPUs with AMX; elsewhere bfloat16 is emulated and slower than float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    # torch before `get_capabilities` cannot say; float32 is right there too, only slower.
+    # Older versions of torch have no `get_capabilities`. float32 is then correct too, only slower.
     capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return device.type == "cpu" and bool(capabilities.get("amx_bf16", False))
 
 
 @contextmanager
 def prepared(model: nn.Module, *, device: torch.device, dtype: torch.dtype) -> Iterator[None]:
-    """The model in evaluation mode on `device` and in `dtype`, and afterwards exactly as it was, errors included.
+    """Put the model into evaluation mode on `device` in `dtype`, and restore it exactly afterwards, even after errors.
 
-    The original tensors are set aside and put back: casting there and back would round the caller's weights.
-    A bfloat16 copy lives as long as the call (half of a float32 model's memory). Autocast is hardly more exact (vectors
-    of the 50-million configuration are off by 0.9 % instead of 1.1 %, root mean square) and casts back to float32
-    around every normalisation and sum.
-    Only parameters change dtype. Buffers keep theirs: rotary angles in bfloat16 are wrong after 256 positions. So do
-    the parameters that a model keeps in float32 by transformers' own mark, such as HyenaDNA's points in time.
+    The original tensors are set aside and put back, because casting twice would round the caller's weights. The
+    bfloat16 copy exists during the call and needs half the memory of a float32 model. Autocast is hardly more accurate
+    (vectors of the configuration with 50 million parameters are off by 0.9 % instead of 1.1 %, root mean square) and
+    casts back to float32 around every normalisation and sum.
+    Only parameters change dtype. Buffers keep theirs: rotary angles in bfloat16 are wrong after 256 positions.
+    Parameters that transformers' `_keep_in_fp32_modules_strict` names also stay in float32, for example HyenaDNA's
+    time points.
     """
     modes = [(module, module.training) for module in model.modules()]
     originals = [(tensor, tensor.data) for tensor in (*model.parameters(), *model.buffers())]
@@ -138,25 +139,25 @@ def run_batches(
     name_of: Callable[[int], str] = lambda index: f"sequence {index + 1}",
     zero_probability: bool = False,
 ) -> list[np.ndarray]:
-    """Apply `forward` to all sequences, a batch at a time, without gradients.
+    """Apply `forward` to all sequences in batches, without gradients.
 
     Args:
-        model: the module that `forward` calls; its mode, dtype, device and gradients are as before afterwards.
-        token_ids: one (n,) integer array each.
-        forward: takes a `Batch`, returns one tensor per row: (b, …), or b tensors of any shape.
+        model: the module that `forward` calls; its mode, dtype, device and gradients are restored afterwards.
+        token_ids: one (n,) integer array per sequence.
+        forward: takes a `Batch` and returns one tensor per row: (b, …), or b tensors of any shape.
         pad_token_id: fills the rows on the right; the attention mask is 0 there.
-        token_budget: padded tokens in a batch; None = the tuned number for the device (`TOKEN_BUDGETS`).
-        device: None = where the model's parameters are.
-        dtype: None = bfloat16 where the hardware has it, else the model's own (`default_dtype`).
-        progress: called after each batch with the number of sequences it held.
-        name_of: the name of the sequence at a 0-based index, for the error about its output.
-        zero_probability: the outputs are log-probabilities, of which minus infinity is accepted.
+        token_budget: padded tokens in a batch; None = the default for the device (`TOKEN_BUDGETS`).
+        device: None = the device of the model's parameters.
+        dtype: None = bfloat16 if the hardware supports it, otherwise the model's own dtype (`default_dtype`).
+        progress: called after each batch with its number of sequences.
+        name_of: 0-based index → name of the sequence, for error messages.
+        zero_probability: accept minus infinity, because the outputs are log-probabilities.
 
     Returns:
         One float32 array per sequence, in input order, on the CPU.
 
     Raises:
-        ValueError: an output is NaN or infinite; the first such sequence that was computed is named.
+        ValueError: an output is NaN or infinite; the message names the first such sequence that was computed.
     """
     if device is None:
         device = next((parameter.device for parameter in model.parameters()), "cpu")
@@ -184,7 +185,7 @@ def run_batches(
 def _pad(
     token_ids: Sequence[np.ndarray], indices: np.ndarray, lengths: np.ndarray, pad_token_id: int, device: torch.device
 ) -> Batch:
-    """The sequences at `indices`, whose `lengths` (b,) are given, as one batch."""
+    """One batch of the sequences at `indices`, which have these `lengths` (b,)."""
     input_ids = np.full((len(indices), int(lengths.max())), pad_token_id, dtype=np.int64)
     for row, index in enumerate(indices):
         input_ids[row, : lengths[row]] = token_ids[index]

@@ -1,4 +1,4 @@
-"""Answers for bins of bases: the mean of the logits of the bases in each."""
+"""Predictions for bins of bases: the mean of the bases' logits."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ def bin_means(logits: torch.Tensor, bin_bp: int) -> torch.Tensor:
     """The mean logits of every bin of `bin_bp` bases.
 
     Args:
-        logits: (…, bp, L), of single bases. A last bin that is not full counts the missing bases as zeros: it is of
-            padding, or of a sequence that was cut, and its label is -100.
+        logits: (…, bp, L), of single bases. Missing bases of an incomplete last bin count as zeros: such a bin is
+            padding or the end of a truncated sequence, and its label is -100.
 
     Returns:
         (…, bins, L).

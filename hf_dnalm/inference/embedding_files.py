@@ -1,4 +1,4 @@
-"""Embeddings of a file of any size: read as a stream, kept in shards, and combined into one file at the end."""
+"""Embed the sequences of a file of any size, in shards, which can be resumed and divided among processes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from hf_dnalm.inference.shards import (
     shared_work,
 )
 from hf_dnalm.inference.token_embeddings import Unit, embed_tokens, times_kept, window_vectors
-from hf_dnalm.inference.vector_writers import VectorRows, find_vector_writer, write_vector_rows
+from hf_dnalm.inference.vector_writers import VectorRows, check_vector_output, write_vector_rows
 from hf_dnalm.inference.windows import Windows
 from hf_dnalm.outputs import claimed_outputs
 from hf_dnalm.version import __version__
@@ -38,14 +38,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 FilePooling = Literal["mean", "cls", "max", "nucleotide", "token"]
-# Of letters in a shard: one vector per sequence needs no memory to speak of; vectors of nucleotides do.
-POOLED_SHARD_BP = 2**20
-TOKEN_SHARD_BYTES = 2**27
+POOLED_SHARD_BP = 2**20  # one vector per sequence needs hardly any memory
+TOKEN_SHARD_BYTES = 2**27  # vectors of nucleotides or tokens do need memory
 
 
 @dataclass(frozen=True)
 class _Settings:
-    """What the numbers depend on, in addition to model and input."""
+    """The settings that the numbers depend on, in addition to model and input."""
 
     pooling: FilePooling
     layer: int
@@ -59,19 +58,19 @@ class _Settings:
 
 
 def vectors_per(pooling: FilePooling) -> Unit | Literal["sequence"]:
-    """What each vector belongs to."""
+    """What each vector represents with this pooling."""
     return pooling if pooling == "nucleotide" or pooling == "token" else "sequence"
 
 
 @dataclass(frozen=True)
 class EmbeddedFile:
-    """What `embed_file` wrote.
+    """The result of `embed_file`.
 
     Attributes:
-        output: the file.
-        sequences: how many sequences the input has.
-        per: what each vector belongs to: "sequence", "nucleotide" or "token".
-        hidden_size: numbers in the model's hidden states.
+        output: the file that was written.
+        sequences: number of sequences in the input.
+        per: what each vector represents: "sequence", "nucleotide" or "token".
+        hidden_size: the model's hidden size.
     """
 
     output: Path
@@ -109,16 +108,16 @@ def embed_file(
     writes `output`; on several machines the folder must be on a shared file system.
 
     Shards determine which sequences share a batch, and therefore the order of sums: results with another `shard_bp`
-    agree to about 1e-6 of their size, and results of a resumed run agree bit for bit. Memory holds one whole record
+    agree to about 1e-6 of their size, and results of a resumed run agree bit for bit. Memory holds one complete record
     with its token ids, but with overflow="windows" not its vectors of nucleotides or tokens.
 
     Args:
         path: FASTA, CSV, TSV, JSONL (plain or gzip) or Parquet, as `read_file` reads them.
         output: .parquet, .safetensors, .npz, .h5, .h5ad or .tar.gz, as `write_embeddings` writes them.
         pooling: "mean", "max" or "cls" as in `embed`; "nucleotide" or "token" as in `embed_tokens`.
-        layer, overflow: as there.
-        sequence_column, name_column: of a table.
-        shard_bp: None = 2**20 bp, or for nucleotides and tokens what makes 128 MiB of vectors.
+        layer, overflow: as in `embed`.
+        sequence_column, name_column: columns of a table.
+        shard_bp: bases in a shard; None = 2**20, or as many as give 128 MiB of vectors of nucleotides or tokens.
         settings: text to store with the vectors, such as the model's name.
         overwrite: replace `output` if it exists; False refuses.
         token_budget, device, dtype: see `run_batches`.
@@ -126,7 +125,7 @@ def embed_file(
             its sequences (or windows).
 
     Returns:
-        What was written; the same in every process.
+        Facts about the output; the same in every process.
 
     Raises:
         ValueError: as `embed`, `embed_tokens`, `read_file` and `write_embeddings`; the shards next to `output` belong
@@ -135,7 +134,7 @@ def embed_file(
         FileNotFoundError, ImportError: as `write_embeddings`.
     """
     if pooling not in get_args(FilePooling):
-        raise ValueError(f"pooling is {pooling!r}; there are: {', '.join(get_args(FilePooling))}")
+        raise ValueError(f"pooling is {pooling!r}; choose from {', '.join(get_args(FilePooling))}.")
     output = Path(output)
     device = torch.device(device) if device is not None else next(model.parameters()).device
     dtype = default_dtype(model, device) if dtype is None else dtype
@@ -143,7 +142,7 @@ def embed_file(
         shard_bp = max(TOKEN_SHARD_BYTES // (4 * model.config.hidden_size), 1)
         shard_bp = POOLED_SHARD_BP if pooling in get_args(Pooling) else shard_bp
     settings_used = _Settings(pooling, layer, overflow, str(dtype).removeprefix("torch."), shard_bp)
-    find_vector_writer(output, per=settings_used.per)
+    check_vector_output(output, per=settings_used.per)
 
     def records() -> Iterator[Record]:
         return stream_file(os.fspath(path), sequence_column=sequence_column, name_column=name_column)
@@ -152,8 +151,9 @@ def embed_file(
         checked = check_records(records(), tokenizer, overflow=overflow, per=settings_used.per)
         divisible = settings_used.per != "sequence" and overflow == "windows" and token_limit(tokenizer) is not None
         shards = plan_shards(checked.lengths_bp, shard_bp=shard_bp, divisible=divisible)
-        words = {name: str(value) for name, value in asdict(settings_used).items()}
-        fingerprint = {"input": checked.digest, **words, **model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
+        recorded = {name: str(value) for name, value in asdict(settings_used).items()}
+        made_by = {**model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
+        fingerprint = {"input": checked.digest, **recorded, **made_by}
         folder = ShardFolder(output, fingerprint)
         with shared_work(folder, shards, device) as work, prepared(body_of(model), device=device, dtype=dtype):
             if progress is not None:
@@ -164,7 +164,7 @@ def embed_file(
             if work.is_first:
                 folder.wait_for(shards)
         if work.is_first:
-            write_vector_rows(_rows(folder, shards, settings_used), output, settings=words | (settings or {}))
+            write_vector_rows(_rows(folder, shards, settings_used), output, settings=recorded | (settings or {}))
             folder.remove()
         return EmbeddedFile(output, len(checked.lengths_bp), settings_used.per, model.config.hidden_size)
 
@@ -182,14 +182,14 @@ def _embedded(
     settings_used: _Settings,
     options: dict[str, Any],
 ) -> Iterator[tuple[Shard, ShardContent]]:
-    """Each of the shards, which are in order, with its vectors."""
+    """Compute the vectors of the shards, which are in order."""
     read = 0
     for first, same in itertools.groupby(shards, key=lambda shard: shard.first):
         own = list(same)
-        held = list(itertools.islice(records, first - read, own[0].end - read))
+        current = list(itertools.islice(records, first - read, own[0].end - read))
         read = own[0].end
-        names, sequences = [record.name for record in held], [record.sequence for record in held]
-        del held
+        names, sequences = [record.name for record in current], [record.sequence for record in current]
+        del current
         if own[0].parts > 1:
             yield from _parts(model, tokenizer, names[0], sequences[0], own, settings_used, options)
             continue
@@ -212,12 +212,12 @@ def _parts(
     settings_used: _Settings,
     options: dict[str, Any],
 ) -> Iterator[tuple[Shard, ShardContent]]:
-    """A long record, some of its windows in each shard."""
+    """Compute the shards of one long record; each has some of its windows."""
     assert settings_used.per != "sequence"
     ids = encode_sequences(tokenizer, [sequence], max_tokens=None, names=[name], vocab_size=model.config.vocab_size)
     (times,) = times_kept(tokenizer, [sequence], ids, names=[name], per=settings_used.per)
     cut = windows_of(tokenizer, ids, overflow="windows")
-    tokens = np.concatenate([[0], np.cumsum(cut.kept[:, 1] - cut.kept[:, 0])])  # of the sequence, before each window
+    tokens = np.concatenate([[0], np.cumsum(cut.kept[:, 1] - cut.kept[:, 0])])  # kept before each window
     for shard in shards:
         first, end = (len(cut.token_ids) * part // shard.parts for part in (shard.part, shard.part + 1))
         own = Windows(cut.token_ids[first:end], cut.owners[first:end], cut.kept[first:end])
@@ -228,17 +228,17 @@ def _parts(
 
 
 def _rows(folder: ShardFolder, shards: list[Shard], settings_used: _Settings) -> VectorRows:
-    """All shards as one; the parts of a record are joined."""
+    """The rows of all shards; the parts of a record are joined."""
     names: list[str] = []
     counts: list[np.ndarray] = []
     width = 0
     for shard in shards:
-        some, own, shape = folder.read_index(shard)
+        shard_names, shard_counts, shape = folder.read_index(shard)
         width = shape[1] if shape[0] else width  # a part of a record may have no windows
         if shard.part:
-            counts[-1][-1] += own[0]
+            counts[-1][-1] += shard_counts[0]
             continue
-        names += some
-        counts.append(own.copy())
+        names += shard_names
+        counts.append(shard_counts.copy())
     blocks = (folder.read_vectors(shard) for shard in shards)
     return VectorRows(names, None if settings_used.per == "sequence" else np.concatenate(counts), width, blocks)

@@ -1,4 +1,4 @@
-"""One vector per sequence from a model's hidden states."""
+"""Embeddings of sequences: one vector per sequence, pooled from a model's hidden states."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Pooling = Literal["mean", "cls", "max"]
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Vectors in input order."""
+    """Vectors of sequences, in input order."""
 
     names: list[str]
     vectors: np.ndarray  # (n, hidden) float32
@@ -43,26 +43,26 @@ def embed(
     overflow: Overflow = "error",
     progress: Callable[[int], object] | None = None,
 ) -> Embeddings:
-    """The pooled hidden states of each sequence; the model, with or without a head, is left as it was found.
+    """Embed each sequence as one vector, its pooled hidden states. The model is not changed and its head is ignored.
 
     Args:
         sequences: a `Dataset` with columns `name` and `sequence`, or strings.
         names: one per string; None = "1", "2", ….
-        pooling: "mean" and "max" run over all tokens but padding, CLS included, as in the published
-            Nucleotide Transformer examples; "cls" is the first token's vector.
-        layer: index into the hidden states: 0 = embeddings, 1 = after the first layer, -1 = the last.
+        pooling: "mean" and "max" pool over all tokens except padding, including CLS, as in the published
+            Nucleotide Transformer examples; "cls" takes the first token's vector.
+        layer: index into the hidden states: 0 = embedding layer, 1 = after the first layer, -1 = after the last.
         token_budget, device, dtype, progress: see `run_batches`.
-        overflow: what happens to a sequence that is longer than the model reads: "error", "truncate", or "windows":
-            then it is read by overlapping windows, and each of its tokens counts once, from the window where it has
-            the most context (see `hf_dnalm.inference.windows`). "mean" and "max" are exact over these tokens; "cls" is
-            the mean of the windows' first tokens.
+        overflow: what to do with a sequence that is longer than the model's context: "error", "truncate", or
+            "windows", which reads it in overlapping windows and counts each token once, in the window where it has the
+            most context (see `hf_dnalm.inference.windows`). "mean" and "max" are exact over these tokens; "cls" is the
+            mean of the windows' first tokens.
 
     Raises:
-        ValueError: no such pooling or layer; a sequence is empty, has a letter that is not DNA, or is too long; or
-            its vector is NaN or infinite.
+        ValueError: the pooling or layer does not exist; a sequence is empty, has a letter that is not DNA, or is too
+            long; or its vector is NaN or infinite.
     """
     if pooling not in get_args(Pooling):
-        raise ValueError(f"pooling is {pooling!r}; there are: {', '.join(get_args(Pooling))}")
+        raise ValueError(f"pooling is {pooling!r}; choose from {', '.join(get_args(Pooling))}.")
     body = body_of(model)
     names, token_ids = read_sequences(
         tokenizer, sequences, names=names, overflow=overflow, vocab_size=model.config.vocab_size
@@ -77,7 +77,7 @@ def embed(
         body,
         cut.token_ids,
         forward,
-        pad_token_id=tokenizer.pad_token_id or 0,  # under a mask of 0 any id will do
+        pad_token_id=tokenizer.pad_token_id or 0,  # the attention mask is 0 there, so any id will do
         token_budget=token_budget,
         device=device,
         dtype=dtype,
@@ -90,15 +90,15 @@ def embed(
 
 
 def _within(ranges: np.ndarray, attention_mask: torch.Tensor) -> torch.Tensor:
-    """(b, 2) first and last + 1 of the positions that count → (b, n) 1 there, 0 elsewhere, as `attention_mask` is."""
+    """(b, 2) first and last + 1 of the positions that count → (b, n), 1 at these positions and 0 elsewhere."""
     positions = torch.arange(attention_mask.shape[1], device=attention_mask.device)
     first, last = torch.from_numpy(ranges).to(attention_mask.device).split(1, dim=1)
     return ((positions >= first) & (positions < last)).to(attention_mask.dtype)
 
 
 def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, pooling: Pooling) -> torch.Tensor:
-    """(b, n, h) hidden states of sequences padded on the right, and (b, n) which count → (b, h) float32."""
-    hidden = hidden.float()  # a sum over a thousand tokens would keep two digits in bfloat16
+    """(b, n, h) hidden states, and (b, n) with 1 for positions that count → (b, h) float32."""
+    hidden = hidden.float()  # in bfloat16, a sum over a thousand tokens would keep only two digits
     mask = attention_mask.unsqueeze(-1)
     match pooling:
         case "mean":

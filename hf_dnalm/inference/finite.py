@@ -1,4 +1,4 @@
-"""Refuses outputs of a model that are NaN or infinite: nothing that is computed from them means anything."""
+"""Refuse model outputs that are NaN or infinite: nothing computed from them is meaningful."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def check_finite(
     Args:
         values: outputs for one record, any shape.
         name: of the record, for the message.
-        dtype: in which they were computed; None where no model of ours computed them.
-        zero_probability: accept minus infinity. It is the logarithm of a probability of exactly 0, which a language
-            model that excludes some tokens (logits of minus infinity) gives these tokens.
+        dtype: in which they were computed; None if no model of this package computed them.
+        zero_probability: accept minus infinity, the logarithm of a probability of exactly 0. A language model that
+            excludes some tokens (logits of minus infinity) predicts this probability for them.
 
     Raises:
-        ValueError: a value is not finite; the message names the record and says what to do.
+        ValueError: a value is not finite; the message names the record and what to do.
 
     Example:
         >>> check_finite(np.array([0.5, -np.inf]), "chr1", zero_probability=True)

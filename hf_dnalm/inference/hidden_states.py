@@ -1,4 +1,4 @@
-"""The vectors of tokens inside a model, whatever its head: one layer of a batch, and the windows of long sequences."""
+"""Hidden states of a model with any head: one layer for a batch, and the windows of long sequences."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Overflow = Literal["error", "truncate", "windows"]
 
 
 def body_of(model: PreTrainedModel) -> nn.Module:
-    """The model without wrappers and without its head: over 4,107 words a head is a tenth of the work."""
+    """The model without wrappers and head; a head over 4,107 tokens would be a tenth of the work."""
     return bare_model(model).base_model
 
 
 def hidden_states(body: nn.Module, batch: Batch, layer: int) -> torch.Tensor:
-    """(b, n, hidden) of one layer.
+    """(b, n, hidden) hidden states of one layer.
 
     Args:
-        layer: 0 = embeddings, 1 = after the first layer, -1 = the last.
+        layer: 0 = embedding layer, 1 = after the first layer, -1 = after the last.
 
     Raises:
         ValueError: the model has no such layer.
@@ -39,12 +39,12 @@ def hidden_states(body: nn.Module, batch: Batch, layer: int) -> torch.Tensor:
         return body(**inputs).last_hidden_state
     states = body(**inputs, output_hidden_states=True).hidden_states
     if not -len(states) <= layer < len(states):
-        raise ValueError(f"there is no layer {layer}; the model has hidden states 0 to {len(states) - 1} (or -1)")
+        raise ValueError(f"there is no layer {layer}; the model has hidden states 0 to {len(states) - 1} (or -1).")
     return states[layer]
 
 
 def windows_of(tokenizer: PreTrainedTokenizerBase, token_ids: Sequence[np.ndarray], *, overflow: Overflow) -> Windows:
-    """The windows of all sequences; each sequence is one where the model reads any length, or `overflow` is another."""
+    """The windows of all sequences. Without a context limit or overflow="windows", each sequence is one window."""
     limit = token_limit(tokenizer) if overflow == "windows" else None
     if limit is None:
         limit = max((len(ids) for ids in token_ids), default=0)

@@ -1,4 +1,4 @@
-"""What every inference function reads: names and token ids of sequences, the model without its wrappers."""
+"""Inputs of the inference functions: names and token ids of sequences, and the model without its wrappers."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def read_sequences(
     overflow: Literal["error", "truncate", "windows"],
     vocab_size: int,
 ) -> tuple[list[str], list[np.ndarray]]:
-    """The names and the token ids of a data set or of plain strings, checked by `encode_sequences`.
+    """Return the names and token ids of a dataset or of strings, checked by `encode_sequences`.
 
-    With overflow="windows" they are of any length.
+    With overflow="windows", sequences of any length are accepted.
     """
     if isinstance(sequences, str):
-        raise ValueError("sequences must be a list of strings or a Dataset, not one string; put it into a list")
+        raise ValueError("sequences must be a list of strings or a Dataset, not one string; put it into a list.")
     if isinstance(sequences, Dataset):
         for column in ("name", "sequence"):
             if column not in sequences.column_names:
-                raise ValueError(f"the data set has no column {column!r}; it has: {', '.join(sequences.column_names)}")
+                raise ValueError(f"the dataset has no column {column!r}; it has: {', '.join(sequences.column_names)}.")
         names, sequences = list(sequences["name"]), list(sequences["sequence"])
     names = [str(number) for number in range(1, len(sequences) + 1)] if names is None else [str(name) for name in names]
     if len(names) != len(sequences):
-        raise ValueError(f"there are {len(names):,} names for {len(sequences):,} sequences")
+        raise ValueError(f"there are {len(names):,} names for {len(sequences):,} sequences; give one for each.")
     limit = token_limit(tokenizer)
     if overflow == "windows":
         limit, overflow = None, "error"
@@ -53,6 +53,6 @@ def read_sequences(
 
 
 def token_limit(tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """How many tokens the model reads, special tokens included; None for any number."""
+    """The model's context length in tokens, including special tokens; None if it has no limit."""
     limit = tokenizer.model_max_length
-    return limit if limit < 1_000_000_000 else None  # tokenizers without a limit carry 1e30
+    return limit if limit < 1_000_000_000 else None  # tokenizers without a limit have 1e30

@@ -1,4 +1,4 @@
-"""Files of results, written whole or not at all, and tables in the formats that other programs read."""
+"""Write result files completely or not at all, and tables as TSV, CSV and Parquet."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ import pyarrow.parquet
 
 
 class Table(NamedTuple):
-    """A table that is made part by part.
+    """A table that is written part by part.
 
     Attributes:
         columns: name → type, in order.
-        parts: the rows, some thousand at a time, each part one (rows,) array for each column. What a numpy.ma array
-            masks is an empty cell, or null in Parquet.
+        parts: the rows, a few thousand at a time; each part has one (rows,) array per column. Masked values of a
+            numpy.ma array become empty cells, or null in Parquet.
     """
 
     columns: dict[str, pa.DataType]
@@ -32,64 +32,65 @@ class Table(NamedTuple):
 
 
 def output_extension(path: Path, extensions: Iterable[str]) -> str:
-    """Which of the extensions `path` has, checked before any work is done.
+    """Return the extension of `path`, or raise an error if it cannot be written; call this before any work is done.
 
     Raises:
-        ValueError: none of them, or `path` is a folder.
+        ValueError: the extension is not one of `extensions`, or `path` is a folder.
         FileNotFoundError: the folder of `path` does not exist.
     """
     extensions = tuple(extensions)
     fitting = [extension for extension in extensions if path.name.lower().endswith(extension)]
     if not fitting:
-        raise ValueError(f"cannot write {path}: the extension must be one of {', '.join(extensions)}")
+        raise ValueError(f"cannot write {path}: the extension must be one of {', '.join(extensions)}.")
     if path.is_dir():
-        raise ValueError(f"cannot write {path}: it is a folder")
+        raise ValueError(f"cannot write {path}: it is a folder; give the name of a file.")
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}; create it first.")
     return max(fitting, key=len)
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A place next to `path` to write to; what is written there moves in when no error came, and is gone otherwise.
+    """Give a temporary path next to `path`; it is renamed to `path` at the end, and deleted after an error.
 
-    The name of that place is this process's own, so two writers never share one. Those that killed processes of this
-    machine left behind are removed.
+    The temporary name is unique to this process, so two writers never share one. Temporary files of killed processes
+    on this machine are removed.
 
     Raises:
         OSError: the file cannot be written, for example because the disk is full; the message names it.
     """
     own = f".{path.name}.{socket.gethostname()}"
     partial = path.with_name(f"{own}.{os.getpid()}.{os.urandom(4).hex()}.part")
-    for left in path.parent.glob(f"{glob.escape(own)}.*.part"):
-        process = left.name.removeprefix(f"{own}.").partition(".")[0]
+    for leftover in path.parent.glob(f"{glob.escape(own)}.*.part"):
+        process = leftover.name.removeprefix(f"{own}.").partition(".")[0]
         if process.isdecimal() and not _runs(int(process)):
-            left.unlink(missing_ok=True)
+            leftover.unlink(missing_ok=True)
     try:
         yield partial
         os.replace(partial, path)
     except OSError as error:
         if os.fspath(path) in str(error):
             raise
-        raise OSError(f"cannot write {path}: {error.strerror or error}") from error
+        raise OSError(f"cannot write {path}: {error.strerror or error}.") from error
     finally:
         partial.unlink(missing_ok=True)
 
 
 def _runs(process: int) -> bool:
+    """Whether a process with this id exists on this machine."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # it is another user's
+    except PermissionError:  # a process of another user
         return True
     return True
 
 
 def write_table_file(table: Table, path: Path) -> None:
-    """Write the table as the file that the extension names, one of `TABLE_WRITERS`, whole or not at all.
+    """Write the table in the format of the extension, one of `TABLE_WRITERS`, completely or not at all.
 
-    Numbers are written with the digits that read back to the same number of the column's width.
+    Numbers have as many digits as are needed to read back the same value of the column's type.
 
     Raises:
         ValueError, FileNotFoundError: as `output_extension`.
@@ -104,7 +105,7 @@ def write_text(table: Table, file: TextIO, *, delimiter: str = "\t") -> None:
     writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
     writer.writerow(table.columns)
     for part in table.parts:
-        # numpy prints the shortest digits that read back to the same number
+        # numpy prints the shortest digits that read back as the same number
         writer.writerows(zip(*(map(_texts, part)), strict=True))
 
 
@@ -125,7 +126,7 @@ def _write_csv(table: Table, file: BinaryIO) -> None:
 
 
 def _write_tsv_gz(table: Table, file: BinaryIO) -> None:
-    # no name and no time in the header: equal results are equal files
+    # no name or time in the header, so equal results give identical files
     with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as compressed:
         _write_tsv(table, compressed)
 

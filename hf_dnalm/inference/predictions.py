@@ -1,4 +1,4 @@
-"""Apply a fine-tuned model to new sequences: classes, tracks or values, for each sequence or each base."""
+"""Predict with a fine-tuned model: classes, tracks or values, per sequence, base or bin."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hf_dnalm.tasks import Task
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-# transformers' own naming of model classes says what a head predicts for.
+# The names of transformers' model classes tell what a head makes predictions for.
 _LEVELS: dict[str, Literal["sequence", "nucleotide"]] = {
     "ForSequenceClassification": "sequence",
     "ForTokenClassification": "nucleotide",
@@ -30,10 +30,10 @@ _LEVELS: dict[str, Literal["sequence", "nucleotide"]] = {
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says of each sequence, in input order.
+    """Predictions for each sequence, in input order.
 
     At nucleotide level, `logits`, `probabilities` and `labels` are lists with one array per sequence, whose rows are
-    the bases that were read; at bin level likewise, with a row for each whole bin that was read.
+    the bases that the model read; at bin level, the rows are the complete bins that it read.
     """
 
     names: list[str]
@@ -42,19 +42,19 @@ class Predictions:
 
     @cached_property
     def probabilities(self) -> np.ndarray | list[np.ndarray]:
-        """Like `logits`, float32: softmax over the classes, or a sigmoid for each track.
+        """Probabilities in the shape of `logits`, float32: softmax over the classes, or a sigmoid for each track.
 
         Raises:
             ValueError: the task is a regression.
         """
         if self.task.problem_type == "regression":
-            raise ValueError(f"task {self.task.name!r} is a regression: it has values, not probabilities")
+            raise ValueError(f"task {self.task.name!r} is a regression: it has values, not probabilities.")
         function = _softmax if self.task.problem_type == "single_label_classification" else _sigmoid
         return [function(each) for each in self.logits] if isinstance(self.logits, list) else function(self.logits)
 
     @cached_property
     def labels(self) -> list[str] | list[tuple[str, ...]] | list[np.ndarray] | list[list[tuple[str, ...]]]:
-        """The likeliest class's name; for multi-label the names of all tracks with P >= 0.5, in the task's order.
+        """The name of the most likely class; for multi-label tasks the names of all tracks with P >= 0.5, in order.
 
         Raises:
             ValueError: the task is a regression.
@@ -70,18 +70,18 @@ class Predictions:
                     return [[tuple(names[row >= 0].tolist()) for row in each] for each in self.logits]
                 return [tuple(names[row >= 0].tolist()) for row in self.logits]
             case "regression":
-                raise ValueError(f"task {self.task.name!r} is a regression: it has values, not labels")
+                raise ValueError(f"task {self.task.name!r} is a regression: it has values, not labels.")
 
     @property
     def values(self) -> np.ndarray | list[np.ndarray]:
-        """(n, targets) float32, the predicted targets of a regression; n × (bins, targets) at bin level.
+        """(n, targets) float32 predicted values of a regression; n × (bins, targets) at bin level.
 
         Raises:
             ValueError: the task is a classification.
         """
         if self.task.problem_type != "regression":
             raise ValueError(
-                f"task {self.task.name!r} is a classification: it has labels and probabilities, not values"
+                f"task {self.task.name!r} is a classification: it has labels and probabilities, not values."
             )
         return self.logits
 
@@ -99,32 +99,39 @@ def predict(
     overflow: Literal["error", "truncate"] = "error",
     progress: Callable[[int], object] | None = None,
 ) -> Predictions:
-    """The predictions of a fine-tuned model, which is left as it was found.
+    """Predict the labels or values of each sequence with a fine-tuned model. The model is not changed.
 
     Args:
-        model: a sequence- or token-classification model; one logit per class, track or target.
-        sequences: a `Dataset` with columns `name` and `sequence` (and `sequence2`, of pairs), or strings. Lower case
-            and IUPAC codes are read as `hf_dnalm.sequence.normalize` says.
+        model: a sequence- or token-classification model, with one logit per class, track or target.
+        sequences: a `Dataset` with columns `name` and `sequence` (and `sequence2` for pairs), or strings. Lower case
+            and IUPAC codes are converted as in `hf_dnalm.sequence.normalize`.
         names: one per string; None = "1", "2", ….
-        task: what the logits mean; None = as the model's config says.
+        task: what the logits mean; None = the task in the model's config.
         token_budget, device, dtype, progress: see `run_batches`.
-        overflow: what happens to a sequence that is longer than the model reads.
+        overflow: what to do with a sequence that is longer than the model's context.
 
     Raises:
-        ValueError: the model has no task head, or one that does not fit the task; a sequence is empty, has a letter
-            that is not DNA, or is too long; or a logit of it is NaN or infinite.
+        ValueError: the model has no task head, or the head does not fit the task; a sequence is empty, has a letter
+            that is not DNA, or is too long; or a logit is NaN or infinite.
     """
     level = head_level(model)
     if task is None:
         task = Task.from_config(model.config, level=level)
     if task.num_labels != model.config.num_labels:
         raise ValueError(
-            f"task {task.name!r} has {task.num_labels} labels, but the model's head gives {model.config.num_labels}"
+            f"task {task.name!r} has {task.num_labels} labels, but the model's head has {model.config.num_labels}; use "
+            "the task that the model was fine-tuned on."
         )
     if (task.level == "sequence") != (level == "sequence"):
-        raise ValueError(f"task {task.name!r} is of {task.level} level, but the model's head is of {level} level")
+        raise ValueError(
+            f"task {task.name!r} is of {task.level} level, but the model's head is of {level} level; use the task that "
+            "the model was fine-tuned on."
+        )
     if level == "nucleotide" and not hasattr(tokenizer, "bases_per_token"):
-        raise ValueError(f"{type(tokenizer).__name__} cannot say which bases a token covers; it needs bases_per_token")
+        raise ValueError(
+            f"{type(tokenizer).__name__} cannot say which bases a token covers: it has no method bases_per_token. Load "
+            "the tokenizer with hf_dnalm.AutoTokenizer."
+        )
     types: list[np.ndarray] | None = None
     if task.pair:
         names, token_ids, types = _read_pairs(tokenizer, sequences, task, overflow, model.config.vocab_size)
@@ -166,7 +173,7 @@ def predict(
 
 
 def head_level(model: nn.Module) -> Literal["sequence", "nucleotide"]:
-    """What the model's task head predicts for, by its class; adapters and wrappers are looked through.
+    """The level of a model's task head, from its class name; adapters and wrappers are removed first.
 
     Raises:
         ValueError: the model has no task head.
@@ -188,13 +195,13 @@ def _read_pairs(
     overflow: Literal["error", "truncate"],
     vocab_size: int,
 ) -> tuple[list[str], list[np.ndarray], list[np.ndarray] | None]:
-    """Names, token ids and token types of a data set of pairs."""
-    there = pairs.column_names if isinstance(pairs, Dataset) else ["strings"]
-    absent = [column for column in ("name", "sequence", "sequence2") if column not in there]
-    if not isinstance(pairs, Dataset) or absent:
+    """Names, token ids and token types of a dataset of pairs."""
+    columns_found = pairs.column_names if isinstance(pairs, Dataset) else ["strings"]
+    missing = [column for column in ("name", "sequence", "sequence2") if column not in columns_found]
+    if not isinstance(pairs, Dataset) or missing:
         raise ValueError(
-            f"task {task.name!r} is of pairs: give a Dataset with the columns name, sequence and sequence2; "
-            f"there are {', '.join(there)}"
+            f"task {task.name!r} classifies pairs: give a Dataset with the columns name, sequence and sequence2; "
+            f"there are {', '.join(columns_found)}."
         )
     names = [str(name) for name in pairs["name"]]
     columns = encode_pairs(
@@ -215,4 +222,4 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(0.5 * logits))  # the same function, without overflow of exp
+    return 0.5 * (1 + np.tanh(0.5 * logits))  # equal to 1 / (1 + exp(-x)), without overflow

@@ -1,4 +1,4 @@
-"""Records of a file as a stream: checked before any work, told apart by a digest, taken some at a time."""
+"""Stream the records of a file: check them before any work, compute a digest, and read them in batches."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from hf_dnalm.data.encode import encode_sequences
 from hf_dnalm.data.records import Record
 from hf_dnalm.inference.hidden_states import Overflow
 from hf_dnalm.inference.inputs import token_limit
-from hf_dnalm.inference.log_probabilities import held_together
+from hf_dnalm.inference.log_probabilities import grouped_by_size
 from hf_dnalm.inference.token_embeddings import times_kept
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-# Letters of the records that a command takes at a time.
-BATCH_BP = 2**20
-_LONGER_THAN_ANY_K = 16
+BATCH_BP = 2**20  # letters of the records that a command has in memory at a time
+_LONGER_THAN_ANY_K = 16  # bp; a sequence of this length has at least one token in every tokenizer
 
 
 class CheckedRecords(NamedTuple):
-    """What is known of a stream that was read to its end."""
+    """Facts about a stream of records that has been read to its end."""
 
-    digest: str  # of names and letters in their order
-    lengths_bp: Sequence[int]  # of each record
+    digest: str  # of the names and letters, in order
+    lengths_bp: Sequence[int]  # length of each record
 
 
 def check_records(
@@ -36,15 +35,16 @@ def check_records(
     overflow: Overflow = "error",
     per: Literal["sequence", "nucleotide", "token"] = "sequence",
 ) -> CheckedRecords:
-    """Read all records and refuse what a model cannot be given, by its name.
+    """Read all records and refuse those that the model cannot process, by name.
 
     Raises:
-        ValueError: as reading the records does; one is longer than the model reads and `overflow` is "error"; or too
-            short to be a token, where there is to be a vector for each.
+        ValueError: the file has an invalid record; a record is longer than the model's context and `overflow` is
+            "error"; or a record is too short for one token, and `per` is "nucleotide" or "token".
     """
     digest, lengths = InputDigest(), array("q")
     limit = token_limit(tokenizer)
-    fitting_bp = None if limit is None else limit - tokenizer.num_special_tokens_to_add()  # a token is a letter or more
+    # Every token covers at least one letter, so a sequence of this length always fits.
+    fitting_bp = None if limit is None else limit - tokenizer.num_special_tokens_to_add()
     for record in records:
         digest.add(record)
         length = len(record.sequence)
@@ -59,13 +59,13 @@ def check_records(
 
 
 def record_batches(records: Iterable[Record], *, batch_bp: int = BATCH_BP) -> Iterator[tuple[list[str], list[str]]]:
-    """Names and letters of the records, about `batch_bp` letters at a time."""
-    for held in held_together(records, lambda record: len(record.sequence), at_most=batch_bp):
-        yield [record.name for record in held], [record.sequence for record in held]
+    """Yield the names and letters of the records, about `batch_bp` letters at a time."""
+    for batch in grouped_by_size(records, lambda record: len(record.sequence), at_most=batch_bp):
+        yield [record.name for record in batch], [record.sequence for record in batch]
 
 
 class InputDigest:
-    """A digest of names and letters in their order, whatever file format and compression they come in."""
+    """A digest of names and letters in order, independent of the file format and compression."""
 
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=16)

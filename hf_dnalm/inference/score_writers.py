@@ -1,4 +1,4 @@
-"""Likelihoods, variant effects and mutagenesis as files: TSV, CSV, Parquet, and VCF for variants."""
+"""Write likelihoods, variant effects and mutagenesis as TSV, CSV or Parquet, and variant effects as VCF."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def likelihood_table(parts: Iterable[Likelihoods]) -> Table:
     """One row per sequence: name, nats, tokens, bases, bits_per_base, estimator.
 
     Args:
-        parts: likelihoods of some sequences at a time; they may be made while the table is written.
+        parts: likelihoods of some sequences at a time; an iterator can compute them while the table is written.
     """
     columns = {
         "name": pa.string(),
@@ -61,7 +61,7 @@ def _likelihood_rows(likelihoods: Likelihoods) -> list[np.ndarray]:
 def variant_table(scores: VariantScores) -> Table:
     """One row per variant, in input order: contig, position (1-based, as in VCF), ref, alt, name, score, estimator.
 
-    A last column `reason` says why a variant has no score; score and estimator are empty then.
+    A last column `reason` tells why a variant has no score; its score and estimator are then empty.
     """
     columns = {
         "contig": pa.string(),
@@ -92,10 +92,10 @@ def variant_table(scores: VariantScores) -> Table:
 def mutagenesis_table(results: Iterable[tuple[str, Mutagenesis]]) -> Table:
     """One row per sequence, position and letter: name, position (0-based), ref, alt, score in nats, estimator.
 
-    The reference letter's own row is there, with a score of 0; where the reference is N all four are NaN.
+    The row of the reference letter has the score 0. If the reference is N, all four scores are NaN.
 
     Args:
-        results: name and scores of each sequence; they may be made while the table is written.
+        results: name and scores of each sequence; an iterator can compute them while the table is written.
     """
     columns = {
         "name": pa.string(),
@@ -129,23 +129,23 @@ def write_variant_scores(
     model: str = "",
     info_field: str = INFO_FIELD,
 ) -> None:
-    """Write the file that the extension of `path` names, one of `VARIANT_FILES`, whole or not at all.
+    """Write scores in the format of the extension, one of `VARIANT_FILES`, completely or not at all.
 
-    A table has the rows of `variant_table`. VCF holds the records of `vcf`, all of them and in its order, with the
-    scores of a record's alternatives in a field of INFO, whose header line says how they were computed. An alternative
-    without a score has "." there, and a field of the same name with _REASON says why. VCF's numbers have six digits.
-    Next to .vcf.gz its index .tbi is written, where the records are sorted.
+    A table has the rows of `variant_table`. A VCF file has all records of `vcf` in the same order, with the scores of
+    each record's alternatives in an INFO field, whose header line describes how they were computed. An alternative
+    without a score has "." there, and a second field, named with the suffix _REASON, tells why. Numbers in VCF have six
+    digits. A .vcf.gz file with sorted records also gets its index (.tbi).
 
     Args:
-        scores: of all variants of the file, as `read_variants` gives them.
-        path: where to; .vcf.gz is written as bgzip.
+        scores: for all variants of the file, in the order of `read_variants`.
+        path: the output file; .vcf.gz is written as bgzip.
         vcf: the file that the variants were read from; needed for VCF only.
-        model: what the header line calls the model.
-        info_field: the name of the field; the file must not have it yet.
+        model: name of the model in the header line.
+        info_field: name of the INFO field; the file must not have it yet.
 
     Raises:
-        ValueError: another extension; VCF without `vcf`; the file has the field already, or holds other variants than
-            were scored.
+        ValueError: the extension is not supported; VCF without `vcf`; the file already has the field, or has other
+            variants than those that were scored.
         FileNotFoundError: the folder of `path`, or `vcf`, does not exist.
     """
     path = Path(path)
@@ -154,7 +154,7 @@ def write_variant_scores(
         write_table_file(variant_table(scores), path)
         return
     if vcf is None:
-        raise ValueError(f"cannot write {path}: VCF needs the file that the variants are from; pass vcf=…")
+        raise ValueError(f"cannot write {path}: VCF needs the file that the variants are from; pass vcf=….")
     check_info_field(vcf, info_field)
     is_sorted = True
     packed = extension == ".vcf.gz"
@@ -166,8 +166,8 @@ def write_variant_scores(
             end = done + len(record.variants)
             if record.variants != scores.variants[done:end]:
                 raise ValueError(
-                    f"{os.fspath(vcf)}: line {record.number} is not among the scored variants at its place; the "
-                    "file was changed: score it again."
+                    f"{os.fspath(vcf)}: line {record.number} differs from the variant that was scored; the file was "
+                    "changed: score it again."
                 )
             file.write(_scored_line(record, scores, done, info_field).encode())
             contig, position = record.cells[0], int(record.cells[1])
@@ -183,7 +183,7 @@ def write_variant_scores(
 
 
 def _scored_line(record: VcfRecord, scores: VariantScores, first: int, info_field: str) -> str:
-    """A record's text with its scores at the end of INFO."""
+    """The record's line with the scores appended to INFO."""
     rows = range(first, first + len(record.variants))
     if not rows:
         return "\t".join(record.cells) + "\n"
@@ -197,40 +197,42 @@ def _scored_line(record: VcfRecord, scores: VariantScores, first: int, info_fiel
 
 
 def _index(path: Path, *, is_sorted: bool) -> None:
-    """Write the index next to a bgzip VCF; one that is not sorted can have none, which is logged."""
+    """Write the index of a bgzip VCF file; an unsorted file cannot have one, which is logged."""
     index = path.with_name(f"{path.name}.tbi")
     if not is_sorted:
-        index.unlink(missing_ok=True)  # of an earlier file of this name
-        logger.warning("%s: the records are not sorted, so no index was written; sort them with `bcftools sort`", path)
+        index.unlink(missing_ok=True)  # it would belong to an earlier file of this name
+        logger.warning("%s: the records are not sorted, so no index was written; sort them with `bcftools sort`.", path)
         return
     import_pysam().tabix_index(os.fspath(path), preset="vcf", force=True)
 
 
 def check_info_field(vcf: str | os.PathLike[str], info_field: str) -> None:
-    """Refuse the name of a field that no VCF allows or that this one has already.
+    """Refuse an INFO field whose name is invalid or already used in the file.
 
     Raises:
-        ValueError: it is one of these.
+        ValueError: the name is invalid, or the file already has the field.
     """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", info_field):
         raise ValueError(
-            f"{info_field!r} is no name of an INFO field; use letters, digits, '_' and '.', a letter first"
+            f"{info_field!r} is not a valid name of an INFO field; use letters, digits, '_' and '.', and start with a "
+            "letter or '_'."
         )
     with VcfFile.open(vcf) as source:
         fields = {match[1] for line in source.header if (match := re.match(r"##INFO=<ID=([^,>]*)", line))}
     if fields & {info_field, f"{info_field}_REASON"}:
         raise ValueError(
-            f"{os.fspath(vcf)} has an INFO field {info_field} already, which would be overwritten; name another"
+            f"{os.fspath(vcf)} already has an INFO field {info_field}, which would be overwritten; choose another name "
+            "(--info-field; in Python info_field=)."
         )
 
 
 def _header_lines(scores: VariantScores, model: str, info_field: str) -> list[str]:
-    """How the header of a VCF describes the fields."""
-    what = VECTORS.get(scores.method, "log p(alt) - log p(ref) in nats")
+    """The header lines that describe the INFO fields."""
+    score = VECTORS.get(scores.method, "log p(alt) - log p(ref) in nats")
     estimators = "; ".join(dict.fromkeys(filter(None, scores.estimators))) or "none"
     strands = "both strands" if scores.strands == "both" else "forward strand"
     text = (
-        f"{what}; method {scores.method}; window {scores.window_bp} bp; {strands}; model {model or 'not named'}; "
+        f"{score}; method {scores.method}; window {scores.window_bp} bp; {strands}; model {model or 'not named'}; "
         f"estimated by: {estimators}"
     )
     quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
@@ -246,7 +248,7 @@ def _header_lines(scores: VariantScores, model: str, info_field: str) -> list[st
 
 
 def _text_file(path: Path, *, packed: bool) -> Any:
-    """A file to write bytes to, as it is or in blocks of bgzip, which tabix can index."""
+    """A file to write bytes to, plain or compressed with bgzip."""
     if not packed:
         return open(path, "wb")
     return import_pysam().BGZFile(os.fspath(path), "w", index=None)

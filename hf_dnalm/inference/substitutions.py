@@ -1,4 +1,4 @@
-"""In silico mutagenesis: what every substitution of a sequence does to its likelihood."""
+"""In silico mutagenesis: the effect of every substitution on the likelihood of a sequence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from datasets import Dataset
 from hf_dnalm.data.encode import bases_of_tokens, encode_sequences
 from hf_dnalm.inference.inputs import read_sequences, token_limit
 from hf_dnalm.inference.log_probabilities import BASES, LanguageModel
-from hf_dnalm.inference.variants import LETTERS, Pair, Strands, log_ratios
+from hf_dnalm.inference.variants import LETTERS, Pair, Strands, check_strands, log_ratios
 from hf_dnalm.sequence import normalize, reverse_complement
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mutagenesis:
-    """Every substitution of a sequence.
+    """Scores of every substitution of a sequence.
 
     Attributes:
-        sequence: in the letters A C G T N.
+        sequence: the sequence, in the letters A C G T N.
         scores: (bp, 4) log p(letter) - log p(reference letter) in nats, columns A C G T; 0 for the reference letter,
             NaN where the reference is N.
         estimator: how the scores were computed.
@@ -36,12 +36,12 @@ class Mutagenesis:
     estimator: str
 
     def probabilities(self) -> np.ndarray:
-        """(bp, 4) shares of the letters, each row summing to 1; NaN where the reference is N."""
+        """(bp, 4) probabilities of the letters, each row summing to 1; NaN where the reference is N."""
         weights = np.exp(self.scores - self.scores.max(1, keepdims=True))
         return weights / weights.sum(1, keepdims=True)
 
     def information(self) -> np.ndarray:
-        """(bp, 4) heights of a sequence logo in bits: shares times (2 - entropy of the row).
+        """(bp, 4) letter heights of a sequence logo in bits: probability times (2 - entropy of the row).
 
         Source: Schneider and Stephens 1990, https://doi.org/10.1093/nar/18.20.6097, without small-sample correction.
         """
@@ -63,23 +63,27 @@ def mutagenesis(
     dtype: torch.dtype | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> list[Mutagenesis]:
-    """Score all substitutions of each sequence, in input order; the model is left as it was found.
+    """Score all substitutions of each sequence, in input order. The model is not changed.
 
-    If tokens do not overlap (nucleotides, k-mers), one pass for each token is enough: with the token masked, the model
+    If tokens do not overlap (nucleotides, k-mers), one pass per token is enough: with the token masked, the model
     predicts each letter at each of its positions. Otherwise each of the three substitutions of each base is scored
-    separately, as `score_variants` does with the sequence as the window.
+    separately, as in `score_variants`, with the sequence as the window.
 
     Args:
-        model: with a masked or a causal language model's head.
+        model: with a masked or causal language model head.
         sequences: a `Dataset` with columns `name` and `sequence`, or strings, each within the model's context length.
-        names: one per string, for errors; None = "1", "2", ….
-        strands: "both" scores the reverse complement too, and takes the mean.
+        names: one per string, for error messages; None = "1", "2", ….
+        strands: "both" averages with the scores of the reverse complement.
         token_budget, device, dtype, progress: see `run_batches`.
 
+    Returns:
+        One result per sequence, equal to the result for the sequence alone.
+
     Raises:
-        ValueError: the model is no language model; a sequence is empty, too long or not DNA; an output of the model is
-            NaN or infinite, or it gives a reference letter a probability of exactly 0.
+        ValueError: the model is not a language model; `strands` is unknown; a sequence is empty, too long or not DNA;
+            an output of the model is NaN or infinite; or a reference letter has a probability of exactly 0.
     """
+    check_strands(strands)
     language_model = LanguageModel(model, tokenizer)
     names, _ = read_sequences(  # refuses a bad sequence before the first one is scored
         tokenizer, sequences, names=names, overflow="error", vocab_size=model.config.vocab_size
@@ -95,6 +99,7 @@ def mutagenesis(
 def _substitutions(
     language_model: LanguageModel, normal: str, label: str, strands: Strands, options: dict
 ) -> Mutagenesis:
+    """`mutagenesis` of one normalised sequence; `label` is its name in error messages."""
     scores, estimator = _strand(language_model, normal, label, options)
     if strands == "both":
         other, _ = _strand(language_model, reverse_complement(normal), label, options)
@@ -105,13 +110,13 @@ def _substitutions(
         place = int(undefined[0])
         raise ValueError(
             f"{label}: the model gives the reference letter {normal[place]} at position {place} (0-based) a "
-            "probability of exactly 0, so no substitution can be compared with it. Use a model that excludes no token."
+            "probability of exactly 0, so no substitution can be compared with it. Use a model that excludes no tokens."
         )
     return Mutagenesis(normal, scores, estimator)
 
 
 def _strand(language_model: LanguageModel, sequence: str, name: str, options: dict) -> tuple[np.ndarray, str]:
-    """(bp, 4) scores of one strand, and how they were computed."""
+    """(bp, 4) scores of one strand, and the estimator."""
     limit = token_limit(language_model.tokenizer)
     vocab_size = language_model.model.config.vocab_size
     (ids,) = encode_sequences(language_model.tokenizer, [sequence], max_tokens=limit, vocab_size=vocab_size)
@@ -127,12 +132,12 @@ def _strand(language_model: LanguageModel, sequence: str, name: str, options: di
     covered = sum(length for _, _, length in tokens) == is_base.sum()
     scores = np.full((len(sequence), len(BASES)), np.nan)
     if covered and all(language_model.reads_letters(length) for _, _, length in tokens):
-        questions = (language_model.letter_question(ids, token, length, name) for token, _, length in tokens)
-        answers = language_model.answer(questions, **options)
-        for (_, start, length), answer in zip(tokens, answers, strict=True):
-            scores[start : start + length] = answer
+        queries = (language_model.letter_query(ids, token, length, name) for token, _, length in tokens)
+        results = language_model.run(queries, **options)
+        for (_, start, length), letters in zip(tokens, results, strict=True):
+            scores[start : start + length] = letters
         rows = np.flatnonzero(is_base)
-        with np.errstate(invalid="ignore"):  # both of probability 0: refused by `mutagenesis`
+        with np.errstate(invalid="ignore"):  # both have probability 0: `mutagenesis` refuses this
             scores[rows] -= scores[rows, reference[rows]][:, None]
         return scores, LETTERS
     places = [

@@ -1,4 +1,4 @@
-"""One vector per token or per nucleotide from a model's hidden states."""
+"""Embeddings of tokens or nucleotides, from a model's hidden states."""
 
 from __future__ import annotations
 
@@ -45,29 +45,29 @@ def embed_tokens(
     overflow: Overflow = "error",
     progress: Callable[[int], object] | None = None,
 ) -> TokenEmbeddings:
-    """The hidden states of each sequence, special tokens left out; the model is left as it was found.
+    """Embed each token or nucleotide of each sequence, without special tokens. The model is not changed.
 
-    A nucleotide has the vector of the token that it is in: of its letter, its k-mer or its byte pair word, which are
-    repeated for each of their bases; where k-mers overlap, of the one whose centre it is, at the ends the first and the
-    last. Ps models of Caduceus have both strands in a vector, the second half being that of the other strand.
+    A nucleotide has the vector of its token: a single letter, a k-mer or a byte pair, repeated for each of its bases.
+    If k-mers overlap, it has the vector of the k-mer centred on it; the ends have the first and the last k-mer. Vectors
+    of Caduceus-Ps contain both strands; the second half is the reverse strand.
 
     Args:
         sequences: a `Dataset` with columns `name` and `sequence`, or strings.
-        per: "nucleotide" gives (bp, hidden), as long as the sequence; "token" gives (tokens, hidden).
+        per: "nucleotide" gives (bp, hidden), one vector per base; "token" gives (tokens, hidden).
         names: one per string; None = "1", "2", ….
-        layer: index into the hidden states: 0 = embeddings, 1 = after the first layer, -1 = the last.
+        layer: index into the hidden states: 0 = embedding layer, 1 = after the first layer, -1 = after the last.
         token_budget, device, dtype, progress: see `run_batches`.
-        overflow: what happens to a sequence that is longer than the model reads: "error"; "truncate", then the tokens
-            and nucleotides that are not read have no vectors; or "windows": overlapping windows, each token from the
-            one where it has the most context (see `hf_dnalm.inference.windows`).
+        overflow: what to do with a sequence that is longer than the model's context: "error"; "truncate", which leaves
+            the truncated tokens and nucleotides without vectors; or "windows", which reads overlapping windows and
+            takes each token from the one where it has the most context (see `hf_dnalm.inference.windows`).
 
     Raises:
-        ValueError: no such unit or layer; the tokenizer cannot say which bases a token covers; a sequence is empty,
-            has a letter that is not DNA, is too long, or too short to be a token (of fewer than k bases where k-mers
-            overlap); or one of its vectors is NaN or infinite.
+        ValueError: the unit or layer does not exist; the tokenizer cannot say which bases a token covers; a sequence is
+            empty, has a letter that is not DNA, is too long, or is too short for one token (fewer than k bases for
+            overlapping k-mers); or one of its vectors is NaN or infinite.
     """
     if per not in get_args(Unit):
-        raise ValueError(f"per is {per!r}; there are: {', '.join(get_args(Unit))}")
+        raise ValueError(f"per is {per!r}; choose from {', '.join(get_args(Unit))}.")
     names, token_ids = read_sequences(
         tokenizer, sequences, names=names, overflow=overflow, vocab_size=model.config.vocab_size
     )
@@ -90,7 +90,7 @@ def embed_tokens(
     for sequence, times in enumerate(counts):
         own = slice(starts[sequence], starts[sequence + 1])
         vectors.append(np.concatenate(parts[own]).repeat(times, axis=0))
-        parts[own] = [np.empty(0, dtype=np.float32)] * len(parts[own])  # held once, not twice
+        parts[own] = [np.empty(0, dtype=np.float32)] * len(parts[own])  # so that they are not in memory twice
     return TokenEmbeddings(names, vectors, per)
 
 
@@ -103,11 +103,11 @@ def window_vectors(
     layer: int,
     **options: Any,
 ) -> list[np.ndarray]:
-    """(tokens that count, hidden) float32 of each window.
+    """(tokens that count, hidden) float32 for each window.
 
     Args:
-        names: of the sequences that the windows are of.
-        options: as `run_batches` takes them: token_budget, device, dtype, progress.
+        names: names of the sequences that the windows belong to.
+        options: passed to `run_batches`: token_budget, device, dtype, progress.
     """
     body = body_of(model)
 
@@ -116,7 +116,7 @@ def window_vectors(
         ranges = cut.kept[batch.indices].tolist()
         return [row[first:last] for row, (first, last) in zip(states, ranges, strict=True)]
 
-    pad = tokenizer.pad_token_id or 0  # under a mask of 0 any id will do
+    pad = tokenizer.pad_token_id or 0  # the attention mask is 0 there, so any id will do
     return run_batches(
         body,
         cut.token_ids,
@@ -135,26 +135,26 @@ def times_kept(
     names: Sequence[str],
     per: Unit,
 ) -> list[np.ndarray]:
-    """How often the vector of each token is in the result: once for each of its bases, or once if it is no special one.
+    """How often the vector of each token is repeated: once per base, or once per token; 0 for special tokens.
 
     Returns:
         (n_tokens,) int64 each.
 
     Raises:
-        ValueError: the tokenizer cannot say which bases a token covers, or makes no token of a sequence.
+        ValueError: the tokenizer cannot say which bases a token covers, or gives no token for a sequence.
     """
     bases = bases_of_tokens(tokenizer, letters, token_ids)
     for name, sequence, times in zip(names, letters, bases, strict=True):
         if not times.any():
             raise ValueError(
                 f"sequence {name!r} is {len(sequence)} bp, too short for a token of this tokenizer, so its bases have "
-                "no vectors; leave it out"
+                "no vectors; leave it out."
             )
-    return bases if per == "nucleotide" else [_but_for_edges(tokenizer, ids) for ids in token_ids]
+    return bases if per == "nucleotide" else [_is_dna(tokenizer, ids) for ids in token_ids]
 
 
-def _but_for_edges(tokenizer: PreTrainedTokenizerBase, ids: np.ndarray) -> np.ndarray:
-    """(n,) int64: 0 for the special tokens before and behind the DNA, else 1."""
+def _is_dna(tokenizer: PreTrainedTokenizerBase, ids: np.ndarray) -> np.ndarray:
+    """(n,) int64: 0 for the special tokens before and after the DNA, otherwise 1."""
     opening, closing = edge_tokens(tokenizer, ids)
     kept = np.ones(len(ids), dtype=np.int64)
     kept[:opening] = kept[len(ids) - closing :] = 0

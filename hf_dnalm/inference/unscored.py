@@ -1,7 +1,7 @@
-"""Alleles that cannot be scored, and why: real VCF files have deletions by name, breakends and other genomes' contigs.
+"""Alleles that cannot be scored: VCF files have symbolic deletions, breakends and contigs that the genome lacks.
 
-They do not stop a run: each stays in the output without a score and with one of `REASONS`. When most of the first
-alleles do not match the reference, though, the genome is the wrong one, and the run is refused.
+Such alleles do not stop a run: each is kept in the output without a score and with one of `REASONS`. But if most of the
+first alleles do not match the reference, the genome is the wrong one, and the run is refused.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ logger = logging.getLogger(__name__)
 REASONS = {
     "missing_allele": "an allele is missing",
     "spanning_deletion": "ALT is *, a deletion that another record describes",
-    "any_alternative": "ALT stands for any allele that was not seen",
-    "symbolic_allele": "ALT is a name, such as <DEL>, and not letters",
+    "any_alternative": "ALT stands for any allele that was not observed",
+    "symbolic_allele": "ALT is symbolic, such as <DEL>",
     "breakend": "ALT is a breakend",
     "iupac_allele": "an allele has IUPAC codes",
-    "not_dna": "an allele has other letters than A C G T N",
+    "not_dna": "an allele has letters other than A C G T N",
     "position_0": "POS is 0, before the first letter of the contig",
     "contig_not_in_genome": "the genome has no such contig",
-    "past_contig_end": "REF reaches past the end of the contig",
-    "reference_mismatch": "REF is not what the genome has there",
+    "past_contig_end": "REF extends past the end of the contig",
+    "reference_mismatch": "REF differs from the genome",
     "longer_than_window": "an allele is longer than the window",
 }
-FIRST = 100  # alleles compared with the genome, most of which must match
+FIRST = 100  # alleles compared with the genome; at least half of them must match
 
 
 def reason_unscored(variant: Variant, genome: Genome, *, window_bp: int) -> str:
-    """A key of `REASONS`, or "" for a variant that can be scored."""
+    """Return why a variant cannot be scored, a key of `REASONS`, or "" if it can."""
     by_allele = _reason_of_alleles(variant)
     if by_allele:
         return by_allele
@@ -69,14 +69,14 @@ def _reason_of_alleles(variant: Variant) -> str:
 
 
 def reasons_unscored(variants: Sequence[Variant], genome: Genome, *, window_bp: int, strict: bool = False) -> list[str]:
-    """For each variant a key of `REASONS`, or "" where it can be scored.
+    """Return, for each variant, why it cannot be scored, a key of `REASONS`, or "" if it can.
 
     Args:
         strict: refuse the first variant that cannot be scored.
 
     Raises:
-        ValueError: a variant cannot be scored and `strict`; more than half of the first alleles are not what the genome
-            has; or the genome has none of the variants' contigs.
+        ValueError: `strict`, and a variant cannot be scored; more than half of the first alleles differ from the
+            genome; or the genome has none of the variants' contigs.
     """
     reasons = [reason_unscored(variant, genome, window_bp=window_bp) for variant in variants]
     unscored = [variant for variant, reason in zip(variants, reasons, strict=True) if reason]
@@ -101,17 +101,17 @@ def _refuse(variant: Variant, genome: Genome, window_bp: int) -> None:
     if reason == "reference_mismatch":
         genome.check(variant)
     raise ValueError(
-        f"{variant} cannot be scored: {REASONS[reason]}. Leave the record out, "
-        + ("pass a larger window_bp, " if reason == "longer_than_window" else "")
-        + "or let such records stay without a score (strict=False)."
+        f"{variant} cannot be scored: {REASONS[reason]}. Leave out the record, "
+        + ("pass a larger window_bp (--window-bp), " if reason == "longer_than_window" else "")
+        + "or keep such records without a score (in Python strict=False; on the command line without --strict)."
     )
 
 
 def log_unscored(reasons: Sequence[str]) -> None:
-    """Say how many alleles have no score, by reason."""
+    """Log how many alleles have no score, by reason."""
     counts = Counter(reason for reason in reasons if reason)
     if counts:
         listed = "; ".join(f"{count:,} {reason} ({REASONS[reason]})" for reason, count in counts.most_common())
         logger.warning(
-            "%s of %s alternative alleles have no score: %s", f"{sum(counts.values()):,}", f"{len(reasons):,}", listed
+            "%s of %s alternative alleles have no score: %s.", f"{sum(counts.values()):,}", f"{len(reasons):,}", listed
         )

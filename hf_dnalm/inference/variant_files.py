@@ -1,4 +1,4 @@
-"""The scores of the variants of a VCF file: kept in shards, which processes divide, and put together at the end."""
+"""Score the variants of a VCF file in shards, which can be resumed and divided among processes."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ SHARD_VARIANTS = 2_048
 
 @dataclass(frozen=True)
 class ScoredFile:
-    """What `score_variants_file` wrote.
+    """The result of `score_variants_file`.
 
     Attributes:
-        output: the file.
-        variants: alternative alleles in the input, each a row or an entry in INFO.
-        scored: how many of them have a score.
-        unscored: reason → how many alleles have no score for it.
+        output: the file that was written.
+        variants: number of alternative alleles in the input; each is a row of a table or an entry in INFO.
+        scored: number of alleles with a score.
+        unscored: reason → number of alleles without a score.
     """
 
     output: Path
@@ -76,26 +76,27 @@ def score_variants_file(
     writes `output`; on several machines the folder must be on a shared file system.
 
     Args:
-        vcf: plain or compressed.
+        vcf: VCF file, plain, gzip or bgzip.
         output: a table or VCF, as `write_variant_scores` writes them.
         reference: FASTA of the genome, plain or bgzip.
-        method, window_bp, strands, strict: see `score_variants`. How many alleles have no score is logged, by reason.
-        name: what the header of a VCF calls the model.
+        method, window_bp, strands, strict: see `score_variants`. The number of alleles without a score is logged, by
+            reason.
+        name: name of the model in the header of a VCF output.
         info_field: see `write_variant_scores`.
-        overwrite: replace `output` if it exists; otherwise it is refused.
-        shard_variants: variants of a shard. It decides which windows share a batch, and so the order of sums: scores
-            differ by about a millionth.
+        shard_variants: variants in a shard. It determines which windows share a batch, and therefore the order of sums:
+            scores with another value agree to about 1e-6.
+        overwrite: replace `output` if it exists; False refuses.
         token_budget, device, dtype: see `run_batches`.
-        progress: called with the number of variants that were found scored, and after each shard with that of its own.
+        progress: called with the number of variants that are already scored, and after each shard with its number.
 
     Returns:
-        What was written; the same in every process.
+        Counts of the alleles; the same in every process.
 
     Raises:
-        ValueError: as `score_variants`, `read_variants` and `write_variant_scores`; the shards next to `output` are of
-            another run; `output` exists, or is an input.
+        ValueError: as `score_variants`, `read_variants` and `write_variant_scores`; or the shards next to `output`
+            belong to another run; or `output` exists or is an input.
         BlockingIOError: another run is writing `output`.
-        FileNotFoundError, ImportError: as those.
+        FileNotFoundError, ImportError: as `Genome`, `read_variants` and `write_variant_scores`.
     """
     output = Path(output)
     with claimed_outputs([output], inputs=[vcf, reference], overwrite=overwrite):
@@ -108,19 +109,19 @@ def score_variants_file(
             reasons = reasons_unscored(variants, genome, window_bp=window_bp, strict=strict)
             scorable = [variant for variant, reason in zip(variants, reasons, strict=True) if not reason]
             input_digest = hashlib.sha256(json.dumps([variants, reasons, sorted(genome.lengths.items())]).encode())
-            words = {"method": method, "window_bp": window_bp, "strands": strands, "dtype": dtype}
-            settings = {key: str(value) for key, value in (words | {"shard": shard_variants}).items()}
+            arguments = {"method": method, "window_bp": window_bp, "strands": strands, "dtype": dtype}
+            settings = {key: str(value) for key, value in (arguments | {"shard": shard_variants}).items()}
             made_by = {**model_fingerprint(model, tokenizer), "hf_dnalm": __version__}
             folder = ShardFolder(output, {"input": input_digest.hexdigest(), **settings, **made_by})
             shards = plan_shards([1] * len(scorable), shard_bp=shard_variants, divisible=False)
             options: dict[str, Any] = {"token_budget": token_budget, "device": device, "dtype": dtype}
 
             def scored(shard: Shard) -> ShardContent:
-                some = scorable[shard.first : shard.end]
-                found = score_variants(
-                    model, tokenizer, some, genome, method=method, window_bp=window_bp, strands=strands, **options
+                own = scorable[shard.first : shard.end]
+                result = score_variants(
+                    model, tokenizer, own, genome, method=method, window_bp=window_bp, strands=strands, **options
                 )
-                return ShardContent(found.estimators, np.ones(len(some), dtype=np.int64), found.scores[:, None])
+                return ShardContent(result.estimators, np.ones(len(own), dtype=np.int64), result.scores[:, None])
 
             with shared_work(folder, shards, device) as work, prepared(model, device=device, dtype=dtype):
                 if progress is not None:
@@ -138,10 +139,10 @@ def score_variants_file(
         parts = [folder.read(shard) for shard in shards]
         scores = np.concatenate([np.empty(0), *(part.vectors[:, 0] for part in parts)])
         estimators = [estimator for part in parts for estimator in part.names]
-        whole = VariantScores.of_scored(
+        all_scores = VariantScores.of_scored(
             variants, reasons, scores, estimators, method=method, strands=strands, window_bp=window_bp
         )
-        write_variant_scores(whole, output, vcf=vcf, model=name, info_field=info_field)
+        write_variant_scores(all_scores, output, vcf=vcf, model=name, info_field=info_field)
         folder.remove()
         log_unscored(reasons)
         return result

@@ -1,6 +1,6 @@
-"""Embeddings as files: Parquet, safetensors, HDF5, AnnData, NumPy, webdataset; each with the names beside the vectors.
+"""Write embeddings with their names as Parquet, safetensors, HDF5, AnnData, NumPy or WebDataset files.
 
-Every writer takes the vectors a block at a time, so a file may be larger than the memory.
+Every writer receives the vectors in blocks, so a file can be larger than the memory.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from hf_dnalm.inference.output_files import output_extension, whole_file
 from hf_dnalm.inference.token_embeddings import TokenEmbeddings
 
 Unit = Literal["sequence", "nucleotide", "token"]
-_SAFETENSORS_HEADER = 100_000_000  # bytes; safetensors reads no longer one
+_SAFETENSORS_HEADER = 100_000_000  # bytes, the longest header that safetensors reads
 _BLOCK_ROWS = 65_536
 
 
 @dataclass(frozen=True)
 class VectorRows:
-    """Vectors on their way into a file.
+    """Vectors to write to a file.
 
     Attributes:
-        names: of the sequences, in order.
-        counts: (n,) int64, how many rows each sequence has; None where each has one, which stands for the whole.
+        names: names of the sequences, in order.
+        counts: (n,) int64, number of rows of each sequence; None for one vector per sequence.
         width: numbers in a row.
-        blocks: the rows in order, each block (some rows, width) float32.
+        blocks: the rows in order, each block (rows, width) float32.
     """
 
     names: list[str]
@@ -46,7 +46,7 @@ class VectorRows:
 
     @property
     def total(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return len(self.names) if self.counts is None else int(self.counts.sum())
 
     @property
@@ -59,36 +59,36 @@ class VectorRows:
 def write_embeddings(
     embeddings: Embeddings | TokenEmbeddings, path: str | os.PathLike[str], *, settings: Mapping[str, str] | None = None
 ) -> None:
-    """Write the file that the extension of `path` names, whole or not at all; vectors are float32, in input order.
+    """Write embeddings in the format of the extension, completely or not at all; float32, in input order.
 
     - .parquet: columns `name` and `embedding` (a list of fixed length); settings in the metadata of the schema
-    - .safetensors: tensor `embeddings` (n, hidden); in the metadata `names`, a JSON list, and the settings
-    - .h5: data sets `embeddings` and `names`; settings as attributes
+    - .safetensors: tensor `embeddings` (n, hidden); `names` (a JSON list) and the settings in the metadata
+    - .h5: datasets `embeddings` and `names`; settings as attributes
     - .h5ad: AnnData with the vectors as X and the names as index of obs; settings in uns
-    - .npz: arrays `embeddings`, `names` and one for each setting
-    - .tar.gz: webdataset, as BEND lays it out: of each sequence `sample_<n>.input.npy` (1, rows, hidden), n from 0, and
-      `sample_<n>.json` with its `name` and the `settings`
+    - .npz: arrays `embeddings` and `names`, and one for each setting
+    - .tar.gz: WebDataset in the layout of BEND: `sample_<n>.input.npy` (1, rows, hidden) for each sequence, n from 0,
+      and `sample_<n>.json` with its `name` and the `settings`
 
-    Vectors of tokens or nucleotides are rows under one another. Parquet has a row for each, with its 0-based `position`
-    in the sequence after the name; .safetensors, .h5 and .npz have a third array, `offsets` (n + 1): sequence i has the
-    rows offsets[i] to offsets[i + 1] - 1. AnnData has no place for them.
+    Vectors of tokens or nucleotides are concatenated. Parquet has one row for each, with its 0-based `position` in the
+    sequence after the name; .safetensors, .h5 and .npz have a third array, `offsets` (n + 1): sequence i has the rows
+    offsets[i] to offsets[i + 1] - 1. AnnData cannot store them.
 
     Args:
-        settings: how the vectors were made, in words: model, pooling, layer ….
+        settings: how the vectors were made, as text: model, pooling, layer ….
 
     Raises:
-        ValueError: another extension, or AnnData for vectors of tokens or nucleotides.
+        ValueError: the extension is not supported, or is AnnData for vectors of tokens or nucleotides.
         FileNotFoundError: the folder of `path` does not exist.
         ImportError: h5py (.h5) or anndata (.h5ad) is not installed.
     """
     path = Path(path)
     if isinstance(embeddings, TokenEmbeddings):
-        find_vector_writer(path, per=embeddings.per)
+        check_vector_output(path, per=embeddings.per)
         counts = np.array([len(each) for each in embeddings.vectors], dtype=np.int64)
         width = embeddings.vectors[0].shape[1] if embeddings.vectors else 0
         rows = VectorRows(embeddings.names, counts, width, embeddings.vectors)
     else:
-        find_vector_writer(path)
+        check_vector_output(path)
         vectors = embeddings.vectors
         blocks = (vectors[start : start + _BLOCK_ROWS] for start in range(0, len(vectors), _BLOCK_ROWS))
         rows = VectorRows(embeddings.names, None, vectors.shape[1], blocks)
@@ -96,21 +96,21 @@ def write_embeddings(
 
 
 def write_vector_rows(rows: VectorRows, path: Path, *, settings: Mapping[str, str] | None = None) -> None:
-    """`write_embeddings` of rows that come a block at a time."""
+    """`write_embeddings` for rows that arrive in blocks."""
     write = _WRITERS[output_extension(path, _WRITERS)]
     with whole_file(path) as partial:
         write(rows, partial, dict(settings or {}))
 
 
-def find_vector_writer(path: Path, *, per: Unit = "sequence") -> None:
-    """Check `path`, with what writing it needs, before any vector is made.
+def check_vector_output(path: Path, *, per: Unit = "sequence") -> None:
+    """Raise an error if embeddings cannot be written to `path`; call this before any computing.
 
     Raises:
         ValueError, FileNotFoundError, ImportError: as `write_embeddings`.
     """
     extension = output_extension(path, _WRITERS)
     if extension == ".h5ad" and per != "sequence":
-        raise ValueError(f"cannot write {path}: AnnData holds one vector per sequence, not per {per}; write .h5")
+        raise ValueError(f"cannot write {path}: AnnData holds one vector per sequence, not per {per}; write .h5.")
     if extension in _EXTRAS:
         _extra(*_EXTRAS[extension], extension)
 
@@ -119,7 +119,7 @@ def _write_parquet(rows: VectorRows, path: Path, settings: dict[str, str]) -> No
     columns: dict[str, pa.DataType] = {"name": pa.string()}
     if rows.counts is not None:
         columns["position"] = pa.int64()
-    # pyarrow's types know nothing of plain strings as metadata, which it takes
+    # pyarrow accepts plain strings as metadata, but its type annotations do not
     metadata: dict[Any, Any] = settings
     schema = pa.schema([*columns.items(), ("embedding", pa.list_(pa.float32(), rows.width))], metadata=metadata)
     names, offsets = np.array(rows.names, dtype=object), rows.offsets
@@ -136,19 +136,19 @@ def _write_parquet(rows: VectorRows, path: Path, settings: dict[str, str]) -> No
 
 
 def _write_safetensors(rows: VectorRows, path: Path, settings: dict[str, str]) -> None:
-    # By hand, since safetensors' own writer wants all vectors at once; the format:
+    # Written by hand, because safetensors' own writer needs all vectors at once. The format:
     # https://huggingface.co/docs/safetensors/index#format
     offsets = np.empty(0, np.int64) if rows.counts is None else rows.offsets.astype("<i8")
     end = offsets.nbytes + 4 * rows.total * rows.width
     header: dict[str, Any] = {"__metadata__": settings | {"names": json.dumps(rows.names)}}
-    if rows.counts is not None:  # first, where it lies on a multiple of its eight bytes
+    if rows.counts is not None:  # first, so that it is aligned to eight bytes
         header["offsets"] = {"dtype": "I64", "shape": [len(offsets)], "data_offsets": [0, offsets.nbytes]}
     header["embeddings"] = {"dtype": "F32", "shape": [rows.total, rows.width], "data_offsets": [offsets.nbytes, end]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     if len(text) > _SAFETENSORS_HEADER:
         raise ValueError(
-            f"{len(rows.names):,} names are more than the header of a safetensors file can hold; write .parquet or .h5"
+            f"{len(rows.names):,} names do not fit into the header of a safetensors file; write .parquet or .h5."
         )
     with open(path, "wb") as file:
         file.write(len(text).to_bytes(8, "little") + text + offsets.tobytes())
@@ -174,7 +174,7 @@ def _write_anndata(rows: VectorRows, path: Path, settings: dict[str, str]) -> No
     obs = pandas.DataFrame(index=pandas.Index(rows.names, dtype=object))
     var = pandas.DataFrame(index=pandas.Index([str(number) for number in range(rows.width)], dtype=object))
     anndata.AnnData(obs=obs, var=var, uns={"embedding": settings}).write_h5ad(path)
-    with h5py.File(path, "a") as file:  # X afterwards: AnnData would want it whole
+    with h5py.File(path, "a") as file:  # X is added afterwards, because AnnData would need it in memory
         if "X" in file:
             del file["X"]
         vectors = file.create_dataset("X", shape=(rows.total, rows.width), dtype=np.float32)
@@ -189,7 +189,7 @@ def _write_npz(rows: VectorRows, path: Path, settings: dict[str, str]) -> None:
         arrays["offsets"] = rows.offsets
     header = {"descr": "<f4", "fortran_order": False, "shape": (rows.total, rows.width)}
     with zipfile.ZipFile(path, "w") as archive:
-        # a ZipInfo has no time in it: equal results are equal files
+        # a plain ZipInfo has no time, so equal results give identical files
         with archive.open(zipfile.ZipInfo("embeddings.npy"), "w", force_zip64=True) as file:
             np.lib.format.write_array_header_1_0(file, header)
             for block in rows.blocks:
@@ -204,12 +204,12 @@ def _write_webdataset(rows: VectorRows, path: Path, settings: dict[str, str]) ->
     with new_archive(path) as archive:
         for number, (name, count) in enumerate(zip(rows.names, np.diff(rows.offsets).tolist(), strict=True)):
             blocks.add_to(archive, f"sample_{number}.input.npy", count)
-            about = json.dumps({"name": name, "settings": settings}, ensure_ascii=False)
-            add_bytes(archive, f"sample_{number}.json", about.encode())
+            description = json.dumps({"name": name, "settings": settings}, ensure_ascii=False)
+            add_bytes(archive, f"sample_{number}.json", description.encode())
 
 
 def _numbered(blocks: Iterable[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
-    """Each block that is not empty, and the row that it starts with."""
+    """Yield each non-empty block with the number of its first row."""
     start = 0
     for block in blocks:
         if len(block):
@@ -218,7 +218,7 @@ def _numbered(blocks: Iterable[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def _fill(target: Any, blocks: Iterable[np.ndarray]) -> None:
-    """Put the blocks under one another into an HDF5 data set."""
+    """Write the blocks one after the other into an HDF5 dataset."""
     for start, block in _numbered(blocks):
         target[start : start + len(block)] = block
 
@@ -231,7 +231,7 @@ def _extra(module: str, extra: str, extension: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise ImportError(f'{module} is needed to write {extension}: pip install "hf_dnalm[{extra}]"') from None
+        raise ImportError(f'{module} is needed to write {extension}: pip install "hf_dnalm[{extra}]".') from None
 
 
 _EXTRAS = {".h5": ("h5py", "hdf5"), ".h5ad": ("anndata", "anndata")}

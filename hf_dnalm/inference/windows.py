@@ -1,8 +1,8 @@
-"""Sequences that are longer than a model reads, by overlapping windows whose tokens are stitched together again.
+"""Read sequences longer than the model's context in overlapping windows, and stitch the results together.
 
-The tokens are those of the whole sequence: it is encoded first and cut afterwards, so no word ends where a window does.
-Every window carries the special tokens of a whole sequence. A token counts once, in the window where it stands farthest
-from an end that is a cut; the special tokens count in the first window and in the last one.
+The sequence is tokenized first and cut into windows afterwards, so its tokens do not depend on the windows. Every
+window has the special tokens of a complete sequence. A token counts once, in the window where it is farthest from a
+cut; the special tokens count in the first and the last window.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ import numpy as np
 
 from hf_dnalm.sequence import windows
 
-OVERLAP = 1 / 4  # of a window: a token next to a cut has at least half of that as its context on the cut's side
+OVERLAP = 1 / 4  # share of a window; every token has at least half of this as context on each side, ends aside
 
 
 class Windows(NamedTuple):
     """The windows of some sequences, in order."""
 
-    token_ids: list[np.ndarray]  # (n,) int64 each, special tokens included
+    token_ids: list[np.ndarray]  # (n,) int64 each, including special tokens
     owners: np.ndarray  # (n_windows,) int64: the sequence of each window, 0-based
-    kept: np.ndarray  # (n_windows, 2) int64: first and last + 1 of a window's own positions that count
+    kept: np.ndarray  # (n_windows, 2) int64: first and last + 1 of the positions in a window that count
 
 
 def stitching_table(n_tokens: int, *, room: int, overlap: int) -> np.ndarray:
-    """Which tokens each window holds, and which of them count: every one in just one window.
+    """Return the tokens in each window and those that count; every token counts in exactly one window.
 
     Args:
-        n_tokens: of the sequence, without special tokens.
-        room: tokens in a window; the last one is moved back, so that all are of this length.
-        overlap: tokens that a window has in common with the next one, at least; less than `room`.
+        n_tokens: tokens of the sequence, without special tokens.
+        room: tokens in a window; the last window is shifted back, so that all have this length.
+        overlap: minimum number of tokens that neighbouring windows share; less than `room`.
 
     Returns:
-        (n_windows, 4) int64, 0-based half-open: start and end of the window, start and end of what counts.
+        (n_windows, 4) int64, 0-based half-open: start and end of the window, start and end of the tokens that count.
 
     Example:
         >>> stitching_table(10, room=4, overlap=2).tolist()
@@ -44,22 +44,22 @@ def stitching_table(n_tokens: int, *, room: int, overlap: int) -> np.ndarray:
         >>> stitching_table(3, room=4, overlap=1).tolist()
         [[0, 3, 0, 3]]
     """
-    held = windows(n_tokens, window_bp=room, stride_bp=room - overlap)
-    cuts = (held[1:, 0] + held[:-1, 1]) // 2  # the middle of what neighbours have in common
+    bounds = windows(n_tokens, window_bp=room, stride_bp=room - overlap)
+    cuts = (bounds[1:, 0] + bounds[:-1, 1]) // 2  # the middle of each overlap
     edges = np.concatenate([[0], cuts, [n_tokens]])
-    return np.column_stack([held, edges[:-1], edges[1:]])
+    return np.column_stack([bounds, edges[:-1], edges[1:]])
 
 
 def cut_into_windows(token_ids: Sequence[np.ndarray], *, limit: int, edges: Sequence[tuple[int, int]]) -> Windows:
-    """The windows of every sequence; one that fits into the limit is a window as it is.
+    """Cut every sequence into windows; a sequence within the limit is a single window.
 
     Args:
-        token_ids: (n,) each, special tokens included.
-        limit: tokens that a window may have, special tokens included.
-        edges: how many special tokens stand before and behind the DNA of each sequence.
+        token_ids: (n,) each, including special tokens.
+        limit: maximum number of tokens in a window, including special tokens.
+        edges: number of special tokens before and after the DNA of each sequence.
 
     Raises:
-        ValueError: special tokens leave no room.
+        ValueError: special tokens leave no room for DNA.
     """
     cut, owners, kept = [], [], []
     for owner, (ids, (opening, closing)) in enumerate(zip(token_ids, edges, strict=True)):
@@ -71,12 +71,13 @@ def cut_into_windows(token_ids: Sequence[np.ndarray], *, limit: int, edges: Sequ
         room = limit - opening - closing
         if room < 1:
             raise ValueError(
-                f"a window of {limit} tokens has no room for DNA beside {opening + closing} special tokens"
+                f"a window of {limit} tokens has no room for DNA next to {opening + closing} special tokens; use a "
+                "tokenizer with a larger model_max_length."
             )
-        before, dna, behind = np.split(ids, [opening, len(ids) - closing])
+        before, dna, after = np.split(ids, [opening, len(ids) - closing])
         table = stitching_table(len(dna), room=room, overlap=int(room * OVERLAP))
         for start, end, first, last in table.tolist():
-            cut.append(np.concatenate([before, dna[start:end], behind]))
+            cut.append(np.concatenate([before, dna[start:end], after]))
             owners.append(owner)
             first_kept = 0 if start == 0 else opening + first - start
             last_kept = len(cut[-1]) if end == len(dna) else opening + last - start
@@ -85,11 +86,11 @@ def cut_into_windows(token_ids: Sequence[np.ndarray], *, limit: int, edges: Sequ
 
 
 def stitch(pooled: np.ndarray, cut: Windows, n_sequences: int, *, pooling: str) -> np.ndarray:
-    """One vector per sequence from those of its windows.
+    """Combine the vectors of windows into one vector per sequence.
 
     Args:
         pooled: (n_windows, hidden), pooled over the tokens of each window that count.
-        pooling: "mean", weighted by these tokens; "max"; or "cls", the mean of the windows' first tokens.
+        pooling: "mean", weighted by the number of these tokens; "max"; or "cls", the mean of the windows' first tokens.
 
     Returns:
         (n_sequences, hidden) float32.

@@ -1,4 +1,4 @@
-"""Predictions as files that other programs read: TSV, CSV, Parquet, and BED for the classes of single bases."""
+"""Write predictions as TSV, CSV or Parquet, and classes of bases or bins as BED."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _ROWS_AT_A_TIME = 100_000
 
 
 def write_predictions(predictions: Predictions, path: str | os.PathLike[str]) -> None:
-    """Write the file that the extension of `path` names, whole or not at all.
+    """Write predictions in the format of the extension of `path`, completely or not at all.
 
-    One row per sequence, in input order, with the columns
+    A table has one row per sequence, in input order, with the columns
     - `name`, `label`, and `probability_<class>` for each class (single label),
     - `name` and `probability_<track>` for each track (multi-label),
     - `name` and `value_<target>` for each target (regression).
 
-    At nucleotide level there is one row per base, with its 0-based `position` after the name; at bin level one row per
-    bin, with its `start` and `end` (0-based, half-open). BED holds runs of equal
-    labels instead: name, start, end (0-based, half-open), label, and the run's mean probability × 1000 as the score.
-    Numbers are written with the digits that read back to the same float32.
+    At nucleotide level it has one row per base, with its 0-based `position` after the name; at bin level one row per
+    bin, with its `start` and `end` (0-based, half-open). BED has one line per run of equal labels: name, start, end
+    (0-based, half-open), label, and the run's mean probability × 1000 as the score. Numbers have as many digits as are
+    needed to read back the same float32.
 
     Raises:
-        ValueError: another extension; BED where the model has no class for each base.
+        ValueError: the extension is not supported, or is BED for a model that does not predict one class per base.
         FileNotFoundError: the folder of `path` does not exist.
     """
     path = Path(path)
@@ -40,7 +40,7 @@ def write_predictions(predictions: Predictions, path: str | os.PathLike[str]) ->
 
 
 def find_writer(path: Path, *, level: str) -> Callable[[Predictions, BinaryIO], None]:
-    """The function that writes `path`, checked before any prediction is made.
+    """Return the function that writes the format of `path`; call this before any computing, to refuse a bad path.
 
     Raises:
         ValueError, FileNotFoundError: as `write_predictions`.
@@ -50,15 +50,15 @@ def find_writer(path: Path, *, level: str) -> Callable[[Predictions, BinaryIO], 
         if level != "sequence":
             return _write_bed
         raise ValueError(
-            f"cannot write {path}: BED holds a class for each base or bin, this model gives one answer for each "
-            "sequence; write .tsv, .csv or .parquet"
+            f"cannot write {path}: BED holds a class for each base or bin, but this model makes one prediction per "
+            "sequence; write .tsv, .csv or .parquet."
         )
     write = TABLE_WRITERS[extension]
     return lambda predictions, file: write(_table(predictions), file)
 
 
 def write_table(predictions: Predictions, file: TextIO) -> None:
-    """The rows of `write_predictions` as tab-separated text, with a header line."""
+    """Write the table of `write_predictions` as tab-separated text, with a header line."""
     write_text(_table(predictions), file)
 
 
@@ -66,15 +66,17 @@ def _write_bed(predictions: Predictions, file: BinaryIO) -> None:
     label_names, bin_bp = predictions.task.label_names, predictions.task.bin_bp or 1
     if predictions.task.problem_type != "single_label_classification":
         raise ValueError(
-            f"task {predictions.task.name!r} has no one class for each bin, so it cannot be written as BED; write "
-            ".tsv, .csv or .parquet"
+            f"task {predictions.task.name!r} does not have exactly one class per bin, so it cannot be written as BED; "
+            "write .tsv, .csv or .parquet."
         )
     for name, logits, probabilities in zip(
         predictions.names, predictions.logits, predictions.probabilities, strict=True
     ):
         if any(letter in name for letter in "\t\r\n"):
-            raise ValueError(f"the sequence name {name!r} holds a tab or a line break, which BED cannot; rename it")
-        classes = logits.argmax(-1)  # (bp,); softmax may round the two best to a tie
+            raise ValueError(
+                f"the sequence name {name!r} has a tab or a line break, which BED cannot store; rename it."
+            )
+        classes = logits.argmax(-1)  # (bp,); from the logits, because softmax may round the two best to a tie
         starts = np.flatnonzero(np.diff(classes, prepend=-1))
         ends = np.append(starts[1:], len(classes))
         likeliest = probabilities.max(-1).astype(np.float64)
@@ -100,7 +102,7 @@ def _column_names(predictions: Predictions) -> list[str]:
 
 
 def _columns(predictions: Predictions) -> Iterator[list[np.ndarray]]:
-    """The columns that `_column_names` names, some thousand rows at a time; at least one (perhaps empty) part."""
+    """The columns of `_column_names`, some thousand rows at a time; at least one part, which may be empty."""
     task = predictions.task
     names = np.array(predictions.names, dtype=object)
     numbers = predictions.values if task.problem_type == "regression" else predictions.probabilities
@@ -112,19 +114,19 @@ def _columns(predictions: Predictions) -> Iterator[list[np.ndarray]]:
         if task.bin_bp is not None:
             columns[1:] = [columns[1] * task.bin_bp, (columns[1] + 1) * task.bin_bp]
         if task.problem_type == "single_label_classification":
-            # from the logits, like `Predictions.labels`: softmax may round the two best to a tie
+            # from the logits, as in `Predictions.labels`: softmax may round the two best to a tie
             classes = _rows(predictions.logits[start:end], task.num_labels).argmax(-1)
             columns.append(np.array(task.label_names, dtype=object)[classes])
         yield columns + list(_rows(numbers[start:end], task.num_labels).T)
 
 
 def _rows(part: np.ndarray | list[np.ndarray], num_labels: int) -> np.ndarray:
-    """(rows, L) of a part of the sequences, those of single bases put one after the other."""
+    """(rows, L) of some sequences; those of single bases are concatenated."""
     return np.concatenate([np.empty((0, num_labels), dtype=np.float32), *part]) if isinstance(part, list) else part
 
 
 def _parts(predictions: Predictions) -> Iterator[tuple[int, int]]:
-    """Ranges of sequences, 0-based half-open, that make about `_ROWS_AT_A_TIME` rows each."""
+    """Ranges of sequences, 0-based half-open, with about `_ROWS_AT_A_TIME` rows each."""
     start = rows = 0
     for index, logits in enumerate(predictions.logits):
         rows += len(logits) if isinstance(predictions.logits, list) else 1

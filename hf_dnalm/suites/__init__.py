@@ -124,10 +124,10 @@ def load_benchmark(
 
         if revision is not None:
             raise ValueError(
-                f"bend is not on the Hub and has no revision {revision!r}; the files are those of data_dir"
+                f"bend is not on the Hub and has no revision {revision!r}; the files are those of data_dir."
             )
         if sequence_length is not None or isinstance(reference, Mapping):
-            raise ValueError("a task of bend has one reference, and its regions are as long as its BED file says")
+            raise ValueError("a task of bend has one reference, and its regions are as long as its BED file says.")
         return load_bend(
             bend.find_task(task),
             data_dir=data_dir,
@@ -163,7 +163,7 @@ def published_suite(suite: str) -> str:
     suite = _SUITE_ALIASES.get(suite, suite)
     if suite not in _SUITES and suite != bend.SUITE:
         known = ", ".join([*_SUITES, *_SUITE_ALIASES, bend.SUITE])
-        raise ValueError(f"no benchmark suite {suite!r}; there are: {known}")
+        raise ValueError(f"no benchmark suite {suite!r}; there are: {known}.")
     return suite
 
 
@@ -173,5 +173,5 @@ def _find(suite: str, task: str) -> PublishedTask:
     if name not in tasks:
         close = difflib.get_close_matches(task, [*tasks, *aliases], n=3)
         advice = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(tasks)}"
-        raise ValueError(f"no task {task!r} in {suite}; {advice}")
+        raise ValueError(f"no task {task!r} in {suite}; {advice}.")
     return tasks[name]

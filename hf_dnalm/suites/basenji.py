@@ -37,12 +37,12 @@ def read_basenji(path: str, published: PublishedTask, request: Request) -> Itera
             if len(letters) < length:
                 raise ValueError(
                     f"{path}: record {number} ({key!r}) has {len(letters):,} bp, fewer than the {length:,} bp of "
-                    f"{task.name}; pass sequence_length=, or convert the data with a larger --sequence-length"
+                    f"{task.name}; pass sequence_length=, or convert the data with a larger --sequence-length."
                 )
             if target.ndim != 2 or target.shape[1] != task.num_labels:
                 raise ValueError(
                     f"{path}: record {number} ({key!r}) has labels of shape {target.shape}, where {task.name} has "
-                    f"{task.num_labels:,} tracks for each bin"
+                    f"{task.num_labels:,} tracks for each bin."
                 )
             cut = (len(letters) - length) // 2
             with decoding(path, f"record {number} ({key!r})"):

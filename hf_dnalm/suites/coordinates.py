@@ -39,7 +39,7 @@ def class_folder_records(path: str, task: Task) -> Iterator[Record]:
     for label, name in enumerate(task.label_names):
         folder = Path(path, name)
         if not folder.is_dir():
-            raise FileNotFoundError(f"{folder}: no such folder; {path} needs one for each of {task.label_names}")
+            raise FileNotFoundError(f"{folder}: no such folder; {path} needs one for each of {task.label_names}.")
         for file in sorted(folder.glob("*.txt"), key=lambda file: (len(file.stem), file.stem)):  # 2 before 10
             number += 1
             yield Record(number, f"{name}/{file.stem}", file.read_text(encoding="utf-8"), str(label))
@@ -59,7 +59,7 @@ def interval_records(path: str, task: Task, request: Request) -> Iterator[Record
     for label, name in enumerate(task.label_names):
         file = _interval_file(path, name)
         if file is None:
-            raise FileNotFoundError(f"{path}: has no {name}.csv; it needs one for each of {task.label_names}")
+            raise FileNotFoundError(f"{path}: has no {name}.csv; it needs one for each of {task.label_names}.")
         genome = request.genome(file, name)
         for row in _rows_by_name(file, ("region", "start", "end", "strand")):
             number += 1
@@ -94,10 +94,10 @@ def _rows_by_name(file: str | Path, columns: Iterable[str]) -> Iterator[dict[str
         header = [cell.strip() for cell in next(rows, [])]
         absent = [column for column in columns if column not in header]
         if absent:
-            raise ValueError(f"{file}: no column {absent[0]!r}; the columns are {', '.join(header)}")
+            raise ValueError(f"{file}: no column {absent[0]!r}; the columns are {', '.join(header)}.")
         for number, cells in enumerate(rows, start=1):
             if len(cells) != len(header):
-                raise ValueError(f"{file}: record {number} has {len(cells)} cells, the header has {len(header)}")
+                raise ValueError(f"{file}: record {number} has {len(cells)} cells, the header has {len(header)}.")
             yield {"#": str(number), **dict(zip(header, cells, strict=True))}
 
 
@@ -123,7 +123,7 @@ def _track_of(table: Path, name: str) -> Path:
     if found is None:
         raise FileNotFoundError(
             f"{table}: {name}, which holds its labels, is neither beside it, nor in the two folders above it, nor in "
-            "their raw/"
+            "their raw/."
         )
     return found
 
@@ -131,7 +131,7 @@ def _track_of(table: Path, name: str) -> Path:
 def _strand(row: dict[str, str], file: str | Path) -> str:
     strand = row["strand"].strip() or "+"
     if strand not in ("+", "-"):
-        raise ValueError(f"{file}: record {row['#']}: strand {strand!r} is not '+', '-' or empty")
+        raise ValueError(f"{file}: record {row['#']}: strand {strand!r} is not '+', '-' or empty.")
     return strand
 
 
@@ -141,7 +141,7 @@ def _whole(row: dict[str, str], column: str, file: str | Path) -> int:
     except ValueError:
         number = math.nan
     if not number.is_integer():
-        raise ValueError(f"{file}: record {row['#']}: {column} is {row[column]!r}, which is not a whole number")
+        raise ValueError(f"{file}: record {row['#']}: {column} is {row[column]!r}, which is not a whole number.")
     return int(number)
 
 
@@ -211,7 +211,7 @@ def read_variants(path: str, published: PublishedTask, request: Request) -> Iter
         if letters[place : place + len(ref)] != ref:
             raise ValueError(
                 f"{path}: record {row['#']}: {window.contig}:{position + 1:,} is {letters[place : place + len(ref)]} "
-                f"in {cutter.genome.path}, but REF is {ref}; the coordinates are of {published.assembly}"
+                f"in {cutter.genome.path}, but REF is {ref}; the coordinates are of {published.assembly}."
             )
         name = f"{window.contig}:{position + 1}:{ref}>{alt}"
         changed = (letters[:place] + alt + letters[place + len(ref) :])[: len(letters)]
@@ -274,7 +274,7 @@ class _Cutter:
         self.genome = request.genome(path)
         self.sequence_length = request.sequence_length or published.sequence_length or 0
         if self.sequence_length < 1:
-            raise ValueError(f"sequence_length is {self.sequence_length}; it must be 1 bp or more")
+            raise ValueError(f"sequence_length is {self.sequence_length}; it must be 1 bp or more.")
         self.outside = 0
 
     def rows(self, columns: Iterable[str]) -> Iterator[dict[str, str]]:
@@ -302,7 +302,7 @@ class _Cutter:
 def _first(row: dict[str, str], columns: Iterable[str], path: str) -> str:
     found = next((column for column in columns if column in row), None)
     if found is None:
-        raise ValueError(f"{path}: no column {' or '.join(columns)}; the columns are {', '.join([*row][1:])}")
+        raise ValueError(f"{path}: no column {' or '.join(columns)}; the columns are {', '.join([*row][1:])}.")
     return found
 
 
@@ -329,7 +329,7 @@ def _shard_of(folder: Path, split: str, index: int) -> str:
         first, last = file.stem.split("-")[-2:]
         if int(first) <= index <= int(last):
             return str(file)
-    raise FileNotFoundError(f"{folder}: no file targets-{split}-*.npz holds target {index}")
+    raise FileNotFoundError(f"{folder}: no file targets-{split}-*.npz holds target {index}.")
 
 
 def bins_of(task: Task, sequence_length: int) -> int:
@@ -342,7 +342,7 @@ def bins_of(task: Task, sequence_length: int) -> int:
     if sequence_length < 1 or sequence_length % (2 * bin_bp):
         raise ValueError(
             f"sequence_length is {sequence_length:,}; for {task.name} it must be a multiple of {2 * bin_bp}, so that "
-            f"as many bins of {bin_bp} bp lie on either side of the middle"
+            f"as many bins of {bin_bp} bp lie on either side of the middle."
         )
     return sequence_length // bin_bp
 

@@ -85,7 +85,7 @@ def load_published(
             if not allow_subset:
                 raise ValueError(
                     f"{', '.join(paths)}: {len(data[split]):,} records, but {split} of {published.task.name} was "
-                    f"published with {expected:,}; copy the whole file, or pass allow_subset=True to use what is there"
+                    f"published with {expected:,}; copy the whole file, or pass allow_subset=True to use what is there."
                 )
             notes.append(f"{split} has {len(data[split]):,} of {expected:,} published rows")
     if any("sequence2" in rows.column_names for rows in data.values()):
@@ -111,13 +111,13 @@ def _check_options(
 ) -> None:
     name = published.task.name
     if rule and streaming:
-        raise ValueError(f"{name}: folds and splits by chromosome need all rows at hand; leave out streaming=True")
+        raise ValueError(f"{name}: folds and splits by chromosome need all rows at hand; leave out streaming=True.")
     if published.classes_in_data and streaming:
-        raise ValueError(f"{name}: its labels are the species of the whole file; leave out streaming=True")
+        raise ValueError(f"{name}: its labels are the species of the whole file; leave out streaming=True.")
     if reference is not None and not published.assembly:
-        raise ValueError(f"{name}: its files hold letters, not coordinates; leave out reference=")
+        raise ValueError(f"{name}: its files hold letters, not coordinates; leave out reference=.")
     if sequence_length is not None and published.sequence_length is None:
-        raise ValueError(f"{name}: its sequences have the length they have; leave out sequence_length=")
+        raise ValueError(f"{name}: its sequences have the length they have; leave out sequence_length=.")
 
 
 def _wanted(published: PublishedTask, splits: Sequence[str] | None) -> list[str]:
@@ -143,10 +143,10 @@ def _with_published_folds(published: PublishedTask, rule: SplitRule) -> tuple[Pu
     """
     count = published.fold_count
     if rule.folds not in (None, count):
-        raise ValueError(f"{published.task.name} was published in {count} folds; pass folds={count}")
+        raise ValueError(f"{published.task.name} was published in {count} folds; pass folds={count}.")
     fold = rule.fold or 0
     if not 0 <= fold < count:
-        raise ValueError(f"fold is {fold}; with {count} folds it is 0 to {count - 1}")
+        raise ValueError(f"fold is {fold}; with {count} folds it is 0 to {count - 1}.")
     turned = [(number + fold) % count + 1 for number in range(count)]
     parts = {"train": turned[:-2], "validation": turned[-2:-1], "test": turned[-1:]}
 
@@ -181,12 +181,12 @@ def _references(published: PublishedTask, reference: Reference) -> dict[str, str
             some = ", ".join(f"{name!r}: …" for name in names)
             raise ValueError(
                 f"{published.task.name}: its classes are of different genomes ({published.assembly}); pass reference="
-                f"{{{some}}}, or on the command line --reference {','.join(f'{name}=FILE' for name in names)}"
+                f"{{{some}}}, or on the command line --reference {','.join(f'{name}=FILE' for name in names)}."
             )
         return {"": str(reference)}
     unknown = [name for name in reference if name not in names]
     if unknown:
-        raise ValueError(f"{published.task.name} has no class {unknown[0]!r}; the classes are {', '.join(names)}")
+        raise ValueError(f"{published.task.name} has no class {unknown[0]!r}; the classes are {', '.join(names)}.")
     return {name: str(path) for name, path in reference.items()}
 
 
@@ -258,7 +258,7 @@ def _some(records: Iterator[Record], message: str) -> Iterator[Record]:
     """The records; refuses when there are none."""
     first = next(records, None)
     if first is None:
-        raise ValueError(f"{message} is left")
+        raise ValueError(f"{message} is left.")
     yield first
     yield from records
 

@@ -24,7 +24,7 @@ def render_benchmarks_page(page: str) -> str:
     for suite, tasks in benchmark_tasks().items():
         start = re.escape(_SECTION.format(suite))
         if not re.search(rf"{start}.*?{_END}", page, flags=re.DOTALL):
-            raise ValueError(f"the page has no {_SECTION.format(suite).strip()} that ends with {_END}")
+            raise ValueError(f"the page has no {_SECTION.format(suite).strip()} that ends with {_END}.")
         parts = [part for part in (_facts(tasks), _table(suite, tasks), _meanings(tasks)) if part]
         section = "\n\n".join(parts)
         before, rest = page.split(_SECTION.format(suite), 1)

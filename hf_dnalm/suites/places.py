@@ -23,14 +23,14 @@ def hub_files(published: PublishedTask, wanted: Sequence[str], *, asked: bool) -
     """
     name = published.task.name
     if not published.repo:
-        raise ValueError(f"{name} is not on the Hub; pass data_dir= with the authors' files ({published.task.source})")
+        raise ValueError(f"{name} is not on the Hub; pass data_dir= with the authors' files ({published.task.source}).")
     too_big = [split for split in wanted if split in published.large]
     if too_big and not asked:
         split = too_big[0]
         rest = tuple(split for split in wanted if split not in published.large)
         raise ValueError(
             f"{name}: {split} is {published.large[split]} GB and is not downloaded unasked. Pass streaming=True, "
-            f"splits={rest} to leave it out, splits={tuple(wanted)} to download it, or data_dir= with the files"
+            f"splits={rest} to leave it out, splits={tuple(wanted)} to download it, or data_dir= with the files."
         )
     return {split: [published.files[split]] for split in wanted}
 
@@ -44,7 +44,7 @@ def local_files(
         FileNotFoundError: no such folder, no file of the task, or not all of them where all must be there.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder")
+        raise FileNotFoundError(f"{folder}: no such folder.")
     found: dict[str, list[str]] = {}
     for layout in (published.files, *published.layouts):
         for split in wanted:
@@ -56,11 +56,13 @@ def local_files(
             break
     missing = [split for split in wanted if split not in found]
     if found and missing and must_have_all:
-        raise FileNotFoundError(f"{folder}: has neither {layout[missing[0]]} nor {layout[missing[0]]}.gz")
+        raise FileNotFoundError(f"{folder}: has neither {layout[missing[0]]} nor {layout[missing[0]]}.gz.")
     if not found:
         expected = ", ".join(dict.fromkeys(published.files[split] for split in wanted))
         others = "".join(f", or {next(iter(layout.values()))} and so on" for layout in published.layouts)
-        raise FileNotFoundError(f"{folder}: has no file of {published.task.name}; expected {expected} (or .gz){others}")
+        raise FileNotFoundError(
+            f"{folder}: has no file of {published.task.name}; expected {expected} (or .gz){others}."
+        )
     return {split: found[split] for split in wanted if split in found}
 
 
@@ -103,7 +105,7 @@ def _said_when_offline(repo: str, file: str) -> Iterator[None]:
     except (LocalEntryNotFoundError, OfflineModeIsEnabled):
         raise FileNotFoundError(
             f"{repo}/{file}: not in the local cache, and the Hub cannot be reached; "
-            f"go online, or pass data_dir= with a folder that holds {file}"
+            f"go online, or pass data_dir= with a folder that holds {file}."
         ) from None
 
 
@@ -116,7 +118,7 @@ def _only_match(repo: str, pattern: str, revision: str) -> str:
     base = f"datasets/{repo}@{revision}/"
     matches = sorted(HfFileSystem().glob(base + pattern))
     if len(matches) != 1:
-        raise ValueError(f"{repo} @ {revision}: {len(matches)} files fit {pattern}, where one is expected")
+        raise ValueError(f"{repo} @ {revision}: {len(matches)} files fit {pattern}, where one is expected.")
     return str(matches[0]).split("/", 3)[3]  # datasets/owner/name@revision/path
 
 

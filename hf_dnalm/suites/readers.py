@@ -48,7 +48,7 @@ class Request(NamedTuple):
         if found is None:
             of = f" of {label!r}" if self.genomes else ""
             raise ValueError(
-                f"{path}: the file holds coordinates; pass reference= (--reference) with the FASTA of the assembly{of}"
+                f"{path}: the file holds coordinates; pass reference= (--reference) with the FASTA of the assembly{of}."
             )
         return found
 
@@ -87,7 +87,7 @@ def read_headerless(path: str, published: PublishedTask, request: Request) -> It
             elif len(labels) != task.num_labels:
                 raise ValueError(
                     f"{record.where(path)} has {len(labels):,} labels behind the sequence; {task.name} has "
-                    f"{task.num_labels:,}"
+                    f"{task.num_labels:,}."
                 )
             yield record
 
@@ -98,7 +98,7 @@ def _middle_labels(number: int, sequence: str, cells: list[str], path: str) -> l
     if around < 0 or around % 2:
         raise ValueError(
             f"{path}: record {number} has {len(sequence):,} bp and {len(labels):,} labels, which cannot stand in the "
-            "middle of it"
+            "middle of it."
         )
     return [*[IGNORED_BASE] * (around // 2), *labels, *[IGNORED_BASE] * (around // 2)]
 
@@ -111,7 +111,7 @@ def read_deepstarr(path: str, published: PublishedTask, request: Request) -> Ite
         header = next(rows, [])
         absent = [name for name in published.task.label_names if name not in header]
         if absent:
-            raise ValueError(f"{found}: no column {absent[0]!r}; the columns are {', '.join(header)}")
+            raise ValueError(f"{found}: no column {absent[0]!r}; the columns are {', '.join(header)}.")
         places = [header.index(name) for name in published.task.label_names]
         for record, cells in in_step(fasta_records(handle, path, labelled=False), rows, path, found):
             yield record._replace(label=[cells[place] for place in places])
@@ -126,7 +126,7 @@ def labels_beside(path: str | Path, name: str) -> Path:
     expected = Path(path).with_name(name)
     found = next((file for file in (expected, Path(f"{expected}.gz")) if file.is_file()), None)
     if found is None:
-        raise FileNotFoundError(f"{expected}: no such file; it holds the labels of {path}")
+        raise FileNotFoundError(f"{expected}: no such file; it holds the labels of {path}.")
     return found
 
 
@@ -142,10 +142,10 @@ def in_step(
     for number, record in enumerate(records, start=1):
         cells = next(rows, None)
         if cells is None:
-            raise ValueError(f"{beside}: holds {number - 1:,} rows, fewer than {path} has records")
+            raise ValueError(f"{beside}: holds {number - 1:,} rows, fewer than {path} has records.")
         yield record, cells
     if next(rows, None) is not None:
-        raise ValueError(f"{beside}: holds more rows than the {number:,} records of {path}")
+        raise ValueError(f"{beside}: holds more rows than the {number:,} records of {path}.")
 
 
 def read_species(path: str, published: PublishedTask, request: Request) -> Iterator[Record]:
@@ -161,7 +161,9 @@ def read_species(path: str, published: PublishedTask, request: Request) -> Itera
         next(rows, None)
         for number, cells in enumerate(rows, start=1):
             if len(cells) < 2:
-                raise ValueError(f"{path}: record {number} has {len(cells)} cell, where a sequence and a species stand")
+                raise ValueError(
+                    f"{path}: record {number} has {len(cells)} cell, where a sequence and a species stand."
+                )
             sequence, species = cells[0].strip(), cells[1].strip()
             cut += limit is not None and len(sequence) > limit
             kept.append((number, sequence[:limit], species))
@@ -179,5 +181,5 @@ def read_species(path: str, published: PublishedTask, request: Request) -> Itera
             )
         kept = chosen
     if not kept:
-        raise ValueError(f"{path}: no sequence is left for {task.name}")
+        raise ValueError(f"{path}: no sequence is left for {task.name}.")
     yield from (Record(number, str(number), sequence, species) for number, sequence, species in kept)

@@ -19,6 +19,7 @@ from hf_dnalm.auto import AutoTokenizer
 from hf_dnalm.data import encode_dataset
 from hf_dnalm.evaluation import Evaluation, kmer_baseline, majority_baseline, write_report
 from hf_dnalm.evaluation.table import check_metric
+from hf_dnalm.inference.inputs import token_limit
 from hf_dnalm.tasks import Task
 from hf_dnalm.tokenization.dna_tokenizer import as_trained
 from hf_dnalm.training.adapters import (
@@ -51,8 +52,6 @@ if TYPE_CHECKING:
     from hf_dnalm.evaluation import ReportFiles
 
 logger = logging.getLogger(__name__)
-
-_NO_LIMIT = 1_000_000_000  # tokenizers of models with unlimited context have model_max_length 1e30
 
 
 @dataclass(frozen=True)
@@ -236,7 +235,7 @@ def _encode(
     options: MethodArguments,
 ) -> dict[str, Dataset]:
     """Token ids of all splits, with both strands of the training split if `options.reverse_complement`."""
-    limit = tokenizer.model_max_length if tokenizer.model_max_length < _NO_LIMIT else None
+    limit = token_limit(tokenizer)
     if options.max_tokens is not None and limit is not None and options.max_tokens > limit:
         raise ValueError(
             f"max_tokens is {options.max_tokens:,}, but the model reads at most {limit:,} tokens. Use a smaller value."

@@ -34,6 +34,28 @@ def test_holm_leaves_out_what_is_undefined():
     assert math.isnan(adjusted[1])
 
 
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "both", "p"),
+    [
+        (9, 1, 0, 2 * 11 / 1024),  # 2 × (C(10, 0) + C(10, 1)) / 2^10
+        (1, 9, 5, 2 * 11 / 1024),
+        (3, 3, 2, 1.0),
+        (2, 0, 7, 0.5),
+        (0, 4, 1, 0.125),
+    ],
+)
+def test_mcnemar_is_the_exact_binomial_test_of_the_rows_where_one_is_right(only_first, only_second, both, p):
+    first = np.array([True] * only_first + [False] * only_second + [True] * both)
+    second = np.array([False] * only_first + [True] * only_second + [True] * both)
+    assert mcnemar(first, second) == pytest.approx(p)
+
+
+@pytest.mark.parametrize(("opposed", "p"), [(0, 0.02), (4, 0.1), (99, 0.02), (49, 1.0)])
+def test_the_p_value_of_a_difference_counts_the_resamples_on_the_other_side(opposed, p):
+    draws = np.array([-1.0] * opposed + [1.0] * (99 - opposed))  # twice (opposed + 1) of 100
+    assert paired_bootstrap(0.5, 0.1, draws, np.zeros(99)).p == pytest.approx(p)
+
+
 def test_models_that_are_right_on_the_same_rows_are_alike():
     assert mcnemar(np.array([True, False]), np.array([True, False])) == 1.0
 

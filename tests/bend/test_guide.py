@@ -82,15 +82,15 @@ def test_the_guide_names_every_task():
     assert all(f"| `{name}` |" in text for name in TASKS)
 
 
-def test_what_the_guide_says_a_yaml_file_leaves_out_is_so():
+def test_the_defaults_in_the_guide_are_those_of_a_task():
     import dataclasses
 
     from hf_dnalm.suites.bend.definition import BendTask
 
     defaults = {field.name: field.default for field in dataclasses.fields(BendTask)}
-    section = GUIDE.read_text().split("when left out:")[1].split("```")[0]
+    section = GUIDE.read_text().split("keys and their defaults:")[1].split("```")[0]
     named = dict(re.findall(r"`(\w+): ([\w.]+)`", section.split("A BED file without")[0].replace("\n", " ")))
-    named.pop("loss", None)  # stands there twice, once for the other value
+    named.pop("loss", None)  # named twice, once with the other value
     assert len(named) > 8
     for key, value in named.items():
         assert str(defaults[key]).lower() == value, key

@@ -59,5 +59,5 @@ def killed_and_finished(flags: list[str], out, *, shards: int) -> None:
         there.append(finished_shards(out))
     assert there == sorted(set(there))  # every run went on from where the one before it stopped
     for each in start([*flags, str(out)], processes=2):
-        said, _ = each.communicate(timeout=PATIENCE)
-        assert each.returncode == 0, said
+        output, _ = each.communicate(timeout=PATIENCE)
+        assert each.returncode == 0, output

@@ -12,7 +12,7 @@ GENOME = "GATTACAGGCTTNACGTACCGTAGGATCCATTTGCAAAAACCGT"
 
 
 def save(folder, head="masked_lm", **tokenizer_options) -> str:
-    """A toy as `save_pretrained` writes it."""
+    """A folder with a tiny test model and its tokenizer, as `save_pretrained` writes them."""
     toy_model(head, initializer_range=0.5).save_pretrained(folder)
     toy_tokenizer(**tokenizer_options).save_pretrained(folder)
     return str(folder)

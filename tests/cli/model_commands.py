@@ -1,4 +1,4 @@
-"""Every command that takes a model, with arguments that are right: what is wrong is then the model's."""
+"""Every command that takes a model, with otherwise valid arguments, so that any error is the model's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`dnalm bend embed`: what it writes, what it says, and what it refuses in one line."""
+"""`dnalm bend embed`: the files, the printed summary, and one-line errors."""
 
 from __future__ import annotations
 

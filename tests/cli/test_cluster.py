@@ -1,4 +1,4 @@
-"""`dnalm cluster`: two species that differ in their letters are told apart, and small classes are said to be small."""
+"""`dnalm cluster`: species of different composition are separated, and classes too small for a test are reported."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def test_model_and_baseline_stand_side_by_side(model, tmp_path, capsys):
     assert drawn.read_text().count("26 sequences, 2 classes") == 2
     printed = capsys.readouterr().out.splitlines()
     header = [cell for cell in printed[0].split("  ") if cell]
-    assert [cell.strip() for cell in header] == [*SCORES, "F1, 1 a class", "F1, 2 a class"]
+    assert [cell.strip() for cell in header] == [*SCORES, "F1, 1 per class", "F1, 2 per class"]
     assert [line.split()[0] for line in printed[1:3]] == [model.rsplit("/", 1)[1], "tetranucleotides"]
     assert printed[3] == (
-        "few-shot classification with 5, 10, 20 sequences a class is left out: the smallest class, 'poor', has 12 "
-        "sequences and 8 of them are for the test (--test-per-class)"
+        "few-shot classification with 5, 10, 20 sequences per class is left out: the smallest class, 'poor', has 12 "
+        "sequences, and 8 of them are reserved for the test (--test-per-class)."
     )
     report = json.loads(out.read_text())
     assert (report["sequences"], report["classes"]) == (26, {"poor": 12, "rich": 14})
@@ -56,17 +56,17 @@ def test_model_and_baseline_stand_side_by_side(model, tmp_path, capsys):
 
 def test_a_map_that_cannot_be_drawn_is_refused_before_any_work(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    told = refused(capsys, "cluster", "nowhere", "x.csv", "--map", tmp_path / "m.png", "--map-method", "umap")
-    assert 'pip install "hf_dnalm[umap]", or --map-method tsne' in told
-    told = refused(capsys, "cluster", "nowhere", "x.csv", "--map", tmp_path / "m.pdf")
-    assert "the extension must be one of .png, .svg" in told
+    line = refused(capsys, "cluster", "nowhere", "x.csv", "--map", tmp_path / "m.png", "--map-method", "umap")
+    assert 'pip install "hf_dnalm[umap]", or --map-method tsne' in line
+    line = refused(capsys, "cluster", "nowhere", "x.csv", "--map", tmp_path / "m.pdf")
+    assert "the extension must be one of .png, .svg" in line
 
 
 def test_classes_too_small_for_a_test_are_clustered_alone(model, tmp_path, capsys):
     main(["cluster", model, write_species(tmp_path / "x.csv", {"rich": 14, "poor": 12})])
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].split() == SCORES
-    assert printed[3].startswith("few-shot classification with 1, 2, 5, 10, 20 sequences a class is left out")
+    assert printed[3].startswith("few-shot classification with 1, 2, 5, 10, 20 sequences per class is left out")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`dnalm demo`: the whole way, on its own simulated data and on a user's model and file."""
+"""`dnalm demo`: all steps, on its own simulated data and on a user's model and file."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def test_the_demo_goes_the_whole_way(small, capfd):
 
 
 def test_the_demo_takes_a_model_and_a_file_and_leaves_other_files_alone(small, upstream_v2, capfd, monkeypatch):
-    asked = []  # the other process starts in the test above
-    monkeypatch.setattr(demo.subprocess, "run", lambda command, **_: asked.append(command[-2:]))
+    commands = []  # the other process starts in the test above
+    monkeypatch.setattr(demo.subprocess, "run", lambda command, **_: commands.append(command[-2:]))
     file = small / "mine.csv"
     file.write_text(
         "sequence,label\n" + "".join(f"{'ACGTTGCA' * 3}{'ACGT'[i % 4] * (i + 1)},{i % 2}\n" for i in range(40))
@@ -38,4 +38,4 @@ def test_the_demo_takes_a_model_and_a_file_and_leaves_other_files_alone(small, u
     main(["demo", "--model", str(upstream_v2), "--data", str(file), "--output", str(small / "out")])
     assert f"$ dnalm finetune --model {upstream_v2}" in capfd.readouterr().out
     assert (small / "out" / "precious.txt").read_text() == "mine"
-    assert asked == [[str(small / "out" / "exported"), "ACGTTGCA" * 3 + "A"]]
+    assert commands == [[str(small / "out" / "exported"), "ACGTTGCA" * 3 + "A"]]

@@ -58,8 +58,8 @@ def test_long_sequences_are_refused_cut_or_read_by_windows(tmp_path, fasta, caps
     for overflow in ("truncate", "windows"):
         main(["embed", short, fasta, "--output", str(out), "--dtype", "float32", "--overflow", overflow, "--overwrite"])
         with np.load(out) as file:
-            vectors, said = file["embeddings"], str(file["overflow"])
-        assert said == overflow
+            vectors, recorded = file["embeddings"], str(file["overflow"])
+        assert recorded == overflow
         np.testing.assert_allclose(vectors, expected(model_max_length=12, overflow=overflow), atol=2e-5)
 
 
@@ -82,4 +82,4 @@ def test_bad_options_are_one_line_and_write_nothing(model, fasta, tmp_path, monk
 def test_a_missing_extra_is_named_before_any_work(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "h5py", None)
     line = refused(capsys, "embed", "no such model", "no_such_file.fa", "--output", tmp_path / "x.h5")
-    assert line == 'dnalm embed: error: h5py is needed to write .h5: pip install "hf_dnalm[hdf5]"'
+    assert line == 'dnalm embed: error: h5py is needed to write .h5: pip install "hf_dnalm[hdf5]".'

@@ -1,4 +1,4 @@
-"""`dnalm export`: says what it wrote, and refuses in one line."""
+"""`dnalm export`: lists the files that it wrote, and refuses bad input in one line."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def rewrite(path: Path, old: str, new: str) -> None:
         (
             lambda files: rewrite(files["config"], "75", '"75"'),
             [],
-            "config.json: vocab_size is '75', a text; it must be a whole number",
+            "config.json: vocab_size is '75', a string; it must be a whole number",
         ),
         (lambda files: rewrite(files["config"], "dnalm_nucleotide", "other"), [], "model_type is 'other_transformer'"),
         (lambda files: None, ["--method", "lora"], "was not loaded from a folder or a Hub id"),

@@ -1,4 +1,4 @@
-"""`dnalm info`: what a folder or an id is, from its own files or from the passport."""
+"""`dnalm info`: facts about a folder from its files, and about a published id from its family definition."""
 
 from __future__ import annotations
 
@@ -142,8 +142,8 @@ def odd(monkeypatch):
         limited=False,
         translate=lambda config: {"vocab_size": 16, "d_model": 8},
     )
-    for room in ("checkpoints", "cli.list"):
-        monkeypatch.setattr(f"hf_dnalm.{room}.PASSPORTS", (family,))
+    for module in ("checkpoints", "cli.list"):
+        monkeypatch.setattr(f"hf_dnalm.{module}.PASSPORTS", (family,))
     return family
 
 
@@ -154,7 +154,7 @@ def test_a_family_that_is_not_on_the_hub_is_described_and_listed(odd, capsys):
     assert "input      single nucleotides, any length" in lines
     assert "heads      causal language model" in lines
     assert "licence    bsd-3-clause" in lines
-    assert "revision   none: it is not on the Hub" in lines
+    assert "revision   none: not on the Hub" in lines
     facts = describe("lab-model")
     assert (facts["vocabulary"], facts["architecture"]) == (16, {"d_model": 8})
     main(["list"])

@@ -71,7 +71,7 @@ def test_bad_options_are_one_line(model, fasta, tmp_path, monkeypatch, capsys, f
 def test_a_fine_tuned_model_is_refused(tmp_path, fasta, capsys):
     folder = save(tmp_path / "tuned", head="sequence")
     line = refused(capsys, "likelihood", folder, fasta)
-    assert "is a fine-tuned model (NucleotideTransformerForSequenceClassification), which does not say how" in line
+    assert "is a fine-tuned model (NucleotideTransformerForSequenceClassification), which predicts labels" in line
 
 
 def test_an_adapter_of_a_classifier_is_refused(tmp_path, fasta, capsys):
@@ -90,4 +90,4 @@ def test_a_model_of_another_kind_is_refused(tmp_path, fasta, capsys):
 
     ViTConfig().save_pretrained(tmp_path / "vit")
     line = refused(capsys, "likelihood", tmp_path / "vit", fasta)
-    assert line.endswith("vit is a vit model, which is no language model.")
+    assert line.endswith("vit is a vit model, which is not a language model.")

@@ -1,4 +1,4 @@
-"""Several commands on one output, some of them killed: the output is whole and of one run, and nobody hangs.
+"""Several commands on one output, some of them killed: the output is complete, from one run, and nothing hangs.
 
 DNALM_KILLS=10 is the full run: ten rounds of two and of eight processes.
 """

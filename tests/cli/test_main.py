@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -13,10 +15,11 @@ from types import SimpleNamespace
 import pytest
 
 from hf_dnalm.cli.bend import STEPS
-from hf_dnalm.cli.main import COMMANDS, main
-from hf_dnalm.cli.parser import Parser
-from hf_dnalm.cli.signals import GOES_ON, Terminated
+from hf_dnalm.cli.bend import usage as bend_usage
+from hf_dnalm.cli.main import COMMANDS, main, usage
+from hf_dnalm.cli.signals import HOW_TO_CONTINUE, Terminated
 from hf_dnalm.version import __version__
+from tests.cli.model_commands import MODEL_COMMANDS
 
 
 def test_help_names_every_command(capsys):
@@ -32,24 +35,81 @@ def test_every_command_has_its_own_help():
             main([name, "--help"])
 
 
-# Every command and step with a parser of its own. `finetune` has transformers' parser, tested in test_finetune.py.
+# Every command and step that builds on `Parser`. `finetune` builds on transformers' parser.
 PARSERS = {
     name: f"hf_dnalm.cli.{name.replace('-', '_').replace(' ', '_')}"
     for name in [*(each for each in COMMANDS if each not in ("bend", "finetune")), *(f"bend {step}" for step in STEPS)]
 }
 
 
-def parser_of(name) -> Parser:
-    return importlib.import_module(PARSERS[name])._parser()
+ALL_PARSERS = PARSERS | {"finetune": "hf_dnalm.cli.finetune"}
+WITHOUT_OUTPUT = {"list", "info", "verify"}
+
+
+def parser_of(name) -> argparse.ArgumentParser:
+    return importlib.import_module(ALL_PARSERS[name])._parser()
+
+
+def printed_example(text) -> list[str]:
+    """The arguments that a shell would pass after pasting the example at the end of a help text."""
+    _, _, example = text.partition("\nexample:\n")
+    return shlex.split(example.replace("\\\n", ""))
+
+
+@pytest.mark.parametrize("name", ALL_PARSERS)
+def test_help_ends_with_an_example_that_is_a_complete_call(name):
+    parser = parser_of(name)
+    arguments = printed_example(parser.format_help())
+    assert arguments[: 1 + len(name.split())] == ["dnalm", *name.split()]
+    parser.parse_args(arguments[1 + len(name.split()) :])
+
+
+def test_the_help_of_bend_ends_with_an_example_that_is_a_complete_call():
+    _, command, step, *rest = printed_example(bend_usage() + "\n")
+    assert command == "bend"
+    parser_of(f"bend {step}").parse_args(rest)
 
 
 @pytest.mark.parametrize("name", PARSERS)
-def test_the_example_of_a_command_is_a_complete_call_of_it(name):
+def test_help_fits_a_terminal_of_80_columns(name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, parser_of(name).format_help().splitlines())) <= 80
+
+
+def test_the_lists_of_commands_and_steps_fit_a_terminal_of_80_columns():
+    assert max(map(len, f"{usage()}\n{bend_usage()}".splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", ALL_PARSERS)
+def test_flags_have_dashes_in_the_help(name):
+    assert not re.search(r"--[\w-]*_", parser_of(name).format_help())
+
+
+@pytest.mark.parametrize("name", ALL_PARSERS)
+def test_an_abbreviated_flag_is_not_taken_for_the_flag(name):
     parser = parser_of(name)
-    words = shlex.split(parser.example)
-    assert words[: 1 + len(name.split())] == ["dnalm", *name.split()]
-    parser.parse_args(words[1 + len(name.split()) :])
-    assert parser.format_help().endswith(f"example:\n  {parser.example}\n")
+    example = printed_example(parser.format_help())[1 + len(name.split()) :]
+    flags = {flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")}
+    assert flags
+    for short in {flag[:-1] for flag in flags} - flags:
+        _, unknown = parser.parse_known_args([*example, short])
+        assert unknown == [short]
+
+
+@pytest.mark.parametrize("name", ALL_PARSERS)
+def test_the_output_flag_has_one_name(name):
+    flags = {flag for action in parser_of(name)._actions for flag in action.option_strings}
+    expected = (
+        set() if name in WITHOUT_OUTPUT else {"--output-dir", "--output_dir"} if name == "finetune" else {"--output"}
+    )
+    assert {flag for flag in flags if flag.startswith("--out")} == expected
+
+
+def test_a_wrong_flag_ends_with_a_full_stop(capsys):
+    for arguments in (["info"], ["predict", "m", "f", "--nothing"], ["score-variants", "m", "v", "--strands", "one"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(arguments)
+        assert capsys.readouterr().err.endswith(".\n")
 
 
 @pytest.mark.parametrize("name", PARSERS)
@@ -65,7 +125,7 @@ def test_flags_mean_the_same_in_every_command(name):
         assert stated or not action.option_strings or action.dest == "help", action.option_strings
         assert action.required == ("required" in action.help) or not action.option_strings
     takes_model = "model" in {action.dest for action in parser._actions if not action.option_strings}
-    assert takes_model == (name not in ("demo", "list", "benchmark", "bend train"))
+    assert takes_model == (name in MODEL_COMMANDS and name != "benchmark")  # which takes --models
 
 
 def test_no_command_shows_the_usage_and_fails(capsys):
@@ -82,7 +142,7 @@ def test_version_is_the_package_version(capsys):
 def test_an_unknown_command_lists_the_known_ones(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["finetoon"])
-    assert "no command 'finetoon'; there are: demo, list, info, verify, finetune" in capsys.readouterr().err
+    assert "no command 'finetoon'; choose from: demo, list, info, verify, finetune" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("error", [ValueError("bad\n  letter"), FileNotFoundError("no x.fa"), ImportError("no peft")])
@@ -109,8 +169,11 @@ def test_the_traceback_is_shown_on_request(monkeypatch):
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (TypeError("a\n bug"), "unexpected TypeError: a bug; DNALM_TRACEBACK=1 shows the traceback. Please report it"),
-        (KeyError(), "unexpected KeyError; DNALM_TRACEBACK=1 shows the traceback"),
+        (
+            TypeError("a\n bug"),
+            "unexpected TypeError: a bug. Please report it with the command; DNALM_TRACEBACK=1",
+        ),
+        (KeyError(), "unexpected KeyError. Please report it with the command"),
         (MemoryError(), "out of memory (MemoryError). Use smaller batches (--token-budget, --per-device-train-batch-"),
         (
             RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to"),
@@ -119,7 +182,7 @@ def test_the_traceback_is_shown_on_request(monkeypatch):
         (RuntimeError("CUDA out of memory. Tried to allocate"), "out of memory (CUDA out of memory."),
     ],
 )
-def test_an_error_that_nobody_expected_is_one_line_and_exit_code_1(monkeypatch, capsys, error, line):
+def test_an_unexpected_error_is_one_line_and_exit_code_1(monkeypatch, capsys, error, line):
     def fail(arguments):
         raise error
 
@@ -139,13 +202,13 @@ def test_an_error_that_nobody_expected_is_one_line_and_exit_code_1(monkeypatch, 
     [
         ("info", "Nothing was written; run the command again."),
         ("finetune", "Add --resume to continue from the last checkpoint, if one was written."),
-        ("embed", "The same command continues from the shards that are finished."),
+        ("embed", "Run the same command again to continue from the finished shards."),
     ],
 )
 @pytest.mark.parametrize(
     ("error", "what", "code"), [(KeyboardInterrupt, "interrupted", 130), (Terminated, "terminated", 143)]
 )
-def test_a_stopped_command_says_in_one_line_how_to_go_on(monkeypatch, capsys, command, way_out, error, what, code):
+def test_a_stopped_command_prints_in_one_line_how_to_continue(monkeypatch, capsys, command, way_out, error, what, code):
     def stop(arguments):
         raise error
 
@@ -155,15 +218,15 @@ def test_a_stopped_command_says_in_one_line_how_to_go_on(monkeypatch, capsys, co
     assert capsys.readouterr().err == f"dnalm {command}: {what}. {way_out}\n"
 
 
-def test_every_command_that_goes_on_is_a_command():
-    assert set(GOES_ON) <= set(COMMANDS)
+def test_every_command_that_can_be_continued_is_a_command():
+    assert set(HOW_TO_CONTINUE) <= set(COMMANDS)
 
 
 WAITING = """
 import signal, sys, time, types
 from hf_dnalm.cli.main import main
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is begun with it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs start with SIGINT ignored
 
 def run(arguments):
     print("ready", flush=True)
@@ -193,7 +256,7 @@ def test_help_is_printed_where_the_locale_is_ascii():
         assert b"usage: dnalm" in done.stdout
 
 
-def test_a_tilde_is_the_home_folder_wherever_it_stands(monkeypatch):
+def test_a_tilde_is_the_home_folder_in_every_position(monkeypatch):
     seen: list[str] = []
     monkeypatch.setitem(sys.modules, "hf_dnalm.cli.info", SimpleNamespace(run=seen.extend))
     monkeypatch.setenv("HOME", "/home/someone")

@@ -1,4 +1,4 @@
-"""Every command that takes a model refuses one without its tokenizer, and runs no code that lies in its folder."""
+"""Every command that takes a model refuses one without its tokenizer, and runs no code from its folder."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_code_in_a_folder_is_not_run_whatever_stands_on_stdin(command, kind, inp
         arguments += ["--max_steps", "1"]
     code = run(arguments)
     assert not marker.exists()
-    assert typed.tell() == 0, "nobody is asked"
+    assert typed.tell() == 0, "no prompt is shown"
     printed = capsys.readouterr()
     if kind != "published":
         assert code in (1, 2)

@@ -133,11 +133,11 @@ def test_distances_take_a_fine_tuned_model(tmp_path, vcf, genome):
         ("1\t4\trs1\tC\tA", [], "1:4 is T in "),
         ("1\t4\trs1\tC\tA", [], "but REF is C; the variants are of another reference genome"),
         ("7\t4\trs1\tC\tA", [], "has no contig '7'"),
-        ("1\t4\trs1\tT\t<DEL>", ["--strict"], "1:4 T><DEL> cannot be scored: ALT is a name, such as <DEL>, and not"),
+        ("1\t4\trs1\tT\t<DEL>", ["--strict"], "1:4 T><DEL> cannot be scored: ALT is symbolic, such as <DEL>."),
         ("1\t4\trs1\tT\tA", ["--output", "x.bed"], "the extension must be one of .tsv, .tsv.gz, .csv, .parquet, .vcf"),
         ("1\t4\trs1\tT\tA", ["--window-bp", "0"], "--window-bp is 0; it must be 1 or more"),
         ("1\t4\trs1\tT\tA", ["--shard-variants", "0"], "--shard-variants is 0; it must be 1 or more"),
-        ("1\t4\trs1\tT\tA", ["--output", "x.vcf", "--info-field", "a b"], "'a b' is no name of an INFO field"),
+        ("1\t4\trs1\tT\tA", ["--output", "x.vcf", "--info-field", "a b"], "'a b' is not a valid name of an INFO field"),
         ("1\t4\trs1\tT\tA", ["--reference", "absent.fa"], "absent.fa: no such file"),
         ("1\t4\trs1\tT\tA", ["--window-bp", "90000"], "window of 90,000 bp"),
     ],
@@ -173,11 +173,11 @@ def test_alleles_that_cannot_be_scored_stay_in_every_output_with_counts_at_the_e
     body = [line for line in (tmp_path / "x.vcf").read_text().splitlines() if not line.startswith("#")]
     assert ["\t".join(line.split("\t")[:5]) for line in body] == rows
     assert body[3].endswith("DNALM=.,.;DNALM_REASON=symbolic_allele,spanning_deletion")
-    assert "5 of 8 alternative alleles have no score: 1 symbolic_allele (ALT is a name, such as <DEL>" in caplog.text
+    assert "5 of 8 alternative alleles have no score: 1 symbolic_allele (ALT is symbolic, such as <DEL>" in caplog.text
 
 
 def test_real_variants_agree_in_every_format(model, shared, tmp_path):
-    packed = tmp_path / "chr1.fa.gz"  # a copy: its index is written beside it
+    packed = tmp_path / "chr1.fa.gz"  # a copy: its index is written next to it
     shutil.copy(shared / "data" / "genomes" / "human_hg38_chr1_first1Mb.fa.gz", packed)
     for kind, count in (("snv", 717), ("indel", 171)):
         vcf = tmp_path / f"{kind}.vcf"

@@ -1,4 +1,4 @@
-"""Commands refuse an adapter that was trained over weights which nothing holds: its answers would be random."""
+"""Commands refuse an adapter that was trained over weights that are stored nowhere: its predictions would be random."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_a_command_refuses_the_adapter_and_says_how_to_train_it_again(command, a
             ]
         )
     assert left.value.code == 2
-    said = capsys.readouterr()
-    assert "the adapter was trained with bert.pooler" in said.err
-    assert "modules_to_save=['bert.pooler']" in said.err
-    assert not said.out
+    printed = capsys.readouterr()
+    assert "the adapter was trained with bert.pooler" in printed.err
+    assert "modules_to_save=['bert.pooler']" in printed.err
+    assert not printed.out
     assert not (adapter / "out").exists()

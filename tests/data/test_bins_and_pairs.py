@@ -93,7 +93,7 @@ def test_a_bin_that_was_cut_has_no_label():
     options = {"level": "bin", "bin_bp": 4, "overflow": "truncate"}
     encoded = encode_dataset(toy_tokenizer(), dataset, max_tokens=3, **options)  # CLS and two 3-mers: 6 bp
     assert encoded["labels"][0] == [1.0, -100.0]
-    with pytest.raises(ValueError, match="was cut to 6 bp, inside a bin of 4 bp, so the other strand has other bins"):
+    with pytest.raises(ValueError, match="was truncated to 6 bp, inside a bin of 4 bp, so the bins of the other"):
         encode_dataset(toy_tokenizer(), dataset, max_tokens=3, reverse_complement=True, **options)
 
 

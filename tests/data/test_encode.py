@@ -1,4 +1,4 @@
-"""Letters to token ids: array path, limits, both strands, labels of single bases."""
+"""Encoding: vectorised tokenizers, limits, both strands, and labels of single bases."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KMERS = toy_tokenizer()  # 3-mers, <cls> first; ids: <cls> 3, ACG 17, T 71, N 74
 
 
 def single_letter_tokenizer(*, drops_n: bool = False) -> PreTrainedTokenizerFast:
-    """A tokenizer that is not ours: one token for each base, [CLS] … [SEP], no array path."""
+    """A tokenizer without vectorised methods: one token for each base, [CLS] … [SEP]."""
     words = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "A", "C", "G", "T", *([] if drops_n else ["N"])]
     backend = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
     splits = [pre_tokenizers.Split(Regex("N"), "removed")] if drops_n else []
@@ -46,7 +46,7 @@ def test_ids_are_those_of_the_tokenizer_on_the_normal_form() -> None:
 
 
 class OneByOne:
-    """A tokenizer that offers `encode_array` and refuses to be called."""
+    """A tokenizer that has `encode_array` and fails if it is called."""
 
     all_special_ids = (3,)
     unk_token_id = 0
@@ -59,7 +59,7 @@ class OneByOne:
         return KMERS.encode_array(sequence)
 
 
-def test_the_array_path_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_vectorised_tokenizer_is_used_if_available(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError("the slow path was taken")
 
@@ -124,7 +124,7 @@ def test_labels_pass_through_unchanged(labels: list) -> None:
     assert encoded["labels"][:] == labels
 
 
-def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     data = rows(sequence=["ACGT" * (i + 1) for i in range(30)], labels=list(range(30)))
     whole = encode_dataset(KMERS, data, max_tokens=999, reverse_complement=True)
     monkeypatch.setattr("hf_dnalm.data.encode._BATCH_ROWS", 7)
@@ -190,7 +190,7 @@ def test_bases_per_token_of_any_fast_tokenizer_come_from_its_offsets() -> None:
     ("tokenizer", "labels", "message"),
     [
         (KMERS, [0, 1], "sequence '1' is 3 bp and has 2 labels; a nucleotide-level task needs one label for each base"),
-        (single_letter_tokenizer(drops_n=True), [0, 1, 1], "gives tokens to 2 of 3 bases; nucleotide-level work needs"),
+        (single_letter_tokenizer(drops_n=True), [0, 1, 1], "covers 2 of 3 bases with tokens; nucleotide-level tasks"),
         (OneByOne(), [0, 1, 1], "OneByOne cannot say which bases a token covers; use a fast tokenizer"),
     ],
 )

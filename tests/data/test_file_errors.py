@@ -29,7 +29,7 @@ REFUSED_RECORDS = [
     ([("a", "ACGT", 0), ("b", "", 1)], r"record 2 \('b'\) has no sequence; fill it in or remove the record"),
     ([("a", "ACGT", 0), ("a", "ACGG", 1)], r"record 2 \('a'\) has the same name as record 1; names must differ"),
     ([("a", "ACGT", 0), ("b", "ACJT", 1)], r"record 2 \('b'\): letter 'J' at position 3 \(counted from 1\)"),
-    ([("a", "ACUT", 0), ("b", "ACGT", 1)], r"record 1 \('a'\): letter 'U' at position 3 .*replace U by T"),
+    ([("a", "ACUT", 0), ("b", "ACGT", 1)], r"record 1 \('a'\): letter 'U' at position 3 .*replace U with T"),
     ([("a", "AC-T", 0), ("b", "ACGT", 1)], r"record 1 \('a'\): letter '-' at position 3 .*remove the gaps"),
     ([("a", "AC T", 0), ("b", "ACGT", 1)], r"record 1 \('a'\): letter ' ' at position 3 .*remove the white space"),
     ([("a", "ACGT", 0), ("", "ACGT", 1)], r"record 2 has no name"),

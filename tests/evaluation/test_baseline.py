@@ -1,4 +1,4 @@
-"""The baselines: k-mers counted right, constants from the training split, and a signal that k-mers can see found."""
+"""The baselines: correct k-mer counts, constants from the training split, and a signal that k-mers detect."""
 
 import re
 
@@ -141,7 +141,7 @@ def test_a_large_training_split_is_sampled_and_the_settings_say_so():
     [
         (BINARY, {"k": 0}, "k is 0; the k-mer baseline counts k-mers of 1 to 6 letters"),
         (BINARY, {"k": 7}, "k is 7"),
-        (BASES, {}, "the k-mer baseline scores whole sequences.*use majority_baseline"),
+        (BASES, {}, "the k-mer baseline works at sequence level only.*use majority_baseline"),
     ],
 )
 def test_what_the_kmer_baseline_cannot_do_is_refused(task, options, message):

@@ -1,4 +1,4 @@
-"""Bootstrap intervals: the weighted forms equal the metrics on the drawn sequences, and the draws are the seed's."""
+"""Bootstrap intervals: weighted metrics equal the metrics of the drawn sequences, and the seed decides the draws."""
 
 import dataclasses
 
@@ -46,7 +46,7 @@ def _outputs(task, **options) -> Outputs:
 
 
 def _drawn(outputs: Outputs, weights: np.ndarray) -> Outputs:
-    """The outputs with each sequence as often as its weight says."""
+    """The outputs with each sequence repeated as often as its weight."""
     rows = np.repeat(np.arange(len(outputs.example)), weights[outputs.example].astype(int))
     return Outputs(outputs.scores[rows], outputs.references[rows], outputs.example[rows], outputs.n)
 
@@ -87,7 +87,7 @@ def test_weights_are_draws_with_replacement_that_the_seed_decides():
 
 def test_the_interval_of_accuracy_is_the_binomial_one():
     labels = np.arange(400) % 2
-    decided = np.where(np.arange(400) < 300, labels, 1 - labels)  # 300 of 400 are right
+    decided = np.where(np.arange(400) < 300, labels, 1 - labels)  # 300 of 400 are correct
     low, high, resamples = bootstrap_intervals(BINARY, read_outputs(BINARY, np.eye(2)[decided], labels))["accuracy"]
     half_width = 1.96 * np.sqrt(0.75 * 0.25 / 400)
     assert (low, high) == pytest.approx((0.75 - half_width, 0.75 + half_width), abs=0.008)
@@ -107,7 +107,7 @@ def test_intervals_hold_the_value_and_repeat_with_the_seed(task):
 
 
 def test_bases_of_a_sequence_are_drawn_together():
-    # Every sequence is all right or all wrong, so 20 sequences are 20 observations, however many bases they have.
+    # Every sequence is completely right or wrong, so 20 sequences are 20 observations, whatever their lengths.
     right = np.arange(20) % 2
     few = [[np.full(bp, r) for r in right] for bp in (1, 50)]
     widths = []
@@ -138,3 +138,11 @@ def test_an_interval_holds_the_middle_95_percent_of_the_resamples(monkeypatch):
 def test_no_resamples_are_refused(resamples):
     with pytest.raises(ValueError, match=f"bootstrap is {resamples}; it must be 1 resample or more"):
         bootstrap_intervals(BINARY, _outputs(BINARY), resamples=resamples)
+
+
+def test_spearman_of_two_sequences_is_1_where_a_resample_has_both_and_undefined_elsewhere():
+    task = dataclasses.replace(EXPRESSION, label_names=("leaf",), metric="spearman")
+    outputs = read_outputs(task, np.array([[0.1], [0.7]]), np.array([[2.0], [3.0]]))
+    draws = room.bootstrap_draws(task, outputs, resamples=200, metrics=("spearman",))["spearman"]
+    assert 60 < np.isnan(draws).sum() < 140, "half of the resamples have one sequence twice"
+    np.testing.assert_allclose(draws[~np.isnan(draws)], 1.0)

@@ -50,7 +50,7 @@ def test_label_numbers_do_not_depend_on_the_order_of_the_rows():
 
 def test_few_rows_of_clear_groups_suffice():
     vectors, labels = groups({"a": 12, "b": 15, "c": 11})
-    # The other columns are noise, which standardising would make as loud as the groups.
+    # The other columns are noise, which standardising would scale up to the size of the groups.
     result = few_shot(vectors[:, :3], labels, shots=(1, 3), seeds=(0, 1), test_per_class=8)
     assert result.f1 == pytest.approx({1: 1.0, 3: 1.0})
     assert [len(values) for values in result.by_seed.values()] == [2, 2]

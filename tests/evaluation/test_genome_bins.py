@@ -1,4 +1,4 @@
-"""Binning of vectors whose genomes are known, step by step on small tables."""
+"""Genome bins of vectors with known genomes, step by step on small tables."""
 
 from __future__ import annotations
 

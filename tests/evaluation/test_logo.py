@@ -1,4 +1,4 @@
-"""A logo: the right letters, as high as the information says, in files that are the same for the same numbers."""
+"""Logos have the right letters with the right heights, and equal results give identical files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.image import imread
 from hf_dnalm.evaluation.logo import COLOURS, check_logo, draw_logo, write_logo
 from hf_dnalm.inference import Mutagenesis
 
-# A place where the model is sure of G, one where it knows nothing, one of two letters, and an N.
+# A position where the model is certain of G, an uncertain one, one with two letters, and an N.
 SCORES = np.log([[1e-30, 1e-30, 1, 1e-30], [1, 1, 1, 1], [0.75, 1e-30, 1e-30, 0.25], [np.nan] * 4])
 RESULT = Mutagenesis("GACN", SCORES, "by hand")
 
@@ -24,10 +24,10 @@ def test_letters_are_as_high_as_the_information_says():
     drawn = _extents(axes)
     entropy = -(0.75 * np.log2(0.75) + 0.25 * np.log2(0.25))
     heights = {"A": 0.75 * (2 - entropy), "G": 2, "T": 0.25 * (2 - entropy)}
-    assert set(drawn) == {COLOURS[letter] for letter in heights}  # no C anywhere, and nothing where all are alike
+    assert set(drawn) == {COLOURS[letter] for letter in heights}  # no C, nothing at the uncertain position
     for letter, height in heights.items():
         assert drawn[COLOURS[letter]].height == pytest.approx(height, abs=1e-6)
-    assert drawn[COLOURS["A"]].y0 == pytest.approx(heights["T"])  # the likeliest stands on top
+    assert drawn[COLOURS["A"]].y0 == pytest.approx(heights["T"])  # the most likely letter is on top
     assert (drawn[COLOURS["G"]].x0, drawn[COLOURS["G"]].x1) == (pytest.approx(0.04), pytest.approx(0.96))
     assert 2 < drawn[COLOURS["T"]].x0 < drawn[COLOURS["T"]].x1 < 3
     assert [label.get_text() for label in axes.get_xticklabels()] == list("GACN")

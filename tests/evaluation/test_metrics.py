@@ -1,4 +1,4 @@
-"""The metrics against tables that can be checked by hand, and against their definitions where they are undefined."""
+"""The metrics agree with tables that can be checked by hand, and are undefined where they should be."""
 
 import math
 import socket
@@ -52,7 +52,7 @@ def test_decision_metrics_equal_the_table(metric, decisions, references, value):
 
 def test_f1_of_three_classes_is_per_class_and_leaves_out_what_never_occurs():
     values = F1.score(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 1]), num_classes=4)
-    np.testing.assert_allclose(values, [2 / 3, 2 / 4, 0.0, np.nan])  # class 2 is only predicted, class 3 is nowhere
+    np.testing.assert_allclose(values, [2 / 3, 2 / 4, 0.0, np.nan])  # class 2 is only predicted, class 3 does not occur
     assert F1.score(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 1])).shape == (3,)
 
 
@@ -72,7 +72,7 @@ def test_each_track_is_scored_alone_and_one_of_one_kind_is_undefined(metric):
         ([0.9, 0.8, 0.7, 0.1], [1, 0, 1, 0], 3 / 4, (1 + 2 / 3) / 2),
         ([4.0, 3.0, 2.0, 1.0], [1, 1, 0, 0], 1.0, 1.0),
         ([1.0, 2.0, 3.0, 4.0], [1, 1, 0, 0], 0.0, (1 / 3 + 2 / 4) / 2),
-        ([5.0, 5.0, 5.0, 5.0], [1, 0, 0, 0], 0.5, 0.25),  # a guess: one half, and the share of positives
+        ([5.0, 5.0, 5.0, 5.0], [1, 0, 0, 0], 0.5, 0.25),  # random scores: one half, and the share of positives
         ([1.0, 2.0], [1, 1], np.nan, np.nan),
         ([1.0, 2.0], [0, 0], np.nan, np.nan),
     ],
@@ -160,7 +160,7 @@ def test_metrics_on_files_use_the_cache_folder_that_was_asked_for(tmp_path):
 def test_group_medians_are_medians_of_tracks_and_their_mean():
     generator = np.random.default_rng(0)
     references, scores = generator.integers(0, 2, (50, 9)), generator.normal(size=(50, 9))
-    references[:, 2] = 0  # undefined, so it is in no median
+    references[:, 2] = 0  # undefined, so not part of a median
     aurocs = AUROC.score(scores, references)
     expected = [np.median(aurocs[[0, 1]]), np.median(aurocs[3:8]), aurocs[8]]
     groups = (3, 5, 1)
@@ -176,7 +176,7 @@ def test_a_group_without_a_defined_track_is_undefined():
 
 
 def test_groups_hold_all_tracks():
-    with pytest.raises(ValueError, match=r"groups of \(1, 2\) tracks hold 3, but there are 2"):
+    with pytest.raises(ValueError, match=r"groups of \(1, 2\) tracks have 3, but there are 2"):
         GroupMedianAUROC.score(np.zeros((2, 2)), np.array([[1, 0], [0, 1]]), groups=(1, 2))
 
 

@@ -1,4 +1,4 @@
-"""Evaluation: values with intervals, frozen and plain as JSON, and a model's own predictions scored."""
+"""Evaluation: values with intervals, frozen and plain as JSON, and the predictions of a model."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""Logits and labels of every kind of task: what is read, and what is refused with which words."""
+"""Logits and labels for every kind of task: how they are read, and which are refused with which message."""
 
 import math
 
@@ -111,8 +111,8 @@ def test_order_of_the_examples_does_not_matter(labels, seed, quantised):
         (BINARY, np.zeros((2, 2)), [0.5, 1], "example 1: label 0.5 does not fit"),
         (BINARY, np.zeros((2, 2)), ["promoter", "x"], "labels of task 'promoter' must be numbers"),
         (TRACKS, np.zeros((2, 2)), [[0, 1], [3, 0]], "example 2: label 3 does not fit .* track labels are 0 to 1"),
-        (BINARY, np.array([[0, 1], [0, np.nan]]), [0, 1], "example 2: the logits hold nan.*diverged"),
-        (STRENGTH, np.zeros(2), [1.0, np.inf], "example 2: the labels hold inf"),
+        (BINARY, np.array([[0, 1], [0, np.nan]]), [0, 1], "example 2: the logits contain nan.*diverged"),
+        (STRENGTH, np.zeros(2), [1.0, np.inf], "example 2: the labels contain inf"),
         (BASES, [np.zeros((3, 2))], [np.zeros(2, int)], r"example 1: logits of shape \(3, 2\) do not fit 2 nucleotide"),
         (BASES, [np.zeros((2, 2))], [np.full(2, -100)], "every nucleotide label is -100"),
         (BASES, [np.zeros((1, 2))] * 2, [[0], [4]], "example 2: label 4 does not fit"),

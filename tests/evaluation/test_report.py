@@ -1,4 +1,4 @@
-"""The report: every number is in report.json, the page needs nothing from outside, and nothing half-written stays."""
+"""The report: every number is in report.json, the page has no external resources, and no partial file remains."""
 
 import dataclasses
 import json
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hf_dnalm.evaluation import Evaluation, metrics_table, verdict, write_report
-from hf_dnalm.evaluation import report as room
+from hf_dnalm.evaluation import report as report_module
 from hf_dnalm.evaluation.plots import plots, to_svg
 from hf_dnalm.tasks import Task
 from tests.evaluation.test_outputs import BASES, BINARY, EXPRESSION, SPLICE, STRENGTH, TRACKS
@@ -47,7 +47,7 @@ def _evaluation(task: Task, *, noise: float = 1.0, n: int = 60, **options) -> Ev
 
 
 class _Page(HTMLParser):
-    """Whether every element is closed in order, and what is named by src and href."""
+    """Checks that elements are closed in order, and collects the values of src and href."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -139,15 +139,15 @@ def test_markdown_has_the_same_tables(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("noise", "said"),
-    [(4.0, "the model's whole interval lies above"), (0.0, "whole interval lies below"), (1.0, "lies within")],
+    ("noise", "expected"),
+    [(4.0, "the model's interval is entirely above"), (0.0, "interval is entirely below"), (1.0, "is within")],
 )
-def test_the_verdict_compares_the_interval_with_the_baseline(noise, said):
+def test_the_verdict_compares_the_interval_with_the_baseline(noise, expected):
     evaluation = _evaluation(BINARY, n=200)
     sentence = verdict(evaluation, [_evaluation(BINARY, noise=noise, n=200, name="guess")])
     value, low, high = evaluation.primary
     assert sentence.startswith(f"MCC {value:.3f} (95 % interval {low:.3f} to {high:.3f}) on 200 test sequences.")
-    assert said in sentence
+    assert expected in sentence
 
 
 def test_the_verdict_without_intervals_or_values_says_so():
@@ -177,19 +177,19 @@ def test_the_table_of_metrics_has_a_column_for_each():
 
 
 @pytest.mark.parametrize(
-    ("evaluation", "said"),
+    ("evaluation", "expected"),
     [
-        (_evaluation(BINARY, bootstrap=0), "Value.\n"),
+        (_evaluation(BINARY, bootstrap=0), "Values without intervals.\n"),
         (_evaluation(BINARY, seed=3), "Value and 95 % bootstrap interval (20 resamples of whole sequences, seed 3).\n"),
-        (_evaluation(TRACKS, bootstrap=0), "Value. Means over 2 of 2 labels.\n"),
+        (_evaluation(TRACKS, bootstrap=0), "Values without intervals. Means over 2 of 2 labels.\n"),
         (
             Evaluation.from_logits(TRACKS, np.eye(2), [[1, 0], [0, 0]], bootstrap=0),
-            "Value. Means over 1 of 2 labels; the others are undefined here.\n",
+            "Values without intervals. Means over 1 of 2 labels; the others are undefined on this split.\n",
         ),
     ],
 )
-def test_the_report_says_how_the_numbers_came_to_be(evaluation, said, tmp_path):
-    assert said in write_report(evaluation, tmp_path, title="x").markdown.read_text()
+def test_the_report_says_how_the_numbers_came_to_be(evaluation, expected, tmp_path):
+    assert expected in write_report(evaluation, tmp_path, title="x").markdown.read_text()
 
 
 def test_plots_leave_matplotlib_as_it_was_and_repeat_byte_for_byte():
@@ -218,7 +218,7 @@ def test_a_second_report_replaces_the_first_and_other_files_stay(tmp_path):
 
 
 def test_a_page_that_cannot_be_written_leaves_the_numbers_and_nothing_half_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "render_html", lambda *_: "\ud800")  # cannot be written as UTF-8
+    monkeypatch.setattr(report_module, "render_html", lambda *_: "\ud800")  # cannot be written as UTF-8
     with pytest.raises(UnicodeEncodeError):
         write_report(_evaluation(BINARY), tmp_path / "report", title="Broken")
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["report.json", "report.md"]

@@ -1,4 +1,4 @@
-"""Maps of vectors: classes that lie apart lie apart on the map, and the same vectors give the same map."""
+"""Maps of vectors: separate classes stay separate, and equal vectors give equal maps."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def test_umap_draws_the_same_clouds():
 
 def test_a_missing_umap_is_named_with_the_line_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
-    with pytest.raises(ImportError, match=r'pip install "hf_dnalm\[umap\]", or take method "tsne"'):
+    with pytest.raises(ImportError, match=r'pip install "hf_dnalm\[umap\]", or use method "tsne"'):
         map_vectors(np.eye(5), method="umap")
 
 
 def test_what_no_map_can_be_made_of_is_refused():
-    with pytest.raises(ValueError, match="a map needs 4 vectors or more; these are 3"):
+    with pytest.raises(ValueError, match="a map needs at least 4 vectors, but there are only 3"):
         map_vectors(np.eye(3))
-    with pytest.raises(ValueError, match="method is 'pca'; there are: tsne, umap"):
+    with pytest.raises(ValueError, match="method is 'pca'; choose from tsne, umap"):
         map_vectors(np.eye(5), method="pca")
 
 

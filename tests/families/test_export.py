@@ -49,8 +49,8 @@ def test_torch_export_gives_one_program_for_every_batch_and_length(family):
 @pytest.mark.parametrize(
     ("name", "flavour", "message"),
     [
-        ("gena_bert", "Sparse", "cannot hold this model: sparse attention goes by lists of blocks"),
-        ("gena_bigbird", "ByBlocks", r"cannot hold this model: .* attention_type='original_full'"),
+        ("gena_bert", "Sparse", "cannot export this model: sparse attention goes by lists of blocks"),
+        ("gena_bigbird", "ByBlocks", r"cannot export this model: .* attention_type='original_full'"),
     ],
 )
 def test_sparse_attention_refuses_to_be_exported(name, flavour, message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 
 import pytest
@@ -31,6 +32,13 @@ def test_outputs_have_a_row_for_each_sequence_and_token(family, head):
         case "token":
             assert got.logits.shape == (*shape, 5)
     assert got[0].isfinite().all()
+
+
+def test_a_head_takes_the_inputs_of_its_body_in_the_same_order(family, head):
+    own, body = (list(inspect.signature(family.toy.CLASSES[each].forward).parameters) for each in (head, "base"))
+    shared = [name for name in own if name in body and name != "kwargs"]
+    assert shared == body[: len(shared)] == own[: len(shared)]
+    assert {"input_ids", "attention_mask", "inputs_embeds"} <= set(shared)
 
 
 def test_hidden_states_are_as_many_and_as_wide_as_the_config_says(family, head):

@@ -14,7 +14,7 @@ NAMES = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens
 # The published folders of HyenaDNA hold no file of a tokenizer: the model's config says what it reads.
 WITHOUT_FILES = {"hyenadna"}
 # Told from other models by the file that is missing.
-TOLD_BY_VOCABULARY = {"dnabert2", "gena_bigbird", "grover"}
+TOLD_BY_VOCABULARY = {"dnabert2", "gena_bigbird", "grover", "moderngena"}
 MISSING = r"has no tokenizer: |no vocabulary file is there \(.*|neither "
 
 

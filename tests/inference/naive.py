@@ -1,4 +1,4 @@
-"""Likelihoods the slow and plain way, one token and one sequence at a time, to compare with."""
+"""Slow, straightforward likelihoods, one token and one sequence at a time, as a reference for the tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def masked_log_probabilities(model, tokenizer, sequence: str, masked: list[int])
 
 
 def pseudo_log_likelihood(model, tokenizer, sequence: str) -> float:
-    """The sum over all tokens, but for special ones, of their log-probability when masked alone."""
+    """The sum over all but special tokens of the log-probability of each token, masked alone."""
     ids = tokenizer(sequence)["input_ids"]
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     return sum(
@@ -25,7 +25,7 @@ def pseudo_log_likelihood(model, tokenizer, sequence: str) -> float:
 
 
 def above_chance(tokenizer, log_probabilities: torch.Tensor, token: int) -> float:
-    """log p(token) less the log of the mean p of all DNA words with as many letters; 0 for other tokens."""
+    """log p(token) minus the log of the mean p of all DNA tokens of the same length in bp; 0 for other tokens."""
     vocabulary = {
         index: word.upper() for word, index in tokenizer.get_vocab().items() if set(word.upper()) <= set("ACGT")
     }
@@ -49,7 +49,7 @@ def window_above_chance(model, tokenizer, sequence: str, passes: int) -> float:
 
 
 def letter_log_odds(model, tokenizer, sequence: str, place: int, alt: str, ref: str) -> float:
-    """log p(alt) - log p(ref) at a place, summed over all words of the token that covers it; tokens do not overlap."""
+    """log p(alt) - log p(ref) at a position, summed over the tokens with that letter; tokens do not overlap."""
     ids = tokenizer(sequence)["input_ids"]
     words = tokenizer.convert_ids_to_tokens(ids)
     special = set(tokenizer.all_special_tokens) - {tokenizer.unk_token}

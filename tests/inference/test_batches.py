@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 
 
 class Sum(nn.Module):
-    """Sums token ids under the mask: the answer is known whatever the padding."""
+    """Sums token ids under the mask: the result is known and independent of padding."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Files of any size: the vectors of `embed` and `embed_tokens`, whatever the shards, and after every interruption."""
+"""`embed_file` gives the vectors of `embed` and `embed_tokens`, for any shards and after any interruption."""
 
 from __future__ import annotations
 
@@ -120,12 +120,12 @@ def test_an_interruption_anywhere_loses_nothing_and_does_nothing_twice(fasta, tm
         patched.setattr(shards.ShardFolder, "write", stop_after_writing)
         patched.setattr("hf_dnalm.inference.embedding_files.write_vector_rows", stop)
         before = -1
-        while len(done) > before:  # else it was stopped when the file was to be written
+        while len(done) > before:  # otherwise the run was stopped while writing the file
             before = len(done)
             with pytest.raises(KeyboardInterrupt):
                 run(fasta, tmp_path / "x.npz", **options)
             assert not (tmp_path / "x.npz").exists()
-    monkeypatch.setattr(shards.ShardFolder, "write", stop)  # all are there
+    monkeypatch.setattr(shards.ShardFolder, "write", stop)  # all shards are finished
     run(fasta, tmp_path / "x.npz", **options)
     assert len(done) > 3
     assert done == list(range(len(done)))
@@ -177,7 +177,7 @@ def test_processes_divide_the_shards_and_the_first_one_writes_the_file(fasta, tm
     assert "00000001.safetensors" in there
     assert "00000000.safetensors" not in there
     monkeypatch.setattr(shards, "process_of_this_run", lambda: (0, 2))
-    # seen from the first process at the same moment, before the second one wrote
+    # as the first process sees the folder at the same moment, before the second one has written
     monkeypatch.setattr(shards.ShardFolder, "unfinished", lambda self, planned: planned)
     run(fasta, tmp_path / "x.npz", **options)
     assert (tmp_path / "x.npz").read_bytes() == (tmp_path / "expected.npz").read_bytes()
@@ -189,7 +189,7 @@ def test_processes_divide_the_shards_and_the_first_one_writes_the_file(fasta, tm
         (">long\n" + "ACG" * 30, {"overflow": "error"}, "sequence 'long' is 90 bp = 31 tokens; the model reads 12"),
         (">rna\nACGU", {}, r"bad\.fa: record 9 \('rna'\): letter 'U' at position 4"),
         (">s0\nACG", {}, r"bad\.fa: record 9 \('s0'\) has the same name as record 1"),
-        ("", {"pooling": "sum"}, "pooling is 'sum'; there are: mean, cls, max, nucleotide, token"),
+        ("", {"pooling": "sum"}, "pooling is 'sum'; choose from mean, cls, max, nucleotide, token"),
         ("", {"layer": 5}, "there is no layer 5"),
     ],
 )

@@ -83,7 +83,7 @@ def test_bfloat16_states_are_averaged_in_float32():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"pooling": "sum"}, "pooling is 'sum'; there are: mean, cls, max"),
+        ({"pooling": "sum"}, "pooling is 'sum'; choose from mean, cls, max"),
         ({"layer": 3}, r"there is no layer 3; the model has hidden states 0 to 2 \(or -1\)"),
         ({"layer": -4}, "there is no layer -4"),
     ],

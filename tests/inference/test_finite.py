@@ -1,4 +1,4 @@
-"""Outputs that are NaN or infinite are refused by the name of the record, wherever they would reach a user."""
+"""Outputs that are NaN or infinite are refused, with the name of the record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log-likelihoods against the plain way, and what a model that knows nothing gives."""
+"""Log-likelihoods agree with the straightforward computation, and with the value of an uninformed model."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SEQUENCES = ["ACGTACGTAC", "TTTNACG", "GATTACAGATTACA"]
 
 
 @pytest.fixture(params=[nucleotide_transformer, dnabert2], ids=["k-mers", "byte pairs"])
-def asked(request):
+def model_and_tokenizer(request):
     toy = request.param
     return toy.toy_model("masked_lm", initializer_range=0.5), toy.toy_tokenizer()
 
 
-def test_masked_models_are_asked_for_every_token_alone(asked):
-    model, tokenizer = asked
+def test_masked_models_are_asked_for_every_token_alone(model_and_tokenizer):
+    model, tokenizer = model_and_tokenizer
     result = log_likelihood(model, tokenizer, SEQUENCES, names=["a", "b", "c"])
     expected = [pseudo_log_likelihood(model, tokenizer, sequence) for sequence in SEQUENCES]
     np.testing.assert_allclose(result.nats, expected, rtol=1e-4)
@@ -33,8 +33,8 @@ def test_masked_models_are_asked_for_every_token_alone(asked):
     np.testing.assert_allclose(result.bits_per_base, -result.nats / result.bases / math.log(2))
 
 
-def test_batches_change_nothing(asked):
-    few, many = (log_likelihood(*asked, SEQUENCES, token_budget=budget).nats for budget in (8, 4096))
+def test_batches_change_nothing(model_and_tokenizer):
+    few, many = (log_likelihood(*model_and_tokenizer, SEQUENCES, token_budget=budget).nats for budget in (8, 4096))
     np.testing.assert_allclose(few, many, rtol=1e-4)
 
 
@@ -75,7 +75,7 @@ def test_shares_that_are_none_are_refused(share):
 
 def test_models_and_tokenizers_that_cannot_be_asked_are_refused():
     tokenizer = nucleotide_transformer.toy_tokenizer()
-    with pytest.raises(ValueError, match=r"TransformerModel is no language model: .* AutoModelForMaskedLM or"):
+    with pytest.raises(ValueError, match=r"TransformerModel is not a language model: .* AutoModelForMaskedLM or"):
         log_likelihood(nucleotide_transformer.toy_model("base"), tokenizer, SEQUENCES)
     tokenizer.mask_token = None
     with pytest.raises(ValueError, match="KmerTokenizer has no mask token"):

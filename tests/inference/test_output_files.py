@@ -1,4 +1,4 @@
-"""Results are written whole or not at all, and tables read back."""
+"""Results are written completely or not at all, and tables read back."""
 
 from __future__ import annotations
 

@@ -175,8 +175,8 @@ def test_a_model_without_a_task_head_is_refused(head):
         (["ACG"], {"names": ["a", "b"]}, "there are 2 names for 1 sequences"),
         (["ACGJ"], {"names": ["x"]}, r"sequence 'x'.*letter 'J' at position 4"),
         (["ACG" * 64], {"names": ["x"]}, r"sequence 'x' is 192 bp = 65 tokens; .* reads 64"),
-        (["ACG"], {"task": MULTI}, "task 'tracks' has 2 labels, but the model's head gives 3"),
-        (Dataset.from_dict({"sequence": ["ACG"]}), {}, "the data set has no column 'name'; it has: sequence"),
+        (["ACG"], {"task": MULTI}, "task 'tracks' has 2 labels, but the model's head has 3"),
+        (Dataset.from_dict({"sequence": ["ACG"]}), {}, "the dataset has no column 'name'; it has: sequence"),
     ],
 )
 def test_bad_input_is_refused_with_name_and_way_out(sequences, options, message):

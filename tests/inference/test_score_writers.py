@@ -17,7 +17,7 @@ from hf_dnalm.inference.variants import LETTERS, WINDOW
 
 pysam = pytest.importorskip("pysam", reason="pysam is not installed")
 
-# What real files do: contigs and fields that the header lacks, no alternative, two of them, odd fields, a sample.
+# As in real files: contigs and fields missing from the header, no or two alternatives, unusual fields, a sample.
 VCF = """\
 ##fileformat=VCFv4.2
 ##INFO=<ID=DP,Number=1,Type=Integer,Description="depth">
@@ -110,10 +110,10 @@ def test_an_allele_without_a_score_keeps_its_place_with_the_reason(tmp_path, vcf
     (header,) = [line for line in lines if "ID=DNALM_REASON" in line]
     assert header == (
         '##INFO=<ID=DNALM_REASON,Number=A,Type=String,Description="Why an allele has no DNALM. spanning_deletion: ALT '
-        "is *, a deletion that another record describes; symbolic_allele: ALT is a name, such as <DEL>, and not "
-        'letters",Source="hf_dnalm">'
+        "is *, a deletion that another record describes; symbolic_allele: ALT is symbolic, such as "
+        '<DEL>",Source="hf_dnalm">'
     )
-    with pysam.VariantFile(str(tmp_path / "x.vcf")) as file:  # others can read it
+    with pysam.VariantFile(str(tmp_path / "x.vcf")) as file:  # other programs can read it
         assert [record.info.get("DNALM") for record in file] == [(-1.25, None), None, (None,)]
 
 
@@ -134,7 +134,7 @@ def test_records_that_are_not_sorted_get_no_index_and_a_line_in_the_log(tmp_path
 
 def test_a_field_that_is_there_is_not_overwritten(tmp_path, vcf, scores):
     write_variant_scores(scores, tmp_path / "once.vcf", vcf=vcf)
-    with pytest.raises(ValueError, match=r"once\.vcf has an INFO field DNALM already, .* name another"):
+    with pytest.raises(ValueError, match=r"once\.vcf already has an INFO field DNALM, .* choose another name"):
         write_variant_scores(scores, tmp_path / "twice.vcf", vcf=tmp_path / "once.vcf")
     write_variant_scores(scores, tmp_path / "twice.vcf", vcf=tmp_path / "once.vcf", info_field="OTHER")
     assert "DNALM=-1.25,2;OTHER=-1.25,2\t" in (tmp_path / "twice.vcf").read_text()
@@ -142,7 +142,7 @@ def test_a_field_that_is_there_is_not_overwritten(tmp_path, vcf, scores):
 
 @pytest.mark.parametrize("name", ["", "1A", "a b", "a;b"])
 def test_what_is_no_name_of_a_field_is_refused(tmp_path, vcf, scores, name):
-    with pytest.raises(ValueError, match="is no name of an INFO field"):
+    with pytest.raises(ValueError, match="is not a valid name of an INFO field"):
         write_variant_scores(scores, tmp_path / "x.vcf", vcf=vcf, info_field=name)
 
 
@@ -150,7 +150,7 @@ def test_vcf_needs_the_file_that_was_scored(tmp_path, vcf, scores):
     with pytest.raises(ValueError, match=r"x\.vcf: VCF needs the file that the variants are from; pass vcf=…"):
         write_variant_scores(scores, tmp_path / "x.vcf")
     vcf.write_text(VCF.replace("\tC,G\t", "\tG,C\t"))
-    with pytest.raises(ValueError, match=r"in\.vcf: line 4 is not among the scored variants at its place; the file"):
+    with pytest.raises(ValueError, match=r"in\.vcf: line 4 differs from the variant that was scored; the file"):
         write_variant_scores(scores, tmp_path / "x.vcf", vcf=vcf)
     vcf.write_text("".join(VCF.splitlines(keepends=True)[:-1]))
     with pytest.raises(ValueError, match=r"in\.vcf has 2 variants, but 3 were scored; score it again\."):

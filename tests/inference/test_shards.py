@@ -1,4 +1,4 @@
-"""Shards: every base in one of them, each whole or not there, and none of another run."""
+"""Every record is in exactly one shard, shards are complete or absent, and shards of another run are refused."""
 
 import numpy as np
 import pytest

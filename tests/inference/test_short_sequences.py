@@ -1,4 +1,4 @@
-"""A sequence that is shorter than a token, as overlapping k-mers have them, is refused by name and never scored."""
+"""A sequence too short for one token of overlapping k-mers is refused by name and never scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All substitutions of a sequence at once give what each gives alone."""
+"""Scoring all substitutions together gives the score of each substitution alone."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def test_byte_pairs_are_scored_one_substitution_at_a_time():
     assert np.isfinite(result.scores).all()
 
 
-@pytest.mark.parametrize("asked", [KMERS, PAIRS], ids=["k-mers", "byte pairs"])
-def test_both_strands_are_the_mean_and_turn_with_the_sequence(asked):
+@pytest.mark.parametrize("model_and_tokenizer", [KMERS, PAIRS], ids=["k-mers", "byte pairs"])
+def test_both_strands_are_the_mean_and_turn_with_the_sequence(model_and_tokenizer):
     sequence = "ACGTTACGGATC"
-    forward = mutagenesis(*asked, [sequence])[0].scores
-    other = mutagenesis(*asked, [reverse_complement(sequence)])[0].scores
-    both = mutagenesis(*asked, [sequence], strands="both")[0].scores
+    forward = mutagenesis(*model_and_tokenizer, [sequence])[0].scores
+    other = mutagenesis(*model_and_tokenizer, [reverse_complement(sequence)])[0].scores
+    both = mutagenesis(*model_and_tokenizer, [sequence], strands="both")[0].scores
     np.testing.assert_allclose(both, (forward + other[::-1, ::-1]) / 2, atol=1e-5)
 
 
@@ -83,3 +83,5 @@ def test_a_bad_sequence_is_named_before_any_is_scored():
         mutagenesis(*KMERS, ["ACGT", "AC!T"], names=["a", "b"], progress=lambda _: pytest.fail("scored"))
     with pytest.raises(ValueError, match="must be a list of strings"):
         mutagenesis(*KMERS, "ACGT")
+    with pytest.raises(ValueError, match="strands is 'reverse'; choose from both, forward"):
+        mutagenesis(*KMERS, ["ACGT"], strands="reverse")

@@ -1,4 +1,4 @@
-"""Vectors of tokens and nucleotides; `tests/families/test_embedding.py` asks every family for them."""
+"""Embeddings of tokens and nucleotides; `tests/families/test_embedding.py` tests them for every family."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ FLOAT32 = {"dtype": torch.float32}
 
 
 def rows_equal(vectors: np.ndarray) -> list[int]:
-    """How many rows in a row are the same vector."""
+    """The lengths of runs of equal rows."""
     changes = np.flatnonzero((vectors[1:] != vectors[:-1]).any(1)) + 1
     return np.diff([0, *changes.tolist(), len(vectors)]).tolist()
 
@@ -25,7 +25,7 @@ def rows_equal(vectors: np.ndarray) -> list[int]:
     [
         (nucleotide_transformer, "ACGTTAGN", [3, 3, 1, 1]),  # 3-mers, then letters
         (nucleotide_transformer, "acnacgta", [1, 1, 1, 3, 1, 1]),
-        (dnabert, "ACGTTA", [2, 1, 1, 2]),  # overlapping 3-mers: of the base in their middle, at the ends of two
+        (dnabert, "ACGTTA", [2, 1, 1, 2]),  # overlapping 3-mers: each for its middle base, at the ends for two bases
         (dnabert2, "GCTAGACGNT", [4, 1, 3, 1, 1]),  # GCTA, G, ACG, [UNK], T
         (hyenadna, "ACGNT", [1, 1, 1, 1, 1]),
     ],
@@ -64,7 +64,7 @@ def test_both_strands_of_caduceus_are_in_a_vector():
     sequences = [sequence, reverse_complement(sequence)]
     there, back = embed_tokens(model, tokenizer, sequences, layer=0, **FLOAT32).vectors
     assert there.shape == (21, 2 * model.config.d_model)
-    # of the embeddings alone: in later layers the [SEP], which ends both sequences, is seen from another side
+    # only for the embedding layer: later layers see the [SEP] at the end of both sequences differently
     np.testing.assert_array_equal(there, back[::-1, ::-1])
 
 
@@ -86,7 +86,7 @@ def test_names_stay_with_their_vectors():
 @pytest.mark.parametrize(
     ("sequences", "options", "message"),
     [
-        (["ACGT"], {"per": "codon"}, "per is 'codon'; there are: nucleotide, token"),
+        (["ACGT"], {"per": "codon"}, "per is 'codon'; choose from nucleotide, token"),
         (["ACGT"], {"layer": 9}, r"there is no layer 9; the model has hidden states 0 to 2 \(or -1\)"),
         (["ACGT", "AC"], {}, "'2' is 2 bp, which is too short for one token of the model's tokenizer"),
         (["ACGT", "AC"], {"per": "token"}, "'2' is 2 bp, which is too short for one token"),

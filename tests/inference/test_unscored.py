@@ -1,4 +1,4 @@
-"""Why an allele has no score, one row for each reason, and when the genome itself is the wrong one."""
+"""The reasons for alleles without a score, one case each, and the detection of a wrong genome."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ def genome(tmp_path):
 def test_every_reason_is_given_for_its_alleles_and_refused_when_strict(reason, genome):
     variants = [*FINE, *CASES[reason]]
     assert reasons_unscored(variants, genome, window_bp=20) == [""] * 4 + [reason] * len(CASES[reason])
-    with pytest.raises(ValueError, match=r"cannot be scored: .*\. Leave the record out,|has no contig|but REF is A"):
+    with pytest.raises(ValueError, match=r"cannot be scored: .*\. Leave out the record,|has no contig|but REF is A"):
         reasons_unscored(variants, genome, window_bp=20, strict=True)
     assert reasons_unscored(FINE, genome, window_bp=20, strict=True) == [""] * 4
 
 
 def test_the_way_out_of_a_long_allele_is_a_longer_window(genome):
-    with pytest.raises(ValueError, match=r"1:4 T>T{21} cannot be .* pass a larger window_bp, or let such records stay"):
+    with pytest.raises(ValueError, match=r"1:4 T>T{21} cannot be .* pass a larger window_bp .*, or keep such records"):
         reasons_unscored([Variant("1", 3, "T", "T" * 21)], genome, window_bp=20, strict=True)
 
 
 def test_variants_without_a_score_do_not_change_those_of_the_others(genome):
-    asked = toy_model("masked_lm"), toy_tokenizer()
+    model_and_tokenizer = toy_model("masked_lm"), toy_tokenizer()
     mixed = [CASES["symbolic_allele"][0], FINE[1], *CASES["contig_not_in_genome"], FINE[3]]
-    result = score_variants(*asked, mixed, genome, window_bp=20)
-    alone = score_variants(*asked, [FINE[1], FINE[3]], genome, window_bp=20)
+    result = score_variants(*model_and_tokenizer, mixed, genome, window_bp=20)
+    alone = score_variants(*model_and_tokenizer, [FINE[1], FINE[3]], genome, window_bp=20)
     assert np.isnan(result.scores).tolist() == [True, False, True, False]
     np.testing.assert_allclose(result.scores[[1, 3]], alone.scores, rtol=1e-5)
     assert result.estimators == ["", alone.estimators[0], "", alone.estimators[1]]
@@ -68,7 +68,7 @@ def test_a_wrong_genome_stops_the_run(genome):
     assert reasons_unscored([*FINE, *wrong], genome, window_bp=20).count("reference_mismatch") == 4  # half of them
     with pytest.raises(ValueError, match=r"1:1 is G in .*genome.fa, but REF is C; the variants are of another"):
         reasons_unscored([*FINE[:3], *wrong], genome, window_bp=20)
-    late = [*FINE * 26, *wrong * 100]  # only the first hundred are asked
+    late = [*FINE * 26, *wrong * 100]  # only the first hundred are compared
     assert reasons_unscored(late, genome, window_bp=20).count("reference_mismatch") == 400
 
 

@@ -1,4 +1,4 @@
-"""Variant effects against the plain way, on both strands, for every kind of tokenizer."""
+"""Variant effects agree with the straightforward computation, on both strands, for every kind of tokenizer."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ def test_byte_pairs_that_differ_are_masked_together(genome):
         assert result.estimators == [TOKENS]
 
 
-@pytest.mark.parametrize("asked", [KMERS, PAIRS], ids=["k-mers", "byte pairs"])
-def test_changes_of_length_compare_whole_windows(asked, genome):
+@pytest.mark.parametrize("model_and_tokenizer", [KMERS, PAIRS], ids=["k-mers", "byte pairs"])
+def test_changes_of_length_compare_whole_windows(model_and_tokenizer, genome):
     variants = [
         Variant("1", 30, LETTERS_OF_CHR1[30:33], LETTERS_OF_CHR1[30]),
         Variant("1", 20, LETTERS_OF_CHR1[20], "GTT"),
     ]
-    result = score_variants(*asked, variants, genome, window_bp=20, strands="forward")
+    result = score_variants(*model_and_tokenizer, variants, genome, window_bp=20, strands="forward")
     for variant, score in zip(variants, result.scores, strict=True):
         moved = genome.left_normalised(variant)
         start = moved.start - (20 - max(len(moved.ref), len(moved.alt))) // 2
@@ -89,7 +89,8 @@ def test_changes_of_length_compare_whole_windows(asked, genome):
         changed = LETTERS_OF_CHR1[start : moved.start] + moved.alt + LETTERS_OF_CHR1[moved.end :]
         assert changed[:place] == reference[:place]
         alt, ref = (
-            window_above_chance(*asked, window, round(1 / MASKED_AT_ONCE)) for window in (changed[:20], reference)
+            window_above_chance(*model_and_tokenizer, window, round(1 / MASKED_AT_ONCE))
+            for window in (changed[:20], reference)
         )
         assert score == pytest.approx(alt - ref, abs=1e-3)
     assert result.estimators == [WINDOW] * 2
@@ -115,9 +116,9 @@ def test_windows_at_the_ends_of_a_contig_are_filled_with_n(genome):
 
 
 @pytest.mark.parametrize("method", VECTORS)
-@pytest.mark.parametrize("asked", [KMERS, PAIRS], ids=["k-mers", "byte pairs"])
-def test_distances_compare_the_vectors_at_the_alleles(asked, method, genome):
-    model, tokenizer = asked
+@pytest.mark.parametrize("model_and_tokenizer", [KMERS, PAIRS], ids=["k-mers", "byte pairs"])
+def test_distances_compare_the_vectors_at_the_alleles(model_and_tokenizer, method, genome):
+    model, tokenizer = model_and_tokenizer
     result = score_variants(model, tokenizer, [snv(21, "C")], genome, method=method, window_bp=17, strands="forward")
     window = LETTERS_OF_CHR1[13:30]
     vectors = []
@@ -144,7 +145,7 @@ def test_distances_need_no_head(genome):
         for model in (KMERS[0], body)
     )
     np.testing.assert_allclose(with_head, without, rtol=1e-5)
-    with pytest.raises(ValueError, match="is no language model"):
+    with pytest.raises(ValueError, match="is not a language model"):
         score_variants(body, KMERS[1], [snv(21, "C")], genome, window_bp=17)
 
 

@@ -1,7 +1,7 @@
-"""The length of an indel alone gives no score: models that know nothing, and models that know each letter alone.
+"""The length of an indel alone has no effect on its score, for models that ignore the context.
 
-Every estimator, kind of tokenizer and strand is asked for every kind of variant. Both models read nothing of the
-sequence, so each expected score can be computed from the letters by hand.
+Every estimator, kind of tokenizer and strand is tested with every kind of variant. One model is uniform, the other has
+a fixed probability for each letter. Both ignore the sequence, so each expected score can be computed by hand.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LOG_CHANCES = {"A": math.log(0.1), "C": math.log(0.2), "G": math.log(0.3), "T": 
 
 
 def byte_pairs():
-    """DNABERT-2's toy with all sixteen pairs of letters as tokens, of all of which the letters alone can tell."""
+    """The tiny DNABERT-2 model with all sixteen pairs of letters as tokens."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dnabert2, "MERGES", PAIRS)
         patch.setitem(dnabert2.SHAPE, "vocab_size", 9 + len(PAIRS))
@@ -61,7 +61,7 @@ KNOW_LETTERS = [kind for kind in KINDS if kind not in ("published byte pairs", "
 
 @torch.no_grad()
 def with_logits(model, logits: torch.Tensor | None = None):
-    """The model with these logits at every place of every sequence; None gives zeros."""
+    """The model with these logits at every position of every sequence; None gives zeros."""
     for name, parameter in model.named_parameters(remove_duplicate=False):
         if name.split(".")[0] in ("lm_head", "cls", "decoder") and len(parameter) == model.config.vocab_size:
             parameter.zero_()
@@ -92,7 +92,7 @@ def test_a_model_that_prefers_no_word_scores_every_variant_exactly_zero(kind, st
 
 
 def letters_above_chance(window: str, k: int) -> float:
-    """Of each run of letters without N: log 4p of each, as many times as k-mers hold it (k = 1: once)."""
+    """For each run of letters without N: log 4p of each letter, once per k-mer that contains it (k = 1: once)."""
     total = 0.0
     for run in window.split("N"):
         words = [run[start : start + k] for start in range(len(run) - k + 1)]
@@ -101,14 +101,14 @@ def letters_above_chance(window: str, k: int) -> float:
 
 
 def letters_alone(variant: Variant, k: int, *, backwards: bool) -> float:
-    """The score by hand: the letters of the alternative's window less those of the reference's, on one strand."""
+    """The expected score: the letters of the alternative window minus those of the reference window, on one strand."""
     longer = max(len(variant.ref), len(variant.alt))
     left = (WINDOW_BP - longer) // 2
     padded = "N" * 50 + CONTIG + "N" * 50
     before, after = padded[: 50 + variant.start], padded[50 + variant.end :]
     scores = []
     for allele in (variant.alt, variant.ref):
-        if backwards:  # the right end is the same, and the shorter allele gets more of what is left of it
+        if backwards:  # both windows share the right end; that of the shorter allele extends further to the left
             right = WINDOW_BP - longer - left
             window = reverse_complement((before + allele + after[:right])[-WINDOW_BP:])
         else:
@@ -140,7 +140,7 @@ def test_a_model_of_independent_letters_scores_a_variant_by_its_letters_alone(ki
 
 
 def test_a_deletion_is_not_scored_by_the_nats_of_the_letters_that_it_removes(genome):
-    """Before, a model that knows nothing gave a deletion of 5 bp about 5 × log(vocabulary) nats."""
+    """A sum of plain log-probabilities would give a deletion of 5 bp about 5 × log(vocabulary) nats."""
     model, tokenizer = KINDS["nucleotides"][0]()
     deletion = VARIANTS["deletion"]
     uniform = score_variants(with_logits(model), tokenizer, [deletion], genome, window_bp=WINDOW_BP).scores

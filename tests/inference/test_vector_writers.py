@@ -1,4 +1,4 @@
-"""Vectors, names and settings read back from every format with the reader that a user would take."""
+"""Vectors, names and settings read back from every format with that format's usual reader."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _pairs(members):
 
 
 def _webdataset(path):
-    """Samples by their stem, as webdataset groups them: what comes up to the first point."""
+    """Samples by their stem, which for WebDataset is the name up to the first dot."""
     names, vectors, settings = [], [], SETTINGS
     with tarfile.open(path) as archive:
         for number, (array, about) in enumerate(_pairs(archive.getmembers())):

@@ -1,4 +1,4 @@
-"""Long sequences by windows: every token once, from the window where it has the most context."""
+"""Long sequences in windows: every token counts once, in the window where it has the most context."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ FLOAT32 = {"dtype": torch.float32}
     [
         (8, 4, 0, [[0, 4, 0, 4], [4, 8, 4, 8]]),
         (10, 4, 2, [[0, 4, 0, 3], [2, 6, 3, 5], [4, 8, 5, 7], [6, 10, 7, 10]]),
-        (9, 4, 1, [[0, 4, 0, 3], [3, 7, 3, 6], [5, 9, 6, 9]]),  # the last window is moved back
+        (9, 4, 1, [[0, 4, 0, 3], [3, 7, 3, 6], [5, 9, 6, 9]]),  # the last window is shifted back
         (5, 4, 1, [[0, 4, 0, 2], [1, 5, 2, 5]]),
         (4, 4, 1, [[0, 4, 0, 4]]),
         (3, 1, 0, [[0, 1, 0, 1], [1, 2, 1, 2], [2, 3, 2, 3]]),
@@ -44,7 +44,7 @@ def test_every_token_counts_once_where_it_is_farthest_from_a_cut(n_tokens, room,
         assert start <= first < last <= end
         for token in (first, last - 1):
             others = [context(token, s, e) for s, e, *_ in table.tolist() if s <= token < e]
-            assert context(token, start, end) >= max(others) - 1  # of two equal ones either will do
+            assert context(token, start, end) >= max(others) - 1  # if two are equal, either will do
 
 
 def test_windows_have_the_special_tokens_of_a_sequence_and_count_them_once():
@@ -60,7 +60,7 @@ def test_windows_have_the_special_tokens_of_a_sequence_and_count_them_once():
 
 
 def test_a_limit_without_room_for_dna_is_refused():
-    with pytest.raises(ValueError, match="a window of 2 tokens has no room for DNA beside 2 special tokens"):
+    with pytest.raises(ValueError, match="a window of 2 tokens has no room for DNA next to 2 special tokens"):
         cut_into_windows([np.array([2, 10, 11, 3])], limit=2, edges=[(1, 1)])
 
 
@@ -107,3 +107,11 @@ def test_without_windows_a_long_sequence_is_refused_and_says_so():
     model, tokenizer = dnabert.toy_model("base"), dnabert.toy_tokenizer()
     with pytest.raises(ValueError, match=r"'1' is 43 bp = 43 tokens; the model reads 40\. .*overflow='windows'"):
         embed(model, tokenizer, ["ACGTACG" * 6 + "A"], **FLOAT32)
+
+
+def test_a_window_may_have_room_for_a_single_token_of_dna():
+    ids = np.array([7, 1, 2, 3, 9])  # an opening and a closing token
+    cut = cut_into_windows([ids], limit=3, edges=[(1, 1)])
+    assert [each.tolist() for each in cut.token_ids] == [[7, 1, 9], [7, 2, 9], [7, 3, 9]]
+    with pytest.raises(ValueError, match="no room for DNA"):
+        cut_into_windows([ids], limit=2, edges=[(1, 1)])

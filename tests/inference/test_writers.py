@@ -143,5 +143,5 @@ def test_files_that_cannot_be_written_are_refused(tmp_path, predictions, name, e
 
 def test_bed_refuses_names_that_would_break_its_lines(tmp_path):
     predictions = Predictions(["a\tb"], [np.array([EXON], np.float32)], BASES)
-    with pytest.raises(ValueError, match="holds a tab or a line break, which BED cannot; rename it"):
+    with pytest.raises(ValueError, match="has a tab or a line break, which BED cannot store; rename it"):
         write_predictions(predictions, tmp_path / "out.bed")

@@ -178,7 +178,10 @@ def test_left_padded_prompts_go_on_as_they_do_alone():
     ("inputs", "message"),
     [
         ({}, "exactly one of input_ids and inputs_embeds"),
-        ({"inputs_embeds": torch.zeros(1, 4, 12)}, "config.reset_token_id is 2, which vectors in place of ids cannot"),
+        (
+            {"inputs_embeds": torch.zeros(1, 4, 12)},
+            "config.reset_token_id is 2, which cannot be found in inputs_embeds",
+        ),
         ({"input_ids": torch.zeros(1, 4).long(), "attention_mask": torch.ones(1, 4, 4)}, "pass one number per token"),
     ],
 )

@@ -47,7 +47,7 @@ def test_positions_may_be_given():
 
 def test_more_tokens_than_positions_are_refused_with_the_way_out():
     model = dnabert.toy_model("base")
-    message = r"41 tokens are more than the 40 .* read it by windows with hf_dnalm\.embed\(…, overflow='windows'\)"
+    message = r"41 tokens are more than the 40 .* read it in windows with hf_dnalm\.embed\(…, overflow='windows'\)"
     with pytest.raises(ValueError, match=message):
         model(torch.full((1, 41), 5))
     with pytest.raises(ValueError, match="41 tokens are more than the 40"):

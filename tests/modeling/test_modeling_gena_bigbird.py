@@ -202,7 +202,7 @@ def test_a_mask_of_pairs_is_read_densely_and_refused_where_blocks_are():
     with torch.no_grad():
         expected = model(ids(1, DENSE)).last_hidden_state
         torch.testing.assert_close(model(ids(1, DENSE), pairs).last_hidden_state, expected, **CLOSE)
-    message = r"attention_mask has shape \(1, 1, 39, 39\), the tokens \(1, 39\): past 14 tokens"
+    message = r"attention_mask has shape \(1, 1, 39, 39\), the tokens \(1, 39\): beyond 14 tokens"
     with pytest.raises(ValueError, match=message):
         model(ids(1, SPARSE), torch.ones(1, 1, SPARSE, SPARSE))
 

@@ -98,10 +98,10 @@ def test_a_shape_that_cannot_be_built_is_refused(fields, message):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"slim": True}, "slim is of block 'bytenet', not of 'post_norm'"),
-        ({"mlm_head_transform": False}, "mlm_head_transform=False is of blocks 'pre_norm' and 'bytenet'"),
+        ({"slim": True}, "slim needs block 'bytenet', not 'post_norm'"),
+        ({"mlm_head_transform": False}, "mlm_head_transform=False needs block 'pre_norm' or 'bytenet'"),
         ({"tie_word_embeddings": True}, "tie_word_embeddings=True needs learned_embedding=True"),
-        (PRE_NORM | {"slim": True}, "slim is of block 'bytenet', not of 'pre_norm'"),
+        (PRE_NORM | {"slim": True}, "slim needs block 'bytenet', not 'pre_norm'"),
         (PRE_NORM | {"tie_word_embeddings": True}, "without learned vectors there is nothing to share"),
     ],
 )

@@ -197,7 +197,7 @@ def test_a_models_first_weights_are_upstreams():
         ({"filter_inner_layers": -1}, "filter_inner_layers is -1; it must not be negative"),
         ({"filter_embedding_size": 1}, "filter_embedding_size is 1; it must be odd and at least 3"),
         ({"pad_token_id": 16}, "pad_token_id 16 is outside of the 16 token ids"),
-        ({"use_cache": True}, "use_cache is True; a HyenaDNA computes each token from the whole sequence"),
+        ({"use_cache": True}, "use_cache is True; a HyenaDNA recomputes the whole sequence"),
     ],
 )
 def test_shapes_that_cannot_be_built_are_refused(change, message):

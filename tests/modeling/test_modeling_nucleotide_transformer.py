@@ -109,7 +109,7 @@ def test_the_head_is_tied_only_when_the_config_says_so(small_model, tied):
 
 def test_a_token_id_without_a_vector_is_refused(small_model, flavour):
     model = small_model(NucleotideTransformerModel, flavour)
-    with pytest.raises(ValueError, match=r"outside of the model's 75 tokens \(ids go from 3 to 75\).*<eos>"):
+    with pytest.raises(ValueError, match=r"outside the model's 75 tokens \(ids go from 3 to 75\).*<eos>"):
         model(torch.tensor([[3, 75]]))
 
 

@@ -88,7 +88,7 @@ def test_a_model_of_bins_predicts_what_its_report_says(name, base_folder, tmp_pa
         rows = [line.split("\t") for line in (tmp_path / "bins.bed").read_text().splitlines()]
         assert sum(int(end) - int(start) for _, start, end, *_ in rows) == sum(map(len, splits["test"]["sequence"]))
     else:
-        with pytest.raises(ValueError, match="no one class for each bin, so it cannot be written as BED"):
+        with pytest.raises(ValueError, match="does not have exactly one class per bin, so it cannot be written as BED"):
             write_predictions(predictions, tmp_path / "bins.bed")
 
 
@@ -164,7 +164,7 @@ def test_strings_are_no_pairs(separating_folder):
     model = AutoModelForSequenceClassification.from_pretrained(separating_folder, num_labels=2)
     tokenizer = AutoTokenizer.from_pretrained(separating_folder)
     with pytest.raises(
-        ValueError, match=r"task 'touch' is of pairs: give a Dataset with the columns name, sequence and"
+        ValueError, match=r"task 'touch' classifies pairs: give a Dataset with the columns name, sequence and"
     ):
         predict(model, tokenizer, ["ACGT"], task=PAIRS)
 

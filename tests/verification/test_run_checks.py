@@ -105,7 +105,7 @@ def test_a_missing_tensor_fails_with_its_name_and_leaves_the_rest_unasked(broken
         main(["verify", str(folder)])
     assert stopped.value.code == 1
     out = capsys.readouterr().out
-    assert "weights that do not load" in out
+    assert "weights cannot be loaded" in out
     assert out.endswith("FAILED: weights\n")
 
 

@@ -1,4 +1,4 @@
-"""The metrics, as local `evaluate.Metric` modules by name, and the table of all that fit a task."""
+"""The metrics, as local `evaluate.Metric` modules by name."""
 
 from hf_dnalm.evaluation.metrics.classification import F1, MCC, Accuracy
 from hf_dnalm.evaluation.metrics.local import LocalMetric

@@ -1,4 +1,4 @@
-"""Metrics of decisions: which class, or which tracks, the model says. MCC, F1 and accuracy.
+"""Metrics of predicted classes or tracks: MCC, F1 and accuracy.
 
 Predictions and references are class numbers (n,), or 0/1 decisions (n, tracks) for multi-label tasks, where every
 metric is computed track by track. A track whose references are all 0 or all 1 is undefined (NaN) for every metric.
@@ -19,16 +19,16 @@ _SHAPES = [
 
 
 class MCC(LocalMetric):
-    """Matthews correlation coefficient, its multi-class form for three classes or more; 0 for a constant prediction."""
+    """Matthews correlation coefficient, multi-class for three or more classes; 0 for a constant prediction."""
 
     metric_name = "mcc"
     title = "MCC"
-    description_text = "Matthews correlation coefficient, -1 to 1; 0 is chance and any constant prediction."
+    description_text = "Matthews correlation coefficient, -1 to 1; 0 for random and for constant predictions."
     feature_shapes = _SHAPES
 
     @staticmethod
     def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
-        """Value (1,), or (tracks,) of a multi-label task.
+        """(1,) value, or (tracks,) for a multi-label task.
 
         >>> MCC.score(np.array([1, 1, 0, 0]), np.array([1, 1, 0, 0])).tolist()
         [1.0]
@@ -45,9 +45,9 @@ class MCC(LocalMetric):
 
 
 class F1(LocalMetric):
-    """F1 of class 1 for two classes, F1 of every class (its mean is macro F1) for more; of value 1 for each track.
+    """F1 of class 1 for two classes, F1 of every class (whose mean is macro F1) for more, F1 of 1 for each track.
 
-    Which of the two it is follows from the classes: with none above 1 in references or predictions, it is binary.
+    A task without classes above 1 in references and predictions is binary.
     """
 
     metric_name = "f1"
@@ -57,12 +57,12 @@ class F1(LocalMetric):
 
     @staticmethod
     def score(predictions: np.ndarray, references: np.ndarray, *, num_classes: int | None = None) -> np.ndarray:
-        """Value (1,) for two classes, (classes,) for more, (tracks,) of a multi-label task.
+        """(1,) value for two classes, (classes,) for more, (tracks,) for a multi-label task.
+
+        A class that neither occurs nor is predicted is undefined. A predicted class that does not occur has F1 0.
 
         Args:
-            num_classes: number of classes of the task; the largest that occurs + 1 when not given.
-
-        A class that neither occurs nor is predicted is undefined; one that is only predicted has F1 0.
+            num_classes: number of classes of the task; None = the largest class that occurs + 1.
         """
         if references.ndim == 2:
             hits, false_alarms, misses, _ = _tables(predictions, references)
@@ -77,38 +77,38 @@ class F1(LocalMetric):
 
 
 class Accuracy(LocalMetric):
-    """Share of decisions that are right; for multi-label tasks of each track."""
+    """Share of correct predictions; for multi-label tasks, of each track."""
 
     metric_name = "accuracy"
     title = "Accuracy"
-    description_text = "Share of right decisions; for multi-label tasks the mean over tracks."
+    description_text = "Share of correct predictions; for multi-label tasks the mean over tracks."
     feature_shapes = _SHAPES
 
     @staticmethod
     def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
-        """Value (1,), or (tracks,) of a multi-label task."""
+        """(1,) value, or (tracks,) for a multi-label task."""
         if references.ndim == 1:
             return np.array([accuracy_score(references, predictions)], dtype=np.float64)
         return _where_both(references, (predictions == references).mean(axis=0))
 
 
 def _matthews(predictions: np.ndarray, references: np.ndarray) -> float:
-    # scikit-learn warns when all predictions and references are one class, where the coefficient is 0 by convention.
+    # scikit-learn warns if all predictions or references are one class; the coefficient is then 0 by convention.
     if np.ptp(predictions) == 0 or np.ptp(references) == 0:
         return 0.0
     return matthews_corrcoef(references, predictions)
 
 
 def _tables(predictions: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Hits, false alarms, misses and right rejections of every track, each (tracks,) float64.
+    """True positives, false positives, false negatives and true negatives of every track, each (tracks,) float64.
 
-    All tracks at once: scikit-learn's functions take milliseconds a track, and DeepSEA has 919.
+    Computed for all tracks at once: scikit-learn's functions take milliseconds per track, and DeepSEA has 919.
     """
-    said, true = predictions.astype(bool), references.astype(bool)
-    parts = (said & true, said & ~true, ~said & true, ~said & ~true)
+    called, true = predictions.astype(bool), references.astype(bool)
+    parts = (called & true, called & ~true, ~called & true, ~called & ~true)
     return tuple(part.sum(axis=0).astype(np.float64) for part in parts)
 
 
 def _where_both(references: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The values of tracks that have both kinds of references, NaN elsewhere."""
+    """The values of tracks with both positive and negative references, NaN for the others."""
     return np.where(np.ptp(references, axis=0) > 0, values, np.nan)

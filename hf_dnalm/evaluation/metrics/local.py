@@ -1,4 +1,4 @@
-"""An `evaluate.Metric` that lives in this package: nothing is downloaded and nothing is written to the user's cache."""
+"""The base class of the metrics: an `evaluate.Metric` that downloads nothing and writes nothing to the user's cache."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 
 
 class LocalMetric(evaluate.Metric):
-    """A metric computed in memory by one plain function, `score`.
+    """A metric that is computed in memory by one function, `score`.
 
-    `compute(predictions=…, references=…)` returns `{name: mean over the labels, "per_label": [one value each]}`;
-    a value that is undefined is NaN, and undefined labels are left out of the mean.
+    `compute(predictions=…, references=…)` returns `{name: mean over the labels, "per_label": [one value per label]}`.
+    An undefined value is NaN, and undefined labels are left out of the mean.
     """
 
     metric_name: ClassVar[str]
-    title: ClassVar[str]  # as a report prints it
+    title: ClassVar[str]  # name in reports
     description_text: ClassVar[str]
     feature_shapes: ClassVar[list[datasets.Features]]
 
@@ -26,7 +26,7 @@ class LocalMetric(evaluate.Metric):
         super().__init__(**{"keep_in_memory": True, **options})
 
     def _build_data_dir(self) -> str:
-        # evaluate makes a cache folder for every metric it builds; a metric in memory has nothing to put there.
+        # evaluate makes a cache folder for every metric; a metric in memory does not need one.
         if not self.keep_in_memory:
             return super()._build_data_dir()
         return os.path.join(self._data_dir_root, self.name, self.config_name)
@@ -45,12 +45,12 @@ class LocalMetric(evaluate.Metric):
 
     @staticmethod
     def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
-        """Values (labels,) of the metric, NaN where it is undefined."""
+        """(labels,) values of the metric, NaN if undefined."""
         raise NotImplementedError
 
 
 def mean_of_defined(values: np.ndarray) -> float:
-    """Mean of the values that are not NaN, and NaN when there is none.
+    """Mean of the values that are not NaN; NaN if all are.
 
     >>> mean_of_defined(np.array([1.0, np.nan, 0.5]))
     0.75

@@ -1,6 +1,6 @@
-"""Metrics of scores: how well a score puts the positive examples before the negative ones. AUROC and AUPRC.
+"""Metrics of ranked scores: AUROC and AUPRC.
 
-Only the order of the scores counts, so logits, log-odds and probabilities give the same values.
+They depend only on the order of the scores, so logits, log-odds and probabilities give the same values.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _SHAPES = [
 
 
 class AUROC(LocalMetric):
-    """Area under the ROC curve: the chance that a positive scores above a negative (ties count one half)."""
+    """Area under the ROC curve: the probability that a positive scores above a negative (ties count one half)."""
 
     metric_name = "auroc"
     title = "AUROC"
-    description_text = "Area under the ROC curve; 0.5 is chance. Mean of one-vs-rest values (classes) or of tracks."
+    description_text = "Area under the ROC curve; random scores give 0.5. Mean over classes (one-vs-rest) or tracks."
     feature_shapes = _SHAPES
 
     @staticmethod
     def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
-        """Value (1,) for scores (n,); (classes,) one against the rest, or (tracks,), for scores (n, labels).
+        """(1,) value for scores (n,); (classes,) one against the rest, or (tracks,), for scores (n, labels).
 
         >>> AUROC.score(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1])).tolist()
         [0.75]
@@ -39,16 +39,16 @@ class AUROC(LocalMetric):
 
 
 class AUPRC(LocalMetric):
-    """Area under the precision-recall curve as average precision: the steps of recall, each times its precision."""
+    """Area under the precision-recall curve as average precision: the sum of recall steps times precision."""
 
     metric_name = "auprc"
     title = "AUPRC"
-    description_text = "Average precision; chance is the share of positives. Mean over classes or tracks."
+    description_text = "Average precision; random scores give the share of positives. Mean over classes or tracks."
     feature_shapes = _SHAPES
 
     @staticmethod
     def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
-        """Value (1,) for scores (n,); (classes,) one against the rest, or (tracks,), for scores (n, labels).
+        """(1,) value for scores (n,); (classes,) one against the rest, or (tracks,), for scores (n, labels).
 
         >>> AUPRC.score(np.array([0.9, 0.8, 0.7]), np.array([1, 0, 1])).round(4).tolist()  # (1/1 + 2/3) / 2
         [0.8333]
@@ -57,23 +57,23 @@ class AUPRC(LocalMetric):
 
 
 class GroupMedianAUROC(LocalMetric):
-    """The median AUROC of each group of tracks, and as the metric the mean of those medians.
+    """The mean over groups of tracks of the group's median AUROC.
 
-    The number that papers print for DeepSEA's 919 tracks, whose groups are DNase, transcription factors and histone
-    marks. (GENA-LM's code counts a track of one kind as 0.5; here it is left out of its group's median.)
+    Papers report this number for DeepSEA's 919 tracks, whose groups are DNase, transcription factors and histone marks.
+    (GENA-LM's code counts a track with only positives or only negatives as 0.5; here it is left out of the median.)
     """
 
     metric_name = "group_median_auroc"
     title = "AUROC, mean of group medians"
-    description_text = "Median AUROC of the tracks of each group, and the mean over the groups; 0.5 is chance."
+    description_text = "Median AUROC of the tracks of each group, then the mean over groups; random scores give 0.5."
     feature_shapes = _SHAPES
 
     @staticmethod
     def score(predictions: np.ndarray, references: np.ndarray, *, groups: Sequence[int] | None = None) -> np.ndarray:
-        """Values (groups,) for scores (n, tracks).
+        """(groups,) values for scores (n, tracks).
 
         Args:
-            groups: how many neighbouring tracks each group holds; they sum to the number of tracks. None: all in one.
+            groups: numbers of consecutive tracks in each group; their sum is the number of tracks. None = one group.
 
         >>> scores, truth = np.array([[0.9, 0.1, 0.3], [0.2, 0.8, 0.4]]), np.array([[1, 1, 0], [0, 0, 1]])
         >>> GroupMedianAUROC.score(scores, truth, groups=(2, 1)).tolist()  # of 1 and 0, and of 1
@@ -84,27 +84,27 @@ class GroupMedianAUROC(LocalMetric):
 
 
 class SiteAUPRC(LocalMetric):
-    """AUPRC of every class but class 0, which stands for "nothing here": of splice donors and acceptors, say."""
+    """AUPRC of every class except class 0, the background: for example of splice donors and acceptors."""
 
     metric_name = "site_auprc"
     title = "AUPRC of sites"
-    description_text = "Average precision of every class against the rest, the mean over all classes but class 0."
+    description_text = "Average precision of each class against the rest, the mean over all classes except class 0."
     feature_shapes = _SHAPES
 
     @staticmethod
     def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
-        """Values (classes - 1,) for scores (n, classes); (1,) for the scores (n,) of class 1 against class 0."""
+        """(classes - 1,) values for scores (n, classes); (1,) for scores (n,) of class 1 against class 0."""
         return AUPRC.score(predictions, references)[min(predictions.ndim - 1, 1) :]
 
 
 def group_medians(values: np.ndarray, groups: Sequence[int]) -> np.ndarray:
-    """Medians (…, groups) of neighbouring values (…, tracks), NaN left out; NaN for a group without any.
+    """(…, groups) medians of consecutive values (…, tracks), ignoring NaN; NaN for a group without values.
 
     Raises:
-        ValueError: the groups do not hold all tracks.
+        ValueError: the groups do not add up to all tracks.
     """
     if sum(groups) != values.shape[-1]:
-        raise ValueError(f"groups of {tuple(groups)} tracks hold {sum(groups)}, but there are {values.shape[-1]}")
+        raise ValueError(f"groups of {tuple(groups)} tracks have {sum(groups)}, but there are {values.shape[-1]}.")
     ends = np.cumsum(groups)
     medians = np.full((*values.shape[:-1], len(groups)), np.nan)
     for number, (start, end) in enumerate(zip(ends - groups, ends, strict=True)):
@@ -127,14 +127,14 @@ def _by_label(scores: np.ndarray, references: np.ndarray, metric: Callable[..., 
 
 
 def _areas_under_roc(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
-    """The rank-sum form: how many of the pairs of a positive and a negative are in order, ties counting one half."""
+    """The rank-sum form: the share of pairs of a positive and a negative in the right order; ties count one half."""
     positives = positive.sum(axis=0).astype(np.float64)
     above = (rankdata(scores, axis=0) * positive).sum(axis=0) - positives * (positives + 1) / 2
     return above / (positives * (len(scores) - positives))
 
 
 def _average_precisions(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
-    """Equal scores are called together, so a run of ties has the precision at its end."""
+    """Equal scores are one step, with the precision at its end."""
     values = np.empty(scores.shape[1])
     for label in range(scores.shape[1]):
         order = np.argsort(-scores[:, label], kind="stable")

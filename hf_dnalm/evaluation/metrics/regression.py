@@ -1,7 +1,7 @@
-"""Metrics of measured numbers: R² in its two meanings, Pearson and Spearman correlation, target by target.
+"""Metrics of measured values: R² in two definitions, Pearson and Spearman correlation, for each target.
 
-A target whose measured values are all equal is undefined (NaN) for every metric. A constant prediction of a target
-that varies correlates 0: it tells nothing, as with the Matthews coefficient.
+A target whose measured values are all equal is undefined (NaN) for every metric. A constant prediction of a varying
+target has the correlation 0, as with the Matthews coefficient.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _SHAPES = [
 
 
 class R2(LocalMetric):
-    """R² as 1 - SSE/SST: the share of variance explained; below 0 when the mean would be the better prediction."""
+    """R² as 1 - SSE/SST: the share of explained variance; negative if the mean would be a better prediction."""
 
     metric_name = "r2"
     title = "R² (1 − SSE/SST)"
-    description_text = "Coefficient of determination, 1 - SSE/SST; 0 for predicting the mean, below 0 when worse."
+    description_text = "Coefficient of determination, 1 - SSE/SST; 0 for predicting the mean, negative if worse."
     feature_shapes = _SHAPES
 
     @staticmethod
     def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
-        """Values (targets,).
+        """(targets,) values.
 
         >>> R2.score(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 3.0])).tolist()  # 1 - 1/2
         [0.5]
@@ -48,14 +48,14 @@ class Pearson(LocalMetric):
 
     @staticmethod
     def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
-        """Values (targets,)."""
+        """(targets,) values."""
         return _by_target(predictions, references, _pearson)
 
 
 class PearsonR2(LocalMetric):
-    """R² as squared Pearson correlation: what a straight line through the predictions explains.
+    """R² as squared Pearson correlation: the variance explained by a linear function of the predictions.
 
-    The papers of the field often print this number as "R²"; it forgives any scale and offset, 1 - SSE/SST does not.
+    Papers of the field often report this number as "R²". It ignores scale and offset; 1 - SSE/SST does not.
     """
 
     metric_name = "pearson_r2"
@@ -65,7 +65,7 @@ class PearsonR2(LocalMetric):
 
     @staticmethod
     def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
-        """Values (targets,).
+        """(targets,) values.
 
         >>> PearsonR2.score(np.array([30.0, 20.0, 10.0]), np.array([1.0, 2.0, 3.0])).round(6).tolist()
         [1.0]
@@ -74,7 +74,7 @@ class PearsonR2(LocalMetric):
 
 
 class Spearman(LocalMetric):
-    """Spearman's rank correlation; ties get their mean rank."""
+    """Spearman's rank correlation; ties have their mean rank."""
 
     metric_name = "spearman"
     title = "Spearman ρ"
@@ -83,7 +83,7 @@ class Spearman(LocalMetric):
 
     @staticmethod
     def score(predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
-        """Values (targets,)."""
+        """(targets,) values."""
         return _by_target(predictions, references, lambda p, r: _pearson(rankdata(p), rankdata(r)))
 
 

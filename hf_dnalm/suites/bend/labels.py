@@ -23,7 +23,7 @@ class BedLabels:
 
     def __init__(self, task: BendTask, regions: Regions) -> None:
         if regions.labels is None:
-            raise ValueError(f"{regions.path}: no column 'label', which task {task.name!r} reads")
+            raise ValueError(f"{regions.path}: no column 'label', which task {task.name!r} reads.")
         self._task = task
         self._regions = regions
         self._texts = regions.labels
@@ -38,7 +38,7 @@ class BedLabels:
         text, task = self._texts[row], self._task
         if task.is_zero_shot:
             if text not in ("0", "1"):
-                raise ValueError(f"{self._regions.where(row)}: label is {text!r}; a variant's is 0 or 1")
+                raise ValueError(f"{self._regions.where(row)}: label is {text!r}; a variant's is 0 or 1.")
             return np.array(int(text), dtype=np.int64)
         if task.loss == "cross_entropy":
             return np.array(self._classes[text] if text in self._classes else self._index(text, row), dtype=np.int64)
@@ -59,7 +59,7 @@ class BedLabels:
             )
             raise ValueError(
                 f"{self._regions.where(row)}: label {text!r} is not one of 0 to {last} of task {self._task.name!r}; "
-                f"{rule}"
+                f"{rule}."
             )
         return int(text)
 
@@ -82,7 +82,7 @@ class Hdf5Labels:
         if len(self._labels) != len(regions):
             raise ValueError(
                 f"{self.path}: labels has {len(self._labels):,} rows, but {regions.path} has {len(regions):,}; row i "
-                "of one must be row i of the other"
+                "of one must be row i of the other."
             )
 
     def close(self) -> None:

@@ -51,23 +51,23 @@ def load_bend(
     if data_dir is None and task.bed is None:
         raise ValueError(
             f"{task.name} is not on the Hub: pass data_dir=, a folder with {task.name}/{task.name}.bed of the "
-            "authors' archive (docs/bend.md says where it is)"
+            "authors' archive (docs/bend.md says where it is)."
         )
     if reference is None:
         raise ValueError(
-            f"{task.name} is coordinates: pass reference=, a FASTA file of {task.assembly or 'its genome'}"
+            f"{task.name} is coordinates: pass reference=, a FASTA file of {task.assembly or 'its genome'}."
         )
     with BendData(task, data_dir, reference) as data:
         there = {_SPLITS.get(split, split): split for split in data.regions.split_names}
     wanted = list(there) if splits is None else [_SPLITS.get(split, split) for split in splits]
     unknown = [split for split in wanted if split not in there]
     if unknown:
-        raise ValueError(f"{data.regions.path}: no split {unknown[0]!r}; there are: {', '.join(there)}")
+        raise ValueError(f"{data.regions.path}: no split {unknown[0]!r}; there are: {', '.join(there)}.")
 
     features = _features(task)
     if streaming:
         if rule:
-            raise ValueError(f"{task.name}: folds and splits by chromosome need all rows; leave out streaming=True")
+            raise ValueError(f"{task.name}: folds and splits by chromosome need all rows; leave out streaming=True.")
         streams = {
             split: IterableDataset.from_generator(
                 partial(_rows, task, data_dir, reference, there[split]), features=features
@@ -94,10 +94,10 @@ def _published_fold(parts: DatasetDict, rule: SplitRule, name: str) -> DatasetDi
     if rule.folds != len(order) or rule.fold is None or not 0 <= rule.fold < len(order):
         raise ValueError(
             f"{name} is published in {len(order)} parts, which are its folds: folds is {len(order)} and fold 0 to "
-            f"{len(order) - 1}, not folds={rule.folds} and fold={rule.fold}"
+            f"{len(order) - 1}, not folds={rule.folds} and fold={rule.fold}."
         )
     if len(order) < 3:
-        raise ValueError(f"{name}: {len(order)} parts are too few; one tests, one validates and the rest trains")
+        raise ValueError(f"{name}: {len(order)} parts are too few; one tests, one validates and the rest trains.")
     test, validation = order[rule.fold], order[(rule.fold + 1) % len(order)]
     train = [parts[part] for part in order if part not in (test, validation)]
     return DatasetDict(train=concatenate_datasets(train), validation=parts[validation], test=parts[test])

@@ -145,5 +145,5 @@ def find_task(name_or_yaml: str) -> BendTask:
     if name_or_yaml not in TASKS:
         close = difflib.get_close_matches(name_or_yaml, TASKS, n=2)
         advice = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(TASKS)}"
-        raise ValueError(f"no BEND task {name_or_yaml!r}; {advice} A task of your own is a path that ends in .yaml")
+        raise ValueError(f"no BEND task {name_or_yaml!r}; {advice} A task of your own is a path that ends in .yaml.")
     return TASKS[name_or_yaml]

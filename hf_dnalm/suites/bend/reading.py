@@ -57,7 +57,7 @@ class BendData:
         self.regions.check_against(self.genome)
         self._check_lengths()
         if task.is_zero_shot and self.regions.alts is None:
-            raise ValueError(f"{bed}: no column 'alt', which task {task.name!r} reads")
+            raise ValueError(f"{bed}: no column 'alt', which task {task.name!r} reads.")
         self.labels: BedLabels | Hdf5Labels
         if task.label_source == "hdf5":
             self.labels = Hdf5Labels(task, self.regions, _find(task, ".hdf5", task.hdf5, data_dir or bed.parent))
@@ -108,12 +108,12 @@ class BendData:
         if self.regions.refs is not None and self.regions.refs[row].upper() != there:
             raise ValueError(
                 f"{self.regions.where(row)} is {there} in {self.genome.path}, but ref is {self.regions.refs[row]!r}; "
-                "the variants are of another assembly"
+                "the variants are of another assembly."
             )
         if len(alt) != interval.end - interval.start or not set(alt) <= set("ACGTN") or alt == there:
             raise ValueError(
                 f"{self.regions.where(row)}: alt is {alt!r}; it must be {end - start} of the letters A C G T N, and "
-                f"another than {there}, which stands there"
+                f"another than {there}, which stands there."
             )
         return sequence[:start] + alt + sequence[end:]
 
@@ -136,11 +136,11 @@ def _find(task: BendTask, extension: str, given: str | None, data_dir: str | os.
     if given is not None:
         return Path(given)
     if data_dir is None:
-        raise ValueError(f"task {task.name!r} names no {extension} file; pass data_dir=, the folder that holds it")
+        raise ValueError(f"task {task.name!r} names no {extension} file; pass data_dir=, the folder that holds it.")
     if not os.path.isdir(data_dir):
-        raise FileNotFoundError(f"{os.fspath(data_dir)}: no such folder")
+        raise FileNotFoundError(f"{os.fspath(data_dir)}: no such folder.")
     found = find_beside(Path(data_dir), task.name, extension)
     if found is not None:
         return found
     names = file_names(task.name, extension)
-    raise FileNotFoundError(f"{os.fspath(data_dir)}: has neither {names[0]} nor {names[1]}")
+    raise FileNotFoundError(f"{os.fspath(data_dir)}: has neither {names[0]} nor {names[1]}.")

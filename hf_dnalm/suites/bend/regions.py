@@ -65,7 +65,7 @@ class Regions:
         """
         rows = [row for row, each in enumerate(self.splits) if each == split]
         if not rows:
-            raise ValueError(f"{self.path}: no row is of split {split!r}; there are: {', '.join(self.split_names)}")
+            raise ValueError(f"{self.path}: no row is of split {split!r}; there are: {', '.join(self.split_names)}.")
         return rows
 
     @property
@@ -85,11 +85,11 @@ class Regions:
                 try:
                     lengths[interval.contig] = genome.lengths[genome.contig(interval.contig)]
                 except ValueError as error:
-                    raise ValueError(f"{self.where(row)}: {error}") from None
+                    raise ValueError(f"{self.where(row)}: {error}.") from None
             if interval.end > lengths[interval.contig]:
                 raise ValueError(
                     f"{self.where(row)} reaches past the end of {interval.contig}, which is "
-                    f"{lengths[interval.contig]:,} bp in {genome.path}; is that the assembly of the file?"
+                    f"{lengths[interval.contig]:,} bp in {genome.path}; is that the assembly of the file?."
                 )
 
 
@@ -114,24 +114,24 @@ def read_regions(
     with open_bytes(name) as handle:
         rows = [(number, fields) for number, fields in _cells(handle, name) if fields != [""]]
     if not rows:
-        raise ValueError(f"{name}: has no rows")
+        raise ValueError(f"{name}: has no rows.")
     if columns is None:
         header = rows.pop(0)[1]
         if len(header) > 1 and header[1].strip().isdigit():
             raise ValueError(
                 f"{name}: the first line is a row, not a header (chromosome, start, end, split, label, between tabs); "
-                "write one, or give the columns of a file without one"
+                "write one, or give the columns of a file without one."
             )
     else:
         header = list(columns)
     if not rows:
-        raise ValueError(f"{name}: has a header and no rows")
+        raise ValueError(f"{name}: has a header and no rows.")
     places = _places(header, name, has_header=columns is None)
     if strands and "strand" not in places:
-        raise ValueError(f"{name}: the task reads strands, and there is no column 'strand' among {', '.join(header)}")
+        raise ValueError(f"{name}: the task reads strands, and there is no column 'strand' among {', '.join(header)}.")
     for number, fields in rows:
         if len(fields) != len(header):
-            raise ValueError(f"{name}: line {number} has {len(fields)} columns, where {len(header)} are expected")
+            raise ValueError(f"{name}: line {number} has {len(fields)} columns, where {len(header)} are expected.")
 
     def column(key: str) -> list[str] | None:
         return [fields[places[key]].strip() for _, fields in rows] if key in places else None
@@ -155,10 +155,10 @@ def _cells(lines: Iterable[bytes], name: str) -> Iterator[tuple[int, list[str]]]
             text = line.decode("utf-8")
         except UnicodeDecodeError as error:
             raise ValueError(
-                f"{name}: line {number} is not UTF-8 text ({error.reason}); save the file as UTF-8"
+                f"{name}: line {number} is not UTF-8 text ({error.reason}); save the file as UTF-8."
             ) from None
         if "\0" in text:
-            raise ValueError(f"{name}: line {number} holds a NUL byte; the file is damaged")
+            raise ValueError(f"{name}: line {number} holds a NUL byte; the file is damaged.")
         yield number, text.rstrip("\r\n").split("\t")
 
 
@@ -172,7 +172,7 @@ def _places(header: Sequence[str], name: str, *, has_header: bool) -> dict[str, 
     }
     missing = [_COLUMNS[key][0] for key in _NEEDED if key not in places]
     if missing:
-        raise ValueError(f"{name}: no column {missing[0]!r} among {', '.join(header)}")
+        raise ValueError(f"{name}: no column {missing[0]!r} among {', '.join(header)}.")
     if "split" not in places and has_header and len(given) - 1 not in places.values():
         places["split"] = len(given) - 1
     return places
@@ -183,11 +183,11 @@ def _interval(fields: Sequence[str], places: dict[str, int], strands: bool, wher
     are_numbers = all(each.isdecimal() and len(each) < 19 for each in (start, end))
     if not are_numbers or int(start) >= int(end):
         raise ValueError(
-            f"{where}: start {start!r} and end {end!r} are no region; they count from 0, and the end is not part of it"
+            f"{where}: start {start!r} and end {end!r} are no region; they count from 0, and the end is not part of it."
         )
     strand = fields[places["strand"]].strip() if "strand" in places else "."
     if strand not in ("+", "-", "."):
-        raise ValueError(f"{where}: strand is {strand!r}; it must be + or -")
+        raise ValueError(f"{where}: strand is {strand!r}; it must be + or -.")
     if strands and strand == ".":
-        raise ValueError(f"{where}: strand is '.', and the task reads strands: it must be + or -")
+        raise ValueError(f"{where}: strand is '.', and the task reads strands: it must be + or -.")
     return Interval(fields[places["contig"]].strip(), int(start), int(end), strand)

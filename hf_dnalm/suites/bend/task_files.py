@@ -31,21 +31,21 @@ def task_from_yaml(path: str | os.PathLike[str]) -> BendTask:
         ValueError: not YAML, an unknown or a missing key, a value of the wrong kind; the message names file and key.
     """
     if not os.path.isfile(path):
-        raise FileNotFoundError(f"{os.fspath(path)}: no such file")
+        raise FileNotFoundError(f"{os.fspath(path)}: no such file.")
     try:
         with decoding(path):
             fields = yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)}: not YAML ({' '.join(str(error.__cause__ or error).split())})") from None
+        raise ValueError(f"{os.fspath(path)}: not YAML ({' '.join(str(error.__cause__ or error).split())}).") from None
     if not isinstance(fields, dict):
-        raise ValueError(f"{os.fspath(path)}: must hold keys and values (name: my_task), not {type(fields).__name__}")
+        raise ValueError(f"{os.fspath(path)}: must hold keys and values (name: my_task), not {type(fields).__name__}.")
     known = [field.name for field in dataclasses.fields(BendTask)]
     unknown = [str(key) for key in fields if key not in known]
     if unknown:
-        raise ValueError(f"{os.fspath(path)}: unknown key {unknown[0]!r}; there are: {', '.join(known)}")
+        raise ValueError(f"{os.fspath(path)}: unknown key {unknown[0]!r}; there are: {', '.join(known)}.")
     for key in ("name", "label_names"):
         if key not in fields:
-            raise ValueError(f"{os.fspath(path)}: has no {key!r}; a task needs at least 'name' and 'label_names'")
+            raise ValueError(f"{os.fspath(path)}: has no {key!r}; a task needs at least 'name' and 'label_names'.")
     values = {key: _checked(key, value, path) for key, value in fields.items()}
     folder = Path(path).parent
     for key in _PATHS:
@@ -54,7 +54,7 @@ def task_from_yaml(path: str | os.PathLike[str]) -> BendTask:
     try:
         return BendTask(**values)
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)}: {error}") from None
+        raise ValueError(f"{os.fspath(path)}: {error}.") from None
 
 
 def file_names(name: str, extension: str) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ def _checked(key: str, value: Any, path: str | os.PathLike[str]) -> Any:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         expected = "" if number or (value is None and key == "positive_weight") else "a number"
     if expected:
-        raise ValueError(f"{os.fspath(path)}: {key} is {reprlib.repr(value)}; it must be {expected}")
+        raise ValueError(f"{os.fspath(path)}: {key} is {reprlib.repr(value)}; it must be {expected}.")
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -1,4 +1,4 @@
-"""Likelihoods, variants and mutagenesis hold some questions at a time, with the same answers as all at once."""
+"""Likelihoods, variants and mutagenesis work in groups that fit into memory, with the same results as all at once."""
 
 import numpy as np
 import pytest
@@ -17,8 +17,8 @@ MODELS = [
 
 
 @pytest.fixture
-def held(monkeypatch):
-    """Tokens of each call of the inference loop, when 60 tokens or letters are held at a time."""
+def calls(monkeypatch):
+    """Tokens of each call of the inference loop, when at most 60 tokens or letters are in memory."""
     tokens: list[int] = []
     for module in (log_probabilities, variants):
         loop = module.run_batches
@@ -31,46 +31,46 @@ def held(monkeypatch):
     return tokens
 
 
-def few_at_a_time(monkeypatch, held):
-    held.clear()
-    monkeypatch.setattr(log_probabilities, "HELD_AT_ONCE", 60)
+def few_at_a_time(monkeypatch, calls):
+    calls.clear()
+    monkeypatch.setattr(log_probabilities, "MAX_IN_MEMORY", 60)
 
 
 @pytest.mark.parametrize(("model", "tokenizer"), MODELS)
-def test_likelihoods(monkeypatch, held, model, tokenizer):
+def test_likelihoods(monkeypatch, calls, model, tokenizer):
     sequences = [LETTERS, LETTERS[:9], LETTERS[::-1]]
     whole = log_likelihood(model, tokenizer, sequences, **FLOAT32)
-    assert len(held) == 1
-    few_at_a_time(monkeypatch, held)
+    assert len(calls) == 1
+    few_at_a_time(monkeypatch, calls)
     np.testing.assert_allclose(log_likelihood(model, tokenizer, sequences, **FLOAT32).nats, whole.nats, rtol=1e-5)
-    assert len(held) > 1
-    assert max(held) <= 60
+    assert len(calls) > 1
+    assert max(calls) <= 60
 
 
 @pytest.mark.parametrize(("model", "tokenizer"), MODELS)
-def test_mutagenesis(monkeypatch, held, model, tokenizer):
+def test_mutagenesis(monkeypatch, calls, model, tokenizer):
     whole = mutagenesis(model, tokenizer, [LETTERS[:20]], **FLOAT32)[0].scores
-    few_at_a_time(monkeypatch, held)
+    few_at_a_time(monkeypatch, calls)
     np.testing.assert_allclose(mutagenesis(model, tokenizer, [LETTERS[:20]], **FLOAT32)[0].scores, whole, atol=1e-4)
-    assert len(held) > 1
-    assert max(held) <= 60
+    assert len(calls) > 1
+    assert max(calls) <= 60
 
 
 @pytest.mark.parametrize("method", ["llr", "cosine"])
 @pytest.mark.parametrize(("model", "tokenizer"), MODELS)
-def test_variants(monkeypatch, held, tmp_path, model, tokenizer, method):
+def test_variants(monkeypatch, calls, tmp_path, model, tokenizer, method):
     pytest.importorskip("pysam")
     (tmp_path / "x.fa").write_text(f">1\n{LETTERS}\n")
-    asked = [
+    variants_of_chr1 = [
         Variant("1", place, LETTERS[place], "A" if LETTERS[place] != "A" else "C", "") for place in range(8, 30, 4)
     ]
-    asked.append(Variant("1", 20, LETTERS[20], LETTERS[20] + "TTA", ""))
+    variants_of_chr1.append(Variant("1", 20, LETTERS[20], LETTERS[20] + "TTA", ""))
     options = {"method": method, "window_bp": 14, **FLOAT32}
     with Genome(tmp_path / "x.fa") as genome:
-        whole = score_variants(model, tokenizer, asked, genome, **options)
-        few_at_a_time(monkeypatch, held)
-        parts = score_variants(model, tokenizer, asked, genome, **options)
+        whole = score_variants(model, tokenizer, variants_of_chr1, genome, **options)
+        few_at_a_time(monkeypatch, calls)
+        parts = score_variants(model, tokenizer, variants_of_chr1, genome, **options)
     np.testing.assert_allclose(parts.scores, whole.scores, atol=1e-4)
     assert parts.estimators == whole.estimators
-    assert len(held) > 1
-    assert max(held) <= 60
+    assert len(calls) > 1
+    assert max(calls) <= 60
