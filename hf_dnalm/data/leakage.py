@@ -78,7 +78,7 @@ def without_leaks(splits: Mapping[str, Dataset]) -> DatasetDict:
         seen = {digest for row in _rows(splits[split]) for digest in row[:2]}
         rows = [index for index, row in enumerate(_rows(kept[source])) if row[0] not in seen]
         if not rows:
-            raise ValueError(f"every sequence of {source} also stands in {split}; without them nothing is left.")
+            raise ValueError(f"every sequence of {source} is also in {split}; without them nothing is left.")
         if len(rows) < len(kept[source]):
             kept[source] = kept[source].select(np.array(rows))
     return kept

@@ -122,7 +122,7 @@ def _track_of(table: Path, name: str) -> Path:
     found = next((folder / name for folder in folders if (folder / name).is_file()), None)
     if found is None:
         raise FileNotFoundError(
-            f"{table}: {name}, which holds its labels, is neither beside it, nor in the two folders above it, nor in "
+            f"{table}: {name}, which has its labels, is neither in the same folder, nor in the two above it, nor in "
             "their raw/."
         )
     return found

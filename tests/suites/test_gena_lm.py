@@ -325,9 +325,7 @@ def test_each_base_has_the_value_of_the_track(signal):
 
 def test_without_the_track_the_error_says_where_it_may_lie(signal):
     next(signal.rglob("*.bigWig")).unlink()
-    message = (
-        r"test.csv: ENCFF184SOF.bigWig, which holds its labels, is neither beside it, nor in the two folders above"
-    )
+    message = r"test.csv: ENCFF184SOF.bigWig, which has its labels, is neither in the same folder, nor in the two above"
     with pytest.raises(FileNotFoundError, match=message):
         load_benchmark(
             "gena-lm", "moderngena_token_regression", data_dir=signal, reference=signal / "hg38.fa", splits=["test"]

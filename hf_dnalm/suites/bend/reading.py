@@ -38,7 +38,7 @@ class BendData:
 
     Args:
         task: published or one's own.
-        data_dir: folder with `<task>/<task>.bed` (or `<task>.bed`) and, where labels are in HDF5, the file beside it.
+        data_dir: folder with `<task>/<task>.bed` (or `<task>.bed`) and, if labels are in HDF5, that file.
             It is not asked where the task names its files itself.
         reference: FASTA of the task's assembly, indexed here where it is not.
 
