@@ -1,4 +1,4 @@
-"""Small benchmark files in the published layouts, whose labels follow from the letters, and a tiny model."""
+"""Small benchmark files in the published layouts, with labels that depend on the sequences, and a tiny model."""
 
 from __future__ import annotations
 

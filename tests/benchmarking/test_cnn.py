@@ -1,4 +1,4 @@
-"""The small CNN learns each kind of task, the same way for the same seed, and knows what it does not do."""
+"""The CNN baseline learns each kind of task, reproducibly for a seed, and refuses tasks of bases and bins."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def with_motif(rows: int, seed: int) -> Dataset:
     return Dataset.from_dict({"sequence": letters, "labels": labels})
 
 
-def test_it_finds_a_motif_wherever_it_stands():
+def test_it_finds_a_motif_at_any_position():
     splits = [with_motif(rows, seed) for rows, seed in ((300, 0), (60, 1), (100, 2))]
     evaluation = cnn_baseline(BOUND, *splits, epochs=6, bootstrap=20)
     assert evaluation.primary.value > 0.5

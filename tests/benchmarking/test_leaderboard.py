@@ -1,4 +1,4 @@
-"""What the leaderboard says follows from the predictions, and the pages say it."""
+"""The leaderboard follows from the predictions, and the pages show it."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_mcnemar_compares_the_first_run_that_both_models_have(tmp_path):
     assert comparison.mcnemar_p == mcnemar(*right)
 
 
-def test_without_resamples_the_scores_stand_alone(tmp_path):
+def test_without_resamples_there_are_no_intervals_and_no_tests(tmp_path):
     for model, skill in SKILL.items():
         write(tmp_path, "gue", "emp_H3", model, skill, bootstrap=0)
     board = collect(tmp_path)
@@ -154,7 +154,7 @@ def test_a_task_that_not_all_have_is_shown_and_not_ranked(board):
     ]
 
 
-def test_more_than_one_setting_of_a_contestant_is_said(folder, board, tmp_path):
+def test_different_settings_of_a_contestant_are_reported(folder, board, tmp_path):
     assert board.mixed == []
     text = write_leaderboard(board, tmp_path).markdown.read_text()
     assert "not the same in all results" not in text
@@ -187,7 +187,7 @@ def test_the_files_hold_the_numbers(board, tmp_path):
     assert [path.name for path in tmp_path.glob("*.part")] == []
 
 
-def test_a_published_number_stands_beside_ours_only_where_the_metric_is_the_same(board, tmp_path):
+def test_published_and_own_values_are_compared_only_for_the_same_metric(board, tmp_path):
     text = write_leaderboard(board, tmp_path).markdown.read_text()
     tables = dict(re.findall(r"^## Published: (.*)\n\n(.*(?:\n\|.*|\n)*)", text, flags=re.MULTILINE))
     assert "poor (full), here" in tables["F1"]
@@ -196,7 +196,7 @@ def test_a_published_number_stands_beside_ours_only_where_the_metric_is_the_same
     assert "This is not one of our metrics" in unclear
 
 
-def test_the_page_stands_alone_and_shows_every_plot(board, tmp_path):
+def test_the_page_is_self_contained_and_shows_every_plot(board, tmp_path):
     page = write_leaderboard(board, tmp_path).html.read_text()
     assert page.count("<svg") == 3
     assert not re.search(r"(src|href)=\"(?!#)", page)

@@ -1,4 +1,4 @@
-"""The published numbers belong to tasks that exist, are in our units, and say where they stand."""
+"""Published numbers belong to existing tasks, have our units, and name their source."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def test_the_means_of_dnabert2s_table_are_those_that_the_paper_prints():
     assert means["DNABERT 6-mer"] == 60.51
 
 
-def test_a_number_whose_metric_is_not_certain_says_so():
+def test_an_unclear_metric_is_marked():
     values = published_values(benchmark_tasks()["gue"]["virus_covid"])
     of_the_paper = [value for value in values if "DNABERT-2), Table 4" in value.source]
     assert of_the_paper
     assert all(value.metric.startswith("unclear: ") for value in of_the_paper)
 
 
-def test_a_number_that_is_not_our_metric_is_named_in_words():
+def test_a_metric_that_is_not_ours_is_described():
     values = published_values(benchmark_tasks()["plant-genomic-benchmark"]["gene_exp.zea_mays"])
     assert [value.metric in METRICS for value in values] == [False]
 

@@ -1,4 +1,4 @@
-"""Tasks that are published as places in a genome run like any other, with the genome at hand."""
+"""Tasks published as genome coordinates run like all others, given the genome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run: every cell once, whatever was there before; the same numbers alone, in parts, and on many processes."""
+"""A run computes every missing cell once, with the same numbers in one process, in parts, or in several processes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_every_cell_has_a_result_and_nothing_else_is_left(done):
     }
 
 
-def test_a_result_says_what_it_is_of(done):
+def test_a_result_records_its_cell_settings_and_data(done):
     cell = Cell("gue", "splice_reconstructed", "tiny", "full", 0, 0, 0)
     result = read_result(Folder(done.folder).result(cell))
     assert result.cell == cell
@@ -97,7 +97,7 @@ def test_other_weights_under_the_same_name_are_refused(done, data_dir, tiny, tmp
         benchmark({"tiny": str(changed)}, output=done.folder, tasks=GUE, data_dir=data_dir, **QUICK)
 
 
-def test_a_begun_cell_with_other_settings_is_refused(data_dir, tmp_path):
+def test_an_unfinished_cell_with_other_settings_is_refused(data_dir, tmp_path):
     cell = Cell("gue", "prom_core_tata", "kmer", "", 0, 0, 0)
     scratch = Folder(tmp_path).unfinished(cell)
     scratch.mkdir(parents=True)
@@ -106,7 +106,7 @@ def test_a_begun_cell_with_other_settings_is_refused(data_dir, tmp_path):
         benchmark(output=tmp_path, tasks=GUE[:1], baselines=["kmer"], data_dir=data_dir, **QUICK)
 
 
-def test_rows_that_changed_while_a_cell_was_begun_are_refused(data_dir, tmp_path, monkeypatch):
+def test_an_unfinished_cell_with_other_rows_is_refused(data_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(room._Worker, "evaluate", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
     again = {"output": tmp_path / "out", "tasks": GUE[:1], "baselines": ["kmer"], **QUICK}
     with pytest.raises(KeyboardInterrupt):
@@ -129,7 +129,7 @@ def test_folds_hold_every_row_out_once_and_the_test_is_the_same(data_dir, tmp_pa
     assert "fold 0" in facts[0]["evaluation"]["task"]["description"]
 
 
-def test_a_single_file_is_cut_into_three_and_that_is_said(data_dir, tmp_path):
+def test_a_single_split_is_divided_into_three_and_the_report_notes_it(data_dir, tmp_path):
     only = tmp_path / "tasks" / "promoter_strength"
     only.mkdir(parents=True)
     shutil.copy(data_dir / "promoter_strength" / "leaf_test.fa", only)

@@ -1,4 +1,4 @@
-"""Which tasks and models are meant, and when two results may stand side by side."""
+"""Selection of tasks and models, and which settings two comparable results must share."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_training_options_are_no_setting_of_a_baseline():
     assert differences(*settings) == ["model was None and is a/b", "max_steps was None and is 5"]
 
 
-def test_rows_beyond_the_most_are_sampled_by_seed_and_that_is_said():
+def test_rows_beyond_the_maximum_are_sampled_by_seed_and_the_task_notes_it():
     data = {name: Dataset.from_dict({"sequence": list("ACGTACGT"), "labels": [0] * 8}) for name in ("train", "test")}
     rows = Rows(max_train_rows=5)
     limited, task = rows.limit(data, TASK)

@@ -1,4 +1,4 @@
-"""The paired tests against numbers worked out by hand or by brute force."""
+"""The significance tests against numbers computed by hand or by brute force."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small genome and files in the layout of BEND's archive, with labels that can be told from the coordinates."""
+"""A small genome and files in the layout of BEND's archive, with labels that follow from the coordinates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches: padding at the right, an order that (seed, epoch) decides, little memory, and samples that are refused."""
+"""Batches: padding on the right, an order that depends on (seed, epoch), bounded memory, and refused samples."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_memory_stays_flat_however_many_samples_there_are(tmp_path):
     assert peaks[1] < peaks[0] + big
 
 
-def test_a_folder_of_shards_is_told_from_others_by_its_files(tmp_path):
+def test_a_folder_of_shards_is_identified_by_its_files(tmp_path):
     write_shard(shard_path(tmp_path, "train", 0), [sample(0, 1)])
     (tmp_path / "embedding.json").write_text('{"model": "toy"}')
     source = ShardSource(tmp_path)

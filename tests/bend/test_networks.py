@@ -126,7 +126,7 @@ def test_basset_reads_sequences_of_one_length():
         Basset(47, 3)
 
 
-def test_a_task_says_which_network_learns_it():
+def test_a_task_defines_its_network():
     cnn = build_network(find_task("gene_finding"), "cnn", input_size=12)
     assert isinstance(cnn, DownstreamCNN)
     assert (cnn.downsample, cnn.input_size) == (None, 12)

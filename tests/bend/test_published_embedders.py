@@ -231,7 +231,7 @@ def test_caduceus_is_read_without_special_tokens(monkeypatch):
 
 
 @pytest.mark.parametrize("family", ["gpn", "awd_lstm"])
-def test_models_of_letters_are_read_whole(family):
+def test_single_nucleotide_models_read_sequences_without_splitting(family):
     model, tokenizer = toy(family)
     sequence = SEQUENCE * 5
     found = PublishedEmbedder(model, tokenizer)(sequence)

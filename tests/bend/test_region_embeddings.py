@@ -89,7 +89,7 @@ def test_a_stopped_call_is_taken_up_where_it_was(place, tmp_path):
     assert len(list(read_shards(folder))) == 5
 
 
-def test_what_a_killed_process_left_is_written_anew(place, tmp_path):
+def test_a_shard_of_a_killed_process_is_written_again(place, tmp_path):
     whole = embed_task("histone_modification", one_hot, tmp_path / "whole", **place)
     folder = tmp_path / "killed" / "histone_modification" / "onehot"
     folder.mkdir(parents=True)
@@ -124,7 +124,7 @@ def test_splits_and_chunks_are_chosen(place, tmp_path):
     assert sample.number == 2
 
 
-def test_progress_is_told_of_every_sample(place, tmp_path):
+def test_progress_is_reported_for_every_sample(place, tmp_path):
     counts: list[int] = []
     embed_task("histone_modification", one_hot, tmp_path, progress=counts.append, **place)
     assert sum(counts) == 5

@@ -206,7 +206,7 @@ def test_classes_of_sequences_are_numbers_or_names(tmp_path):
 
 
 @pytest.mark.parametrize("padded", [False, True])
-def test_labels_of_nucleotides_are_those_of_the_same_row_of_the_whole_file(tmp_path, padded):
+def test_labels_of_nucleotides_are_those_of_the_same_row_of_the_file(tmp_path, padded):
     labels = write_gene_finding(tmp_path, padded=padded)
     with BendData(GENES, tmp_path, write_genome(tmp_path)) as data:
         for row, expected in enumerate(labels):

@@ -60,7 +60,7 @@ def test_a_task_is_found_by_name_and_by_file(tmp_path):
         find_task("x")
 
 
-def test_a_yaml_file_finds_its_data_beside_it(tmp_path):
+def test_a_yaml_file_finds_its_data_in_its_own_folder(tmp_path):
     (tmp_path / "mine.yaml").write_text("name: mine\nlabel_names: [a, b]\ndownsample: 20\nhdf5: other/labels.h5\n")
     (tmp_path / "mine.bed").write_text("")
     task = task_from_yaml(tmp_path / "mine.yaml")

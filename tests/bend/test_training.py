@@ -109,7 +109,7 @@ def test_less_precise_arithmetic_finds_the_signal_too(splits, tmp_path, dtype):
     assert load_file(tmp_path / "out" / "network.safetensors")["conv1.1.weight"].dtype == torch.float32
 
 
-def test_dropout_goes_on_where_it_was(tmp_path):
+def test_dropout_continues_after_a_resume(tmp_path):
     source = letters(tmp_path)
     task = dataclasses.replace(TRACKS, name="letters", downsample=48, epochs=2)
     settings = dataclasses.replace(QUICK, network="basset")
@@ -246,7 +246,7 @@ def test_another_run_in_the_folder_is_refused(splits, tmp_path):
         train_bend(one, other, tmp_path / "out", settings=QUICK)
 
 
-def test_a_begun_run_with_other_settings_is_refused(splits, tmp_path):
+def test_an_unfinished_run_with_other_settings_is_refused(splits, tmp_path):
     def killed(line):
         raise Killed
 

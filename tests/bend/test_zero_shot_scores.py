@@ -193,7 +193,7 @@ def test_the_published_place_of_6_mers_is_254_and_has_the_variant_in_its_centre(
     np.testing.assert_allclose(reading(window)[254], ModelEmbedder(model, tokenizer)(window)[256], atol=1e-6)
 
 
-def test_the_report_says_how_well_distances_tell_the_labels(folder):
+def test_the_report_has_auroc_and_auprc_of_the_distances(folder):
     wanted = iter([0.9, 0.2, 0.5, 0.4])
     result = scored(folder, one_hot)
     result.scores[:] = [next(wanted) for _ in range(4)]

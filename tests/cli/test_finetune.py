@@ -279,7 +279,7 @@ def test_two_processes_measure_what_one_does(files, tmp_path):
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
-def test_a_stranger_reads_the_checkpoint_of_a_model_that_came_from_upstream(files, tmp_path, upstream_v2, stranger):
+def test_plain_transformers_reads_the_checkpoint_of_a_fine_tuned_upstream_model(files, tmp_path, upstream_v2, stranger):
     from hf_dnalm.auto import AutoModelForSequenceClassification
 
     files = {"model": upstream_v2} | {name: path for name, path in files.items() if name != "config"}

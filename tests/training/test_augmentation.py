@@ -1,4 +1,4 @@
-"""What a training run sees is a function of (seed, epoch, index)."""
+"""The examples of a training run are a function of (seed, epoch, index)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_half_of_the_examples_are_read_from_the_other_strand_in_each_epoch():
         assert 900 < sum(reads_reverse_strand(7, epoch, index) for index in range(2000)) < 1100
 
 
-def test_strands_are_drawn_anew_for_each_seed_and_epoch():
+def test_strands_differ_between_seeds_and_epochs():
     draws = {
         tuple(reads_reverse_strand(seed, epoch, index) for index in range(64))
         for seed in range(3)

@@ -22,7 +22,7 @@ from tests.training.conftest import TASKS, splits_of
 @pytest.fixture(autouse=True)
 def no_plots(request, monkeypatch):
     """Drawing the report in every test would take longer than the training."""
-    if request.node.name not in ("test_the_output_folder_is_whole", "test_baselines_are_scored_on_the_same_splits"):
+    if request.node.name not in ("test_the_output_folder_is_complete", "test_baselines_are_scored_on_the_same_splits"):
         monkeypatch.setattr("hf_dnalm.training.fine_tuning.write_report", lambda *args, **kwargs: None)
 
 
@@ -50,7 +50,7 @@ def test_the_output_folder_predicts_what_the_report_says(name, base_folder, tmp_
     assert next(iter(result.evaluation.metrics)) == task.metric
 
 
-def test_the_output_folder_is_whole(base_folder, tmp_path):
+def test_the_output_folder_is_complete(base_folder, tmp_path):
     task = TASKS["single"]
     finetune(base_folder, splits_of(task), task, output_dir=tmp_path, **QUICK)
     for folder in (tmp_path, tmp_path / "checkpoint-3"):
@@ -179,7 +179,7 @@ def test_a_resumed_adapter_or_probe_ends_where_an_undisturbed_one_does(method, b
     assert_close(*ends, rtol=0, atol=0)
 
 
-def test_with_nothing_to_resume_a_run_starts_afresh(tmp_path, caplog):
+def test_resume_without_a_checkpoint_starts_from_the_beginning(tmp_path, caplog):
     task = TASKS["single"]
     with caplog.at_level("INFO"):
         trained_weights(task, splits_of(task), tmp_path, resume=True)
@@ -262,14 +262,14 @@ def test_bf16_trains(tmp_path):
     assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
 
 
-def test_outputs_beside_the_logits_are_left_out_of_evaluation(tmp_path):
+def test_outputs_other_than_logits_are_left_out_of_evaluation(tmp_path):
     task = TASKS["single"]
     model = toy_model("sequence", id2label=task.id2label, problem_type=task.problem_type, output_hidden_states=True)
     result = finetune(model, splits_of(task), task, tokenizer=toy_tokenizer(), output_dir=tmp_path, **QUICK)
     assert result.evaluation.n == 13
 
 
-def test_a_second_run_in_a_folder_must_be_asked_for(base_folder, tmp_path):
+def test_a_second_run_in_a_folder_must_be_requested(base_folder, tmp_path):
     task = TASKS["single"]
     finetune(base_folder, splits_of(task), task, output_dir=tmp_path, **QUICK)
     with pytest.raises(ValueError, match="is not empty"):
@@ -298,7 +298,7 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(settings, 
     assert not (tmp_path / "out").exists()
 
 
-def test_truncation_is_asked_for(base_folder, tmp_path):
+def test_truncation_must_be_requested(base_folder, tmp_path):
     task = TASKS["single"]
     result = finetune(
         base_folder, splits_of(task), task, output_dir=tmp_path, max_tokens=5, overflow="truncate", **QUICK

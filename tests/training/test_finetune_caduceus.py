@@ -1,4 +1,4 @@
-"""Fine-tuning Caduceus: adapters on the projections that both directions share, and on those of each."""
+"""Fine-tuning Caduceus: adapters on the projections that both directions share, and on those of each direction."""
 
 from __future__ import annotations
 

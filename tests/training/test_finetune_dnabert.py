@@ -1,4 +1,4 @@
-"""Fine-tuning DNABERT and GROVER: each method gives a folder that predicts what was measured."""
+"""Fine-tuning DNABERT and GROVER: with each method, the output folder reproduces the reported predictions."""
 
 from __future__ import annotations
 

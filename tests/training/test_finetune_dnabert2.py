@@ -1,4 +1,4 @@
-"""Fine-tuning DNABERT-2: adapters on every projection, the new pooler saved with them, and what is refused."""
+"""Fine-tuning DNABERT-2: adapters on every projection, the new pooler saved with them, and refused settings."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_ia3_is_refused_with_the_way_out(base, tmp_path):
         finetune(base, splits_of(task), task, output_dir=tmp_path / "out", method="ia3", **QUICK)
 
 
-def test_a_config_alone_says_nothing_of_learned_words(tmp_path):
+def test_a_config_does_not_define_a_trained_vocabulary(tmp_path):
     config = tmp_path / "config.json"
     config.write_text('{"model_type": "dnalm_dnabert2"}')
     with pytest.raises(ValueError, match=r"a DNABERT-2 config does not define its tokenizer. Pass --model"):

@@ -1,4 +1,4 @@
-"""Fine-tuning GPN and AWD-LSTM as published: each method gives a folder that predicts what was measured."""
+"""Fine-tuning GPN and AWD-LSTM: with each method, the output folder reproduces the reported predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The splits and the task that the arguments of a run name."""
+"""Splits and task from the arguments of a run."""
 
 from __future__ import annotations
 

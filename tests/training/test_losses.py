@@ -1,4 +1,4 @@
-"""Losses equal transformers' own, and do not depend on how a batch is cut."""
+"""Losses equal transformers' own, and do not depend on how a batch is divided."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_without_weights_the_loss_is_the_model_s_own(task):
 
 @pytest.mark.parametrize("weights", [None, torch.tensor([0.5, 1.0, 3.0])], ids=["plain", "weighted"])
 @pytest.mark.parametrize("task", [SINGLE, MULTI, VALUE, VALUES, BASES], ids=lambda task: task.name)
-def test_parts_of_a_batch_add_up_to_the_loss_of_the_whole(task, weights):
+def test_losses_of_partial_batches_add_up_to_the_loss_of_the_batch(task, weights):
     if task.problem_type == "regression":
         weights = None
     logits, labels = example(task)

@@ -1,4 +1,4 @@
-"""No run mixes with another, and a killed one is found again."""
+"""Runs are never mixed, and the checkpoint of a killed run is found."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_overwriting_removes_what_a_run_wrote_and_nothing_else(tmp_path):
     clear_earlier_run(tmp_path / "absent")
 
 
-def test_the_last_checkpoint_is_the_one_with_the_most_steps_that_is_whole(tmp_path, monkeypatch, caplog):
+def test_the_last_checkpoint_is_the_complete_one_with_the_most_steps(tmp_path, monkeypatch, caplog):
     assert last_checkpoint(tmp_path) is None
     assert last_checkpoint(tmp_path / "absent") is None
     for step in (9, 100, 20):
@@ -67,7 +67,7 @@ def test_the_last_checkpoint_is_the_one_with_the_most_steps_that_is_whole(tmp_pa
 
 
 @pytest.mark.parametrize("stop", [True, False])
-def test_a_checkpoint_tells_whether_early_stopping_ended_its_run(tmp_path, stop):
+def test_a_checkpoint_records_whether_early_stopping_ended_its_run(tmp_path, stop):
     control = {"TrainerControl": {"args": {"should_training_stop": stop}, "attributes": {}}}
     folder = checkpoint(tmp_path, 1, state=json.dumps({"epoch": 2.5, "stateful_callbacks": control}))
     assert stopped_early(folder) is stop

@@ -1,4 +1,4 @@
-"""A resumed run is proven to be the same run, and goes on from a checkpoint that is whole."""
+"""A resumed run must be the same run, and continues from a complete checkpoint."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def cut(path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json"]
 )
-def test_a_damaged_checkpoint_is_passed_over_and_the_run_ends_as_it_would_have(
+def test_a_damaged_checkpoint_is_skipped_and_the_run_ends_with_the_same_weights(
     base_folder, stopped, finished, name, damage, caplog
 ):
     damage(stopped / "checkpoint-2" / name)
@@ -174,7 +174,7 @@ def test_other_versions_are_recorded_and_no_other_run(base_folder, stopped, fini
     assert json.loads((stopped / RECORD).read_text()) == json.loads((finished / RECORD).read_text())
 
 
-def test_a_checkpoint_whose_best_one_is_gone_is_passed_over(stopped):
+def test_a_checkpoint_without_its_best_checkpoint_is_skipped(stopped):
     path = stopped / "checkpoint-2" / "trainer_state.json"
     state = json.loads(path.read_text()) | {"best_model_checkpoint": str(stopped / "checkpoint-1")}
     path.write_text(json.dumps(state))
@@ -201,7 +201,7 @@ def test_weights_in_several_files_are_looked_at_one_by_one(stopped):
     assert checkpoint_fault(folder) == "it has no model-00001-of-00001.safetensors"
 
 
-def test_a_checkpoint_that_is_named_must_be_whole_and_of_this_run(base_folder, stopped, tmp_path):
+def test_a_named_checkpoint_must_be_complete_and_of_this_run(base_folder, stopped, tmp_path):
     named = str(stopped / "checkpoint-2")
     changes = {"resume_from_checkpoint": named, "output_dir": tmp_path / "new", **SETTINGS}
     with pytest.raises(ValueError, match=r"is of another run: .*seed was 1 and is 2"):

@@ -1,4 +1,4 @@
-"""Every row is in one of three splits, and the report can say how it got there."""
+"""Every row is in exactly one of three splits, and the report describes how they were made."""
 
 from __future__ import annotations
 
