@@ -1,4 +1,4 @@
-"""What PEFT takes for granted about our models: which layers it adapts, and what it saves beside them.
+"""PEFT's defaults for our models: which layers it adapts, and what it saves with an adapter.
 
 Nothing here imports PEFT, whose modules are handed in once they are imported.
 """
@@ -41,7 +41,7 @@ def keep_untrained(peft_model: ModuleType) -> None:
     """Let `peft.peft_model.PeftModel` train and save what of a model started untrained.
 
     PEFT saves its adapters and heads of a few names. A pooler that the published weights do not hold would be drawn
-    anew at every loading, under an adapter that was trained over another one.
+    again at every loading, under an adapter that was trained over another one.
     """
     build, load = peft_model.PeftModel.__init__, peft_model.PeftModel.load_adapter
 

@@ -1,4 +1,4 @@
-"""Where a checkpoint lies, folder or Hub id, and what family its files are of, by their content."""
+"""A checkpoint's source, a folder or Hub id, and the family of its files, recognised by content."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def recognise(config: Mapping[str, Any], read_file: ReadFile, *, family: str | N
 
     Args:
         config: the contents of config.json.
-        read_file: gives the text of a file beside it, or None where there is none.
+        read_file: returns the text of a file in the same folder, or None if there is none.
         family: takes this family whatever the content says.
 
     Raises:
@@ -172,7 +172,7 @@ class Source(NamedTuple):
         return cls(name, hub)
 
     def path(self, file: str) -> str | None:
-        """Where a file of this source lies (fetched if need be), or None where there is none."""
+        """The path of a file of this source, downloaded if necessary, or None if there is none."""
         from transformers.utils import cached_file
 
         if os.path.isfile(self.name):

@@ -1,4 +1,4 @@
-"""Task: what is predicted from a sequence, what each label means, and which number says how well."""
+"""Task: what is predicted from a sequence, what each label means, and which metric measures it."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ DEFAULT_METRIC: dict[str, str] = {
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A prediction task. Everything that reads labels, builds a head, trains or scores asks this one object.
+    """A prediction task. Reading labels, building a head, training and scoring all use this object.
 
     Attributes:
-        name: `"plant-genomic-benchmark/poly_a.arabidopsis_thaliana"`, or the user's own.
-        problem_type: in transformers' words; `config.problem_type` of a fine-tuned model is the same string.
+        name: such as `"plant-genomic-benchmark/poly_a.arabidopsis_thaliana"`, or a name of your own.
+        problem_type: as in transformers: `config.problem_type` of a fine-tuned model has the same value.
         label_names: one for each output: classes (single label), tracks (multi-label) or targets (regression).
-        metric: the number that decides which checkpoint is best, a key of the evaluation room's metrics.
+        metric: the metric that selects the best checkpoint, a name from `hf_dnalm.evaluation`.
         greater_is_better: direction of `metric`.
-        level: "sequence" gives one answer for each sequence, "nucleotide" one class for each base, "bin" an answer of
-            any problem type for each stretch of `bin_bp` bases.
-        bin_bp: bases in a bin, at bin level (1 is allowed: values or tracks of single bases); None elsewhere.
+        level: "sequence" predicts once per sequence, "nucleotide" one class per base, and "bin" once per `bin_bp`
+            bases, with any problem type.
+        bin_bp: bases per bin at bin level (1 means values or tracks per base); None at other levels.
         pair: each example is two sequences, `sequence` and `sequence2`: an enhancer and a promoter, or reference and
             alternate allele.
-        label_groups: names and sizes of neighbouring groups of labels, where a metric is taken group by group.
-        length_bp: shortest and longest sequence that was published, or None.
-        source: where the data come from (repo id and revision, or a file).
+        label_groups: names and sizes of consecutive groups of labels, for metrics that are computed per group.
+        length_bp: shortest and longest published sequence, or None.
+        source: origin of the data (Hub repository and revision, or a file).
         licence: of the data, as its source states it.
         citation: of the data.
         description: what the sequences are and what every label means.
@@ -105,7 +105,7 @@ class Task:
 
     @property
     def stratifies(self) -> bool:
-        """Whether splits can be drawn by class: each example has one."""
+        """Whether splits can be stratified: each example has one class."""
         return self.problem_type == "single_label_classification" and self.level == "sequence"
 
     @property
@@ -114,7 +114,7 @@ class Task:
         return dict(enumerate(self.label_names))
 
     def with_note(self, note: str) -> Task:
-        """The task with one more sentence in its description, on the data at hand.
+        """The task with one more note in its description, about the loaded data.
 
         >>> Task("promoter", "regression", ("strength",), metric="r2").with_note("test is cut").description
         'Here: test is cut.'
@@ -159,13 +159,13 @@ class Task:
 
         Args:
             config: a transformers config; `problem_type` and `id2label` are read, and `bin_bp` and `sequence_pairs`,
-                which `dnalm finetune` writes where a task has them.
-            name: the task's name, empty when it is not known.
-            level: "nucleotide" for a token classification head; `config.bin_bp` makes it one of bins.
+                which `dnalm finetune` writes if the task has them.
+            name: the task's name, empty if unknown.
+            level: "nucleotide" for a token classification head; with `config.bin_bp` the level becomes "bin".
 
         Raises:
-            ValueError: several labels and no `problem_type`, so the logits could mean classes or tracks; or tracks of
-                every base, which no task has.
+            ValueError: several labels and no `problem_type`, so the logits could be classes or tracks; or several
+                tracks per base, which no task supports.
         """
         labels = {int(index): label for index, label in config.id2label.items()}
         problem_type: ProblemType | None = getattr(config, "problem_type", None)

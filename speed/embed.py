@@ -1,4 +1,4 @@
-"""Embedding real sequences of mixed length beside the loops that people write, and memory beside the size of the input.
+"""Embedding real sequences of mixed length compared with common loops, and memory compared with the size of the input.
 
 Speed: genes of the Arabidopsis chloroplast of 200 to 6,000 bp where `--data` has them, random DNA of such lengths
 elsewhere. The others run transformers' ESM in float32: one sequence at a time, as BEND's embedder does, and in padded

@@ -1,4 +1,4 @@
-"""Every family's forward speed and memory beside what a user would run instead, at 512, 4,096 and 32,768 bp.
+"""Every family's forward speed and memory compared with the usual alternative, at 512, 4,096 and 32,768 bp.
 
 Each measurement runs in a process of its own, ours and the peer's one after the other, so that memory can be told
 apart. Weights are random, of the shape of a published checkpoint. Before a plain peer is measured, both must agree.

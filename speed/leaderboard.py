@@ -1,4 +1,4 @@
-"""The leaderboard on real DNA: two small language models trained from nothing, beside baselines, on published tasks.
+"""The leaderboard on real DNA: two small randomly initialised models compared with baselines on published tasks.
 
 Run from the repository root, with a folder that holds the tasks (GUE/, PGB_hublayout/, NT_hublayout_derived/):
 

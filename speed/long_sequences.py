@@ -1,4 +1,4 @@
-"""How long a sequence HyenaDNA reads, in what time and memory, beside the official port's algorithm.
+"""Time and memory of HyenaDNA on long sequences, compared with the official port's algorithm.
 
 Each cell is one forward of the body of `hyenadna-large-1m-seqlen-hf` (random weights) in a process of its own.
 

@@ -1,4 +1,4 @@
-"""Every substitution of 300 bp: one masked pass for each token, beside the loop that mutates and scores.
+"""Every substitution of 300 bp: one masked pass per token, compared with a loop that mutates and scores.
 
 The loop writes out each of the 900 changed sequences and adds the log-probabilities that transformers' ESM gives to its
 tokens, one sequence at a time or in batches of 16. `mutagenesis` masks each token once and reads all letters from it.

@@ -1,4 +1,4 @@
-"""The main job on real DNA: fine-tune a small random model on three published tasks, beside simple predictors.
+"""Fine-tuning a small randomly initialised model on three published tasks, compared with simple predictors.
 
 Run from the repository root, with a folder that holds the tasks:
 

@@ -1,4 +1,4 @@
-"""Training steps and forward tokens per second beside transformers' own ESM, measured in one run.
+"""Training steps and forward tokens per second compared with transformers' ESM, measured in one run.
 
 Two pairs of the same size: version 2 of the Nucleotide Transformer against an ESM with rotary positions and as many
 parameters (three matrices of a gated feed-forward block are as large as two of an ungated one that is half as wide

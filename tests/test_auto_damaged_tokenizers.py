@@ -259,7 +259,7 @@ def test_a_list_of_words_in_place_of_merges_is_read_by_longest_match(bends_grove
     ("change", "message"),
     [
         (lambda words: words[:-3], r"has \d+ words, but the model's embedding has \d+ rows\. The file was cut short"),
-        (lambda words: [*words, words[-1]], r"vocabulary line \d+: '\w+' stands on line \d+ already"),
+        (lambda words: [*words, words[-1]], r"vocabulary line \d+: '\w+' is already on line \d+"),
         (lambda words: [*words[:-1], "AC?"], r"vocabulary line \d+: 'AC\?' is neither DNA nor a special token"),
         (lambda words: [word for word in words if word != "G"], r"lacks 'G'"),
         (lambda words: [word for word in words if word != "[SEP]"], r"lacks '\[SEP\]'"),

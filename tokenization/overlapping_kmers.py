@@ -65,7 +65,7 @@ def check_overlapping_kmer_vocabulary(vocabulary: Sequence[str]) -> int:
     """The k of a complete vocabulary of overlapping k-mers.
 
     Raises:
-        ValueError: a word stands twice, is missing or does not belong; the message names it.
+        ValueError: a token is listed twice, is missing or does not belong; the message names it.
     """
     k = overlapping_kmer_vocabulary_k(vocabulary)
     if k is None:
@@ -77,7 +77,7 @@ def check_overlapping_kmer_vocabulary(vocabulary: Sequence[str]) -> int:
     line_of: dict[str, int] = {}
     for line, word in enumerate(vocabulary, start=1):
         if word in line_of:
-            raise ValueError(f"vocabulary line {line}: {word!r} stands on line {line_of[word]} already.")
+            raise ValueError(f"vocabulary line {line}: {word!r} is already on line {line_of[word]}.")
         line_of[word] = line
     known = set(required)
     for word, line in line_of.items():

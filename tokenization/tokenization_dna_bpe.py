@@ -1,4 +1,4 @@
-"""The tokenizer of DNABERT-2, GENA-LM and their kin: byte pairs of DNA, `[CLS]` first, `[SEP]` last.
+"""The tokenizer of DNABERT-2, GENA-LM and similar models: byte pairs of DNA, `[CLS]` first, `[SEP]` last.
 
 `tokenizer.json` is the whole truth: plain transformers reads it and gives the same ids. The class adds the bases that
 each token covers, and knows genome mode.
@@ -190,7 +190,7 @@ def longest_match_tokenizer_from_vocabulary(
         genome_mode: read lower case as upper case.
 
     Raises:
-        ValueError: a word stands twice, is missing, or is not of DNA.
+        ValueError: a token is listed twice, is missing, or is not of DNA.
 
     >>> words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "A", "C", "G", "T", "AC", "ACG"]
     >>> longest_match_tokenizer_from_vocabulary(words, model_max_length=512).tokenize("ACGACNT")
@@ -199,7 +199,7 @@ def longest_match_tokenizer_from_vocabulary(
     ids: dict[str, int] = {}
     for number, word in enumerate(vocabulary):
         if word in ids:
-            raise ValueError(f"vocabulary line {number + 1}: {word!r} stands on line {ids[word] + 1} already.")
+            raise ValueError(f"vocabulary line {number + 1}: {word!r} is already on line {ids[word] + 1}.")
         if not re.fullmatch("[ACGT]+", word) and not _SPECIAL.fullmatch(word):
             raise ValueError(f"vocabulary line {number + 1}: {word!r} is neither DNA nor a special token.")
         ids[word] = number

@@ -29,7 +29,7 @@ _LITERAL = re.compile("<[A-Za-z0-9_|/-]+>")
 class KmerTokenizer(DnaTokenizer):
     """Cuts DNA from left to right into words of k bases; what does not fill a word becomes single letters.
 
-    `N` is always a token of its own and white space gives none; both end a word, so the frame starts anew behind them.
+    `N` is always a token of its own and white space gives none; both end a word, so the frame starts again after them.
     A stretch of any other characters (lower case, IUPAC codes, U, gaps) is one `<unk>`. Special tokens written out in
     the text, such as `<mask>`, are recognised. `<cls>` is put first and nothing last; a pair of sequences is refused,
     as there is no separator. In genome mode lower case counts as upper case and IUPAC ambiguity codes count as `N`;
@@ -159,7 +159,7 @@ def kmer_tokenizer_from_vocabulary(
     """A tokenizer over the words of a published `vocab.txt`, in any order (see `read_vocabulary`).
 
     Raises:
-        ValueError: a word stands twice, is missing, or does not belong.
+        ValueError: a token is listed twice, is missing, or does not belong.
     """
     k = check_kmer_vocabulary(vocabulary)
     backend = Tokenizer(WordLevel({word: i for i, word in enumerate(vocabulary)}, unk_token="<unk>"))

@@ -245,7 +245,7 @@ def overlapping_kmer_tokenizer_from_vocabulary(
     """A tokenizer over the words of a published `vocab.txt`, in any order (see `read_vocabulary`).
 
     Raises:
-        ValueError: a word stands twice or is missing.
+        ValueError: a token is listed twice or is missing.
     """
     k = check_overlapping_kmer_vocabulary(vocabulary)
     ids = {word: i for i, word in enumerate(vocabulary)}

@@ -100,7 +100,7 @@ def check_kmer_vocabulary(vocabulary: list[str]) -> int:
     """The k of a complete k-mer vocabulary.
 
     Raises:
-        ValueError: a word stands twice, is missing, or does not belong; the message names it.
+        ValueError: a token is listed twice, is missing, or does not belong; the message names it.
     """
     k = kmer_vocabulary_k(vocabulary)
     if k is None:
@@ -113,7 +113,7 @@ def check_kmer_vocabulary(vocabulary: list[str]) -> int:
     line_of: dict[str, int] = {}
     for line, word in enumerate(vocabulary, start=1):
         if word in line_of:
-            raise ValueError(f"vocabulary line {line}: {word!r} stands on line {line_of[word]} already.")
+            raise ValueError(f"vocabulary line {line}: {word!r} is already on line {line_of[word]}.")
         line_of[word] = line
     needed = kmer_vocabulary(k, "nucleotide_transformer_v1")
     if foreign := line_of.keys() - set(needed):

@@ -1,4 +1,4 @@
-"""The front doors: drop-in Auto classes for what we wrote, what upstream published, adapters, and all the rest."""
+"""Drop-in Auto classes for models saved by this package, published checkpoints, adapters, and all other models."""
 
 from hf_dnalm.auto.models import (
     AutoConfig,

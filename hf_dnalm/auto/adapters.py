@@ -27,7 +27,7 @@ def adapter_config(source: Source) -> dict[str, Any] | None:
 
 
 def base_of(source: Source, adapter: Mapping[str, Any]) -> Source:
-    """Where the model under an adapter lies.
+    """Where the base model of an adapter is.
 
     Raises:
         ValueError: the adapter does not say, or nothing is there.

@@ -53,7 +53,7 @@ def lightning_weights(path: str) -> dict[str, torch.Tensor]:
     """The tensors of the model in a Lightning checkpoint, by their names in the model.
 
     Beside them lie the trainer's settings, as objects of whatever classes it used. These are neither imported nor made:
-    an inert object stands in their place, so a file can run no code here.
+    an inert object replaces them, so a file cannot run code.
 
     Raises:
         ValueError: the file is damaged, or holds no model.

@@ -1,4 +1,4 @@
-"""The doors for configs and models: what we wrote, what upstream published, adapters, and what transformers reads."""
+"""The Auto classes for configs and models: our own, published ones, adapters, and those that transformers loads."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class AutoConfig(transformers.AutoConfig):
 
 
 class _ModelDoor:
-    """What all model doors do: find the family, load strictly, attach an adapter; leave the rest to transformers."""
+    """What all Auto classes do: find the family, load strictly, attach an adapter; other models go to transformers."""
 
     @classmethod
     def from_pretrained(
@@ -51,7 +51,7 @@ class _ModelDoor:
     ) -> Any:
         """A model from a folder or Hub id, with every argument of transformers' own `from_pretrained`.
 
-        An adapter's folder gives its base model with the adapter in it. A config.json beside the adapter, as
+        An adapter's folder gives its base model with the adapter in it. A config.json next to the adapter, as
         `dnalm finetune` writes it, says what the head's outputs are and how it pools; without one the head is as wide
         as the adapter's, and the rest is as the base model's config says.
 
@@ -63,7 +63,7 @@ class _ModelDoor:
 
         Raises:
             ValueError: a weight is missing, left over or of another shape; the message names it. A task head that the
-                weights do not hold starts untrained, which is logged and stands in the loading info; but not under an
+                weights do not hold starts untrained, which is logged and listed in the loading info; but not under an
                 adapter that was trained with such a head, since its predictions would be those of random numbers.
         """
         source = Source.of(pretrained_model_name_or_path, kwargs)

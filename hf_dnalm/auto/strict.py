@@ -161,7 +161,7 @@ def _refuse(
         (key, stored, wanted), *more = sorted(info["mismatched_keys"])
         raise ValueError(
             f"{source.name}: {key} has shape {tuple(stored)} in the weights and {tuple(wanted)} in {name}"
-            f"{f' ({len(more)} more such)' if more else ''}. To start such weights anew, as for another number of "
+            f"{f' ({len(more)} more such)' if more else ''}. To start with new weights there, as for another number of "
             "labels, pass ignore_mismatched_sizes=True."
         )
 
@@ -174,7 +174,7 @@ def listed(keys: Collection[str]) -> str:
 
 @contextmanager
 def no_load_report() -> Iterator[None]:
-    """Withhold transformers' table of missing and unexpected keys: the doors refuse these, or report them by name."""
+    """Suppress transformers' table of missing and unexpected keys, which are refused or reported by name."""
 
     def keep(record: logging.LogRecord) -> bool:
         return "LOAD REPORT" not in record.getMessage()

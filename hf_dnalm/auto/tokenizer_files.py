@@ -151,7 +151,7 @@ def has_vocabulary(source: Source) -> bool:
 
 
 def _vocabulary_path(source: Source) -> str:
-    """Where the vocabulary lies; the source's own name where there is none."""
+    """The path of the vocabulary, or the source's own name if there is none."""
     return next((path for path in map(source.path, _VOCABULARIES) if path is not None), source.name)
 
 

@@ -192,7 +192,7 @@ def read_longest_matches(source: Source, options: dict[str, Any]) -> DnaBpeToken
 
 
 def _listed_words(source: Source) -> tuple[str, list[str]]:
-    """Path and words of a vocab.txt that no tokenizer.json lies next to; no words where there is none."""
+    """Path and tokens of a vocab.txt without a tokenizer.json; no tokens if there is none."""
     path = None if source.path("tokenizer.json") else source.path("vocab.txt")
     return ("", []) if path is None else (path, read_vocabulary(path))
 
@@ -212,7 +212,7 @@ def read_dna_bpe(source: Source, options: dict[str, Any]) -> DnaBpeTokenizer | N
 def read_nucleotides(source: Source, options: dict[str, Any]) -> NucleotideTokenizer | None:
     """The tokenizer over single letters: from a tokenizer.json of them, or by the class that upstream's settings name.
 
-    HyenaDNA's and Caduceus' repositories hold no vocabulary: it stands in the code of their remote tokenizer class. The
+    HyenaDNA's and Caduceus' repositories have no vocabulary file; it is in their remote tokenizer code. The
     first ones of HyenaDNA hold no file of a tokenizer at all: the model's config says what it reads.
 
     Raises:
@@ -251,7 +251,7 @@ def _scheme_of_model(source: Source) -> tuple[Scheme | None, Edges | None]:
 
 
 def _read_backend(tokenizer_class: type[T], tokenizer_json: str, source: Source, options: dict[str, Any]) -> T:
-    """A tokenizer over upstream's tokenizer.json, with the settings that lie beside it."""
+    """A tokenizer over upstream's tokenizer.json, with the settings of the files next to it."""
     with tempfile.TemporaryDirectory() as folder:
         written = {"tokenizer.json": tokenizer_json}
         for name in ("tokenizer_config.json", "special_tokens_map.json"):
@@ -272,7 +272,7 @@ def _read_backend(tokenizer_class: type[T], tokenizer_json: str, source: Source,
 
 
 def model_limit(source: Source) -> int | None:
-    """The longest input in tokens of the model that a tokenizer lies beside; None without one, or without a limit."""
+    """The longest input, in tokens, of the model in the tokenizer's folder; None without a model or without a limit."""
     contents = source.json("config.json")
     passport = None if contents is None else find_passport(contents, source.text)
     if contents is None or passport is None or not passport.limited:

@@ -1,4 +1,4 @@
-"""Models compared with each other on the same data: baselines, intervals, paired tests, a leaderboard."""
+"""Compare models on the same data: baselines, intervals, paired tests and a leaderboard."""
 
 from __future__ import annotations
 

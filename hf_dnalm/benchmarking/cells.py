@@ -1,4 +1,4 @@
-"""Cells: one model, trained by one method on one fold of one task with one seed, and the file that holds its result."""
+"""Cells of a benchmark: one model, trained by one method on one fold of one task with one seed, and its result file."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from hf_dnalm.outputs import claimed
 from hf_dnalm.suites import benchmark_tasks
 from hf_dnalm.tasks import Task
 
-_AGAIN = "Delete the result's .json file to have the cell run again."
+_AGAIN = "Delete the result's .json file to run the cell again."
 
-FORMAT = 1  # of a result file; another number is refused
-BASELINES = ("majority", "kmer", "cnn")  # what every table has beside the models
+FORMAT = 1  # version of the result files; files of another version are refused
+BASELINES = ("majority", "kmer", "cnn")  # in the order of the tables
 _UNSAFE = re.compile(r"[^\w.+=-]+")
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """What one result is of. Its file is named by these fields alone.
+    """One model or baseline on one task, fold and seed. These fields determine the name of its result file.
 
     Attributes:
         suite, task: as in `benchmark_tasks`.
-        model: the name in the tables; one of `BASELINES`, or the user's.
-        method: "full", "lora", "ia3" or "probe"; empty for a baseline, which has one way of its own.
-        folds: of a cross-validation over all rows but the test's; 0 = the published splits.
-        fold: which one, counted from 0.
-        seed: of a new head, of the order of the examples and of dropout; splits do not depend on it.
+        model: the name in the tables: one of `BASELINES`, or the user's.
+        method: "full", "lora", "ia3" or "probe"; empty for a baseline.
+        folds: number of cross-validation folds over all rows outside the test split; 0: the published splits.
+        fold: number of the fold, counted from 0.
+        seed: of a new head, the order of the examples and dropout. Splits do not depend on it.
     """
 
     suite: str
@@ -51,12 +51,12 @@ class Cell:
 
     @property
     def contestant(self) -> str:
-        """Model and method: what is compared with others, as the tables call it."""
+        """Model and method, as the tables name them: the unit of comparison."""
         return f"{self.model} ({self.method})" if self.method else self.model
 
     @property
     def stem(self) -> str:
-        """The name of the file without folder and ending."""
+        """The file name without folder and extension."""
         fold = f"fold{self.fold}of{self.folds}" if self.folds else "published"
         return f"{safe(self.model)}.{self.method or 'baseline'}.{fold}.seed{self.seed}"
 
@@ -66,34 +66,34 @@ class Cell:
 
 
 class Folder:
-    """The output folder of a benchmark: `cells/` holds the results, `unfinished/` what a running cell needs."""
+    """The output folder of a benchmark: results are in `cells/`, working files of running cells in `unfinished/`."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if self.path.exists() and not self.path.is_dir():
-            raise NotADirectoryError(f"{self.path} is a file; the results need a folder")
+            raise NotADirectoryError(f"{self.path} is a file. Choose a folder for the results.")
 
     def result(self, cell: Cell) -> Path:
-        """The file with everything that is said of the cell."""
+        """The JSON file with the cell's settings, data and metrics."""
         return self.path / "cells" / cell.suite / safe(cell.task) / f"{cell.stem}.json"
 
     def predictions(self, cell: Cell) -> Path:
-        """The file with what was predicted for each test row, which stands beside the result."""
+        """The file with the predictions for all test rows, next to the result."""
         return self.result(cell).with_suffix(".npz")
 
     def unfinished(self, cell: Cell) -> Path:
-        """The folder in which the cell is worked on; it is gone when the cell has its result."""
+        """The working folder of the cell, deleted when the result is written."""
         return self.path / "unfinished" / f"{cell.suite}.{safe(cell.task)}.{cell.stem}"
 
     def is_finished(self, cell: Cell) -> bool:
-        """Whether the cell has its result, whole."""
+        """Whether the cell has a complete result."""
         return self.result(cell).is_file()
 
     @contextmanager
     def claimed(self, cell: Cell) -> Iterator[bool]:
-        """Whether this process may work on the cell; others, on other machines too, then may not.
+        """Lock the cell, and yield whether this process should run it.
 
-        The system lets go of the claim when the process ends, however it ends.
+        The lock also excludes processes on other machines. The operating system releases it when the process ends.
         """
         result = self.result(cell)
         result.parent.mkdir(parents=True, exist_ok=True)
@@ -107,13 +107,13 @@ class Folder:
 
 
 class Result(NamedTuple):
-    """What a result file says, and what was predicted.
+    """The contents of a result file, with the predictions.
 
     Attributes:
-        cell: of what.
-        facts: the whole file as plain values: `settings`, `data`, `evaluation`, `seconds`.
-        task: what was predicted, with notes on the data at hand.
-        outputs: predictions and labels of every test row.
+        cell: the cell that was run.
+        facts: the complete file as plain values: `settings`, `data`, `evaluation`, `seconds`.
+        task: the task, with notes on the data that were used.
+        outputs: predictions and labels of all test rows.
     """
 
     cell: Cell
@@ -129,11 +129,11 @@ def plan(
     folds: int,
     seeds: Sequence[int],
 ) -> list[Cell]:
-    """Every cell, task by task.
+    """All cells of a benchmark, task by task.
 
     Args:
-        tasks: suite and name.
-        contestants: model and method.
+        tasks: (suite, name) pairs.
+        contestants: (model, method) pairs.
     """
     numbers = range(folds) if folds else (0,)
     return [
@@ -155,7 +155,7 @@ def write_result(
     data: Mapping[str, Any],
     seconds: float,
 ) -> None:
-    """Write both files of a cell, the predictions first: where the result is, they are."""
+    """Write both files of a cell, the predictions first, so that a result always has its predictions."""
     path = folder.result(cell)
     path.parent.mkdir(parents=True, exist_ok=True)
     scores, references, example, n = evaluation.outputs
@@ -175,32 +175,34 @@ def write_result(
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """A result file as plain values.
+    """Read a result file as plain values.
 
     Raises:
-        ValueError: it is no result file of this format.
+        ValueError: the file is not a result, or has another format version.
     """
     with decoding(path, remedy=_AGAIN):
         facts = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a result file of format {FORMAT}; delete it to have the cell run again")
+        raise ValueError(f"{path} is not a result file of format {FORMAT}. Delete it to run the cell again.")
     return facts
 
 
 def read_result(path: Path) -> Result:
-    """A result with its predictions.
+    """Read a result with its predictions.
 
     Raises:
-        ValueError: the file is no result.
-        FileNotFoundError: the predictions that belong to it are gone.
+        ValueError: the file is not a result.
+        FileNotFoundError: the file with the predictions does not exist.
     """
     facts = read_facts(path)
     arrays = path.with_suffix(".npz")
     if not arrays.is_file():
-        raise FileNotFoundError(f"{arrays} is gone; delete {path.name} beside it to have the cell run again")
+        raise FileNotFoundError(
+            f"{arrays} does not exist. Delete {path.name} in the same folder to run the cell again."
+        )
     with (
         decoding(arrays, remedy=_AGAIN),
-        open(arrays, "rb") as content,  # NumPy leaves a damaged file open that it was given by path
+        open(arrays, "rb") as content,  # given a path, NumPy does not close a damaged file
         np.load(content, allow_pickle=False) as stored,
     ):
         outputs = Outputs(stored["scores"], stored["references"], stored["example"], int(stored["n"]))
@@ -209,12 +211,12 @@ def read_result(path: Path) -> Result:
 
 
 def read_results(folder: str | Path) -> list[Result]:
-    """All finished cells of an output folder, sorted by file name."""
+    """Read all finished cells of an output folder, sorted by file name."""
     return [read_result(path) for path in sorted(Path(folder).glob("cells/*/*/*.json"))]
 
 
 def safe(name: str) -> str:
-    """A name that a file can have; what had to be changed is told apart by a few letters of its digest.
+    """A valid file name for `name`; a changed name ends in letters of a digest, so that it stays unique.
 
     >>> safe("kmer"), safe("InstaDeepAI/nt v2")
     ('kmer', 'InstaDeepAI-nt-v2-a3898a')

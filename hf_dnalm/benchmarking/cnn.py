@@ -1,9 +1,9 @@
-"""A small convolutional network on one-hot DNA, trained from nothing: what a language model should beat.
+"""A small convolutional network on one-hot DNA, trained from scratch: a baseline that a language model should beat.
 
-The shape is that of the network that Genomic Benchmarks compare with (Grešová et al. 2023, BMC Genomic Data 24:25):
-three convolutions of width 8, each with batch normalisation, ReLU and max pooling by 2, then a dense layer of 512. Here
-the letters are one-hot, every convolution has 64 filters in place of 16, 8 and 4, and of long sequences at most 64
-positions go on to the dense layer, so that 6,000 bp cost no more weights than 512.
+The architecture follows the baseline of Genomic Benchmarks (Grešová et al. 2023, BMC Genomic Data 24:25): three
+convolutions of width 8, each with batch normalisation, ReLU and max pooling by 2, then a dense layer of 512. It differs
+in three points: the inputs are one-hot, every convolution has 64 filters instead of 16, 8 and 4, and at most 64
+positions enter the dense layer, so that 6,000 bp need no more weights than 512 bp.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 
 FILTERS, WIDTH, DENSE, POSITIONS = 64, 8, 512, 64
 BATCH, LEARNING_RATE, DROPOUT = 64, 1e-3, 0.3
-EPOCHS, PATIENCE = 40, 6  # at most; epochs without a better validation metric before it stops
-_CODE = np.full(256, 4, dtype=np.uint8)  # N and padding are 4: four zeros
+EPOCHS, PATIENCE = 40, 6  # maximum number; epochs without a better validation metric before training stops
+_CODE = np.full(256, 4, dtype=np.uint8)  # N and padding are 4, and become four zeros
 _CODE[np.frombuffer(b"ACGTacgt", dtype=np.uint8)] = [0, 1, 2, 3, 0, 1, 2, 3]
 
 
 class SmallCNN(nn.Module):
-    """Logits (n, labels) of letters (n, bp) as codes: A C G T = 0 1 2 3, anything else 4.
+    """Logits (n, labels) from the codes of bases (n, bp): A C G T are 0 1 2 3, anything else is 4.
 
     Args:
-        length_bp: of every input; shorter sequences are padded at the end.
+        length_bp: length of every input; shorter sequences are padded at the end.
     """
 
     def __init__(self, num_labels: int, *, length_bp: int) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
         for channels in (4, FILTERS, FILTERS):
-            around = nn.ConstantPad1d(((WIDTH - 1) // 2, WIDTH // 2), 0.0)  # the output is as long as the input
+            around = nn.ConstantPad1d(((WIDTH - 1) // 2, WIDTH // 2), 0.0)  # so that the output is as long as the input
             convolution = nn.Conv1d(channels, FILTERS, WIDTH, bias=False)
             blocks += [around, convolution, nn.BatchNorm1d(FILTERS), nn.ReLU(), nn.MaxPool1d(2, ceil_mode=True)]
         positions = min(POSITIONS, math.ceil(length_bp / 8))
@@ -67,21 +67,24 @@ def cnn_baseline(
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
-    """Train the network with Adam, keep the epoch that is best on `validation` by the task's metric, score `test`.
+    """Train the network with Adam, keep the epoch with the best metric on `validation`, and score `test`.
 
-    Weights, order and dropout follow from `seed` alone. Regression targets are learnt in units of their spread in
-    `train`, and given back in their own.
+    Weights, order and dropout depend on `seed` alone. Regression targets are standardised with the mean and standard
+    deviation of `train` for training, and predictions are converted back.
 
     Args:
-        train, validation, test: columns `sequence` and `labels`.
-        epochs: at most. patience: epochs without a better metric before it stops.
+        train, validation, test: columns `sequence` and `labels`; for pairs also `sequence2`.
+        epochs: maximum number of epochs.
+        patience: epochs without a better metric before training stops.
         bootstrap: as in `Evaluation.from_logits`.
 
     Raises:
-        ValueError: a task of bases or bins.
+        ValueError: the labels of the task are those of bases or bins.
     """
     if task.level != "sequence":
-        raise ValueError(f"the small CNN scores whole sequences; for a {task.level}-level task use majority_baseline")
+        raise ValueError(
+            f"the CNN baseline is for sequence-level tasks. For a {task.level}-level task use majority_baseline."
+        )
     device = (torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None) or torch.device(
         "cpu"
     )
@@ -148,10 +151,10 @@ def _logits(model: SmallCNN, codes: np.ndarray, device: torch.device) -> np.ndar
 
 
 def _codes(splits: dict[str, Dataset]) -> dict[str, np.ndarray]:
-    """Each split as (n, bp) uint8; 4 stands for N and for padding at the end.
+    """Each split as (n, bp) uint8; N and the padding at the end are 4.
 
-    All are as long as the longest sequence of all splits, so that no number depends on what else is in a batch. The
-    sequences of a pair stand behind each other, the second from the same place on in every row.
+    All rows are as long as the longest sequence of all splits, so that results do not depend on the batch. The two
+    sequences of a pair are concatenated; the second starts at the same position in every row.
     """
     codes: dict[str, list[np.ndarray]] = {name: [] for name in splits}
     for column in ("sequence", "sequence2"):
@@ -167,7 +170,7 @@ def _codes(splits: dict[str, Dataset]) -> dict[str, np.ndarray]:
 
 
 def _targets(task: Task, dataset: Dataset) -> tuple[np.ndarray, Any, Any]:
-    """Labels as the loss reads them, and the centre and spread that give a regression's targets back in their units."""
+    """Labels for the loss, and the mean and standard deviation that convert predictions of a regression back."""
     labels = np.asarray(dataset["labels"][:])
     if task.problem_type == "single_label_classification":
         return labels, 0, 1

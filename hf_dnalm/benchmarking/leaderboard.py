@@ -1,4 +1,4 @@
-"""The leaderboard: the results of a folder put beside each other, with intervals, paired tests and ranks."""
+"""The leaderboard: all results of a folder, with intervals, paired tests and ranks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from hf_dnalm.evaluation.json_values import json_number
 from hf_dnalm.evaluation.model_scores import ConfidenceInterval
 from hf_dnalm.tasks import Task
 
-RUN = tuple[int, int, int]  # folds, fold and seed: what a pair of runs has in common
+RUN = tuple[int, int, int]  # folds, fold and seed: runs with the same three numbers are compared
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Score:
     """One contestant on one task.
 
     Attributes:
-        interval: of the task's metric, the mean over the runs; how it would move with other test rows.
-        spread: standard deviation over the runs (folds and seeds); NaN for a single one.
-        runs: how many.
-        metrics: every metric of the task, the mean over the runs.
-        seconds: of all runs together, on whatever machine they ran.
+        interval: the task's metric, a mean over the runs, with its 95 % bootstrap interval over test rows.
+        spread: standard deviation over the runs (folds and seeds); NaN for a single run.
+        runs: number of runs.
+        metrics: every metric of the task, a mean over the runs.
+        seconds: total time of all runs; they may have run on different machines.
     """
 
     interval: ConfidenceInterval
@@ -56,9 +56,10 @@ class Comparison:
 
     Attributes:
         first, second: contestants.
-        difference, low, high: of the metric, first minus second, with the 95 % interval of the paired bootstrap.
-        p, p_holm: two-sided; the second adjusted for all pairs of this task.
-        mcnemar_p: of the decisions of the first run that both have; NaN where there are none to compare.
+        difference, low, high: first minus second in units of the metric, with the 95 % interval of the paired
+            bootstrap.
+        p, p_holm: two-sided p value of the difference, and the same adjusted for all pairs of this task.
+        mcnemar_p: McNemar's p value for the decisions in the first run that both have; NaN if there are no decisions.
     """
 
     first: str
@@ -72,7 +73,7 @@ class Comparison:
 
     @property
     def is_significant(self) -> bool:
-        """Whether the two differ at the level of 5 %, all pairs of the task considered."""
+        """Whether the two differ at the 5 % level, adjusted for all pairs of the task."""
         return self.p_holm < LEVEL
 
 
@@ -81,11 +82,11 @@ class TaskResult:
     """All contestants on one task.
 
     Attributes:
-        task: with notes on the data at hand.
-        rows: of each split, in the first run.
-        scores: contestant → score; those without a run are absent.
-        comparisons: every pair.
-        published: what others report on this task.
+        task: the task, with notes on the data that were used.
+        rows: number of rows of each split, in the first run.
+        scores: contestant → score, for contestants with at least one run.
+        comparisons: every pair of contestants.
+        published: results that others have published for this task.
     """
 
     task: Task
@@ -96,7 +97,7 @@ class TaskResult:
 
     @property
     def best(self) -> str | None:
-        """The contestant with the best value; None where every value is undefined."""
+        """The contestant with the best value; None if every value is undefined."""
         sign = 1 if self.task.greater_is_better else -1
         defined = {name: sign * score.interval.value for name, score in self.scores.items()}
         defined = {name: value for name, value in defined.items() if not math.isnan(value)}
@@ -104,7 +105,7 @@ class TaskResult:
 
     @property
     def beaten_by_none(self) -> list[str]:
-        """The best contestant and all that cannot be told apart from it at the level of 5 %."""
+        """The best contestant and all that do not differ from it significantly at the 5 % level."""
         best = self.best
         worse = {
             each.second if each.first == best else each.first
@@ -122,15 +123,15 @@ class Leaderboard:
 
     Attributes:
         contestants: baselines first, then models by name.
-        tasks: in the order of their names.
-        ranks: over the tasks that all contestants have; see `ranked`.
-        ranked: names of those tasks.
-        wilcoxon: pair of contestants → Holm-adjusted p value over those tasks.
-        settings: contestant → what was set, as the first of its results says.
-        mixed: contestants whose results were made with more than one setting.
-        versions: of the packages that made the results.
-        bootstrap: resamples behind intervals and paired tests: as requested, or more if many pairs are tested. 0: none
-            were computed.
+        tasks: sorted by name.
+        ranks: average ranks over the tasks in `ranked`.
+        ranked: names of the tasks for which all contestants have a defined value.
+        wilcoxon: pair of contestants → Holm-adjusted p value over the tasks in `ranked`.
+        settings: contestant → settings of its first result.
+        mixed: contestants whose results were made with different settings.
+        versions: versions of the packages that made the results.
+        bootstrap: number of resamples for intervals and paired tests: the requested number, or more if many pairs are
+            tested. 0: no intervals and no tests.
     """
 
     contestants: list[str]
@@ -148,7 +149,7 @@ class Leaderboard:
         order = dict(zip(self.contestants, self.ranks.average, strict=True)) if self.ranked else {}
         return {
             "contestants": self.contestants,
-            "tasks": [_task_dict(each) for each in self.tasks],
+            "tasks": [_task_dict(each, tested=self.bootstrap > 0) for each in self.tasks],
             "ranks": {
                 "average": order,
                 "tasks": self.ranked,
@@ -166,10 +167,10 @@ class Leaderboard:
 
 
 def collect(folder: str | Path) -> Leaderboard | None:
-    """The leaderboard of all finished cells in an output folder; None where there is none.
+    """The leaderboard of all finished cells in an output folder; None if no cell is finished.
 
     Raises:
-        ValueError: a result that cannot be read, or two results of one task and run on different test rows.
+        ValueError: a result cannot be read, or two results of the same task and run have different test rows.
     """
     results = read_results(folder)
     if not results:
@@ -179,7 +180,8 @@ def collect(folder: str | Path) -> Leaderboard | None:
     by_task: dict[str, list[Result]] = {}
     for result in results:
         by_task.setdefault(f"{result.cell.suite}/{result.cell.task}", []).append(result)
-    # With fewer, the smallest p value there can be, 2 / (resamples + 1), would not outlive Holm's correction.
+    # With fewer resamples, even the smallest possible p value, 2 / (resamples + 1), would not be significant after
+    # Holm's correction.
     pairs = len(contestants) * (len(contestants) - 1) // 2
     requested = max(result.facts["settings"]["bootstrap"] for result in results)
     bootstrap = max(100 * pairs, requested) if requested else 0
@@ -196,7 +198,7 @@ def collect(folder: str | Path) -> Leaderboard | None:
             for each in complete
         ]
     ).reshape(len(complete), len(contestants))
-    # Values that differ by the last digits of floating point are ties.
+    # Values that differ only by rounding errors are ties.
     matrix = matrix.round(9)
     settings: dict[str, list[dict[str, Any]]] = {}
     for result in results:
@@ -231,7 +233,7 @@ def _task_result(name: str, results: Sequence[Result], contestants: Sequence[str
         if digest != expected:
             raise ValueError(
                 f"{name}: {cell.contestant} and {other.cell.contestant} were scored on different test rows "
-                f"(run of seed {cell.seed}, fold {cell.fold}); delete the results of one and run it again"
+                f"(seed {cell.seed}, fold {cell.fold}). Delete the results of one and run it again."
             )
     task = results[0].task
     draws = {who: {run: _draws(task, result, bootstrap) for run, result in own.items()} for who, own in runs.items()}
@@ -248,7 +250,7 @@ def _task_result(name: str, results: Sequence[Result], contestants: Sequence[str
 
 
 def _draws(task: Task, result: Result, bootstrap: int) -> np.ndarray:
-    """(resamples,) of the task's metric; seed 0 for everyone, so that draws of one test split belong together."""
+    """(resamples,) values of the task's metric; seed 0 for all, so that draws of the same test split are paired."""
     if bootstrap == 0:
         return np.empty(0)
     return bootstrap_draws(task, result.outputs, resamples=bootstrap, seed=0, metrics=(task.metric,))[task.metric]
@@ -286,12 +288,12 @@ def _compare(
         return Comparison(first, second, *(math.nan,) * 6)
     one, other = (float(np.mean([_value(runs[who][run], task.metric) for run in shared])) for who in (first, second))
     means = [np.mean([draws[who][run] for run in shared], axis=0) for who in (first, second)]
-    found = paired_bootstrap(one, other, *means) if means[0].size else (one - other, math.nan, math.nan, math.nan)
+    paired = paired_bootstrap(one, other, *means) if means[0].size else (one - other, math.nan, math.nan, math.nan)
     mcnemar_p = math.nan
     if task.problem_type == "single_label_classification":
         outputs = [runs[who][shared[0]].outputs for who in (first, second)]
         mcnemar_p = mcnemar(*(each.decisions(task) == each.references for each in outputs))
-    return Comparison(first, second, *found, p_holm=math.nan, mcnemar_p=mcnemar_p)
+    return Comparison(first, second, *paired, p_holm=math.nan, mcnemar_p=mcnemar_p)
 
 
 def _with_holm(comparison: Comparison, p: float) -> Comparison:
@@ -302,12 +304,12 @@ def _value(result: Result, metric: str) -> float:
     return _or_nan(result.facts["evaluation"]["metrics"][metric]["value"])
 
 
-def _task_dict(each: TaskResult) -> dict[str, Any]:
+def _task_dict(each: TaskResult, *, tested: bool) -> dict[str, Any]:
     return {
         "task": each.task.to_dict(),
         "rows": each.rows,
         "best": each.best,
-        "not_beaten": each.beaten_by_none,
+        "not_beaten": each.beaten_by_none if tested else None,
         "scores": {
             name: {
                 **{part: json_number(value) for part, value in score.interval._asdict().items()},

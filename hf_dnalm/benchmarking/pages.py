@@ -1,4 +1,4 @@
-"""The leaderboard as files: leaderboard.json for programs, .md for a repository, .html to read."""
+"""The leaderboard as files: leaderboard.json for programs, .md for a repository, .html with plots."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ TITLE = "Leaderboard"
 
 
 def write_leaderboard(leaderboard: Leaderboard, folder: str | Path, *, title: str = TITLE) -> ReportFiles:
-    """Write the three files into `folder`, each whole or not at all; the page has no external parts."""
+    """Write the three files into `folder`, each complete or not at all. The HTML page loads no external files."""
     folder = Path(folder)
     sentence = summary(leaderboard)
     parts = sections(leaderboard)
     numbers = {"title": title, "summary": sentence, **leaderboard.to_dict()}
     as_json = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    # The numbers first: a drawing that fails must not take them along.
+    # The numbers come first, so that they exist even if drawing a plot fails.
     _write(folder / "leaderboard.json", as_json)
     _write(folder / "leaderboard.md", markdown(title, sentence, parts))
     page = render_html(title, sentence, [*parts, _pairs(leaderboard)], plots(leaderboard))
@@ -40,31 +40,42 @@ def _write(path: Path, text: str) -> None:
 
 
 def summary(leaderboard: Leaderboard) -> str:
-    """The result in a few sentences."""
+    """The main result in a few sentences."""
     tasks = len(leaderboard.tasks)
-    said = [f"{len(leaderboard.contestants)} contestants on {tasks} {'task' if tasks == 1 else 'tasks'}."]
+    sentences = [f"{_count(len(leaderboard.contestants), 'contestant')} on {_count(tasks, 'task')}."]
     if leaderboard.ranked:
         order = sorted(zip(leaderboard.ranks.average, leaderboard.contestants, strict=True))
         ranks = ", ".join(f"{name} {rank:.2f}" for rank, name in order)
-        said.append(f"Average ranks over the {len(leaderboard.ranked)} that all of them have: {ranks}.")
+        complete = _count(len(leaderboard.ranked), "task")
+        sentences.append(f"Average ranks over the {complete} with a result for every contestant: {ranks}.")
     if leaderboard.bootstrap == 0:
-        return " ".join(said)
+        return " ".join(sentences)
     alone = dict.fromkeys(leaderboard.contestants, 0)
     for each in leaderboard.tasks:
         if len(each.beaten_by_none) == 1:
             alone[each.beaten_by_none[0]] += 1
     winners = [f"{name} on {count}" for name, count in alone.items() if count]
     if winners:
-        said.append(f"Better than every other, beyond chance: {', '.join(winners)}.")
+        sentences.append(f"Significantly better than every other contestant: {', '.join(winners)}.")
     else:
-        said.append("No contestant is better than every other beyond chance on any task.")
-    return " ".join(said)
+        sentences.append("On no task is one contestant significantly better than every other.")
+    return " ".join(sentences)
+
+
+def _count(number: int, noun: str) -> str:
+    """The number with its noun, in the plural if needed.
+
+    >>> _count(1, "task"), _count(2, "task")
+    ('1 task', '2 tasks')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def score_rows(leaderboard: Leaderboard) -> list[list[str]]:
     """A header, and one row for each task: metric, test sequences, and every contestant's value with its interval.
 
-    In bold stands what is better than every other, beyond chance; `=` marks what cannot be told apart from the best.
+    A value in bold is significantly better than every other; `=` marks values that do not differ significantly from the
+    best.
     """
     rows = [["task", "metric", "test", *leaderboard.contestants]]
     for each in leaderboard.tasks:
@@ -77,12 +88,14 @@ def sections(leaderboard: Leaderboard) -> list[Section]:
     """The tables, top to bottom."""
     runs = sorted({score.runs for each in leaderboard.tasks for score in each.scores.values()})
     several = (
-        "" if runs == [1] else f" Means over {' or '.join(map(str, runs))} runs (folds and seeds); ± is their spread."
+        ""
+        if runs == [1]
+        else f" Means over {' or '.join(map(str, runs))} runs (folds and seeds); ± is their standard deviation."
     )
     note = (
         f"Each task's own metric with its 95 % interval ({leaderboard.bootstrap:,} bootstrap resamples of the test "
-        f"sequences).{several} Bold: better than every other contestant (paired bootstrap, p < 0.05 after Holm's "
-        "correction for all pairs of the task). =: cannot be told apart from the best."
+        f"sequences).{several} Bold: significantly better than every other contestant (paired bootstrap, p < 0.05 "
+        "after Holm's correction for all pairs of the task). =: no significant difference from the best."
     )
     if leaderboard.bootstrap == 0:
         note = f"Each task's own metric, without intervals and paired tests (bootstrap is 0).{several}"
@@ -93,8 +106,8 @@ def sections(leaderboard: Leaderboard) -> list[Section]:
     parts.append(
         Section(
             "Data",
-            "Rows that were used. What differs from the published files, and what the splits share, is said here.",
-            [["task", "train", "validation", "test", "about"], *(_data(each) for each in leaderboard.tasks)],
+            "Number of rows of each split, differences from the published files, and rows that splits share.",
+            [["task", "train", "validation", "test", "notes"], *(_data(each) for each in leaderboard.tasks)],
         )
     )
     parts += _published(leaderboard)
@@ -120,15 +133,14 @@ def _ranks(leaderboard: Leaderboard) -> Section:
     note = f"Over {ranks.tasks} tasks; 1 is best."
     if not math.isnan(ranks.friedman_p):
         note += (
-            f" p of Friedman's test that all are alike: {_p(ranks.friedman_p)}. Average ranks further apart than "
-            f"{ranks.critical_difference:.2f} differ at the level of 5 % (Nemenyi). The other columns: p of Wilcoxon's "
-            "signed-rank test of the row against the column, after Holm's correction for all pairs."
+            f" Friedman's test that all contestants are equal has the p value {_p(ranks.friedman_p)}. Average ranks "
+            f"that differ by more than {ranks.critical_difference:.2f} are significantly different at the 5 % level "
+            "(Nemenyi). The other columns are p values of Wilcoxon's signed-rank test of row against column, after "
+            "Holm's correction for all pairs."
         )
     suites = [name.partition("/")[0] for name in leaderboard.ranked]
     if {"gue", "nt-downstream"} <= set(suites):
-        note += (
-            " GUE and nt-downstream hold partly the same sequences in other splits: their tasks are not independent."
-        )
+        note += " GUE and nt-downstream share some sequences, in different splits, so their tasks are not independent."
     order = sorted(zip(ranks.average, leaderboard.contestants, strict=True))
     names = [name for _, name in order]
     rows = [["contestant", "average rank", *names]]
@@ -151,11 +163,16 @@ def _best_pairs(leaderboard: Leaderboard) -> Section:
             closest = max(against, key=lambda pair: (-1 if math.isnan(pair.p) else pair.p, -abs(pair.difference)))
             rows.append([each.task.name, *_pair(closest, each.best)])
     note = (
-        "The best contestant of each task and the one that is hardest to tell apart from it: difference of the metric "
-        "with its 95 % interval (paired bootstrap over the same test sequences), p of that, p after Holm's correction "
-        "for all pairs of the task, and McNemar's exact p for the decisions of the first run, uncorrected. Training is "
-        "not repeated in a resample: runs with other seeds say how much it adds."
+        "The best contestant of each task and the contestant that differs least significantly from it: difference of "
+        "the metric with its 95 % interval and p value (paired bootstrap over the same test sequences), p after Holm's "
+        "correction for all pairs of the task, and McNemar's exact p for the decisions of the first run, uncorrected. "
+        "Training is not repeated in a resample; runs with other seeds show how much training adds to the variation."
     )
+    if leaderboard.bootstrap == 0:
+        note = (
+            "The best contestant of each task and the one closest to it: difference of the metric, and McNemar's exact "
+            "p for the decisions of the first run, uncorrected. No intervals, no paired tests (bootstrap is 0)."
+        )
     return Section("Best against the next", note, rows)
 
 
@@ -182,7 +199,7 @@ def _data(each: TaskResult) -> list[str]:
 
 
 def _published(leaderboard: Leaderboard) -> list[Section]:
-    """For each source and metric one table: our values of that metric, and the published ones."""
+    """One table for each source and metric: our values of the metric, and the published ones."""
     values = [(value, each) for each in leaderboard.tasks for value in each.published]
     keys = [(value.source, value.metric, value.protocol) for value, _ in values]
     parts = []
@@ -201,13 +218,13 @@ def _published(leaderboard: Leaderboard) -> list[Section]:
             each = pairs[0][1]
             printed = {value.model: f"{value.value:.3f}" for value, _ in pairs}
             rows.append([name, *(_metric(each, who, metric) for who in ours), *(printed.get(m, "–") for m in models)])
-        said = METRICS[metric].title if comparable else metric
-        beside = (
-            "Our columns have that metric, on the rows that “Data” names; rows and recipe are not theirs."
+        title = METRICS[metric].title if comparable else metric
+        comparison = (
+            "The columns “here” have the same metric on the rows in “Data”; rows and training differ from the source's."
             if comparable
-            else "This is not one of our metrics, so our values do not stand beside it."
+            else "This is not one of our metrics, so the table has no column with our values."
         )
-        parts.append(Section(f"Published: {said}", f"{source}. Protocol: {protocol}. {beside}", rows))
+        parts.append(Section(f"Published: {title}", f"{source}. Protocol: {protocol}. {comparison}", rows))
     return parts
 
 
@@ -224,9 +241,12 @@ def _settings(leaderboard: Leaderboard) -> Section:
         settings |= settings.pop("training", {})
         text = ", ".join(f"{key} {value}" for key, value in settings.items() if value not in (None, False))
         seconds = sum(each.scores[name].seconds for each in leaderboard.tasks if name in each.scores)
-        mixed = " (and others: its results are of more than one setting)" if name in leaderboard.mixed else ""
+        mixed = (
+            " (settings of the first result; they are not the same in all results)" if name in leaderboard.mixed else ""
+        )
         rows.append([name, text + mixed, f"{seconds:,.0f}"])
-    return Section("Settings", "What was set; all else is the default. Seconds are of all runs together.", rows)
+    note = "Settings of the runs; all others have their defaults. Seconds are the total time of all runs."
+    return Section("Settings", note, rows)
 
 
 def _p(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""The leaderboard's plots: a heat map of tasks and contestants, their ranks, and every score with its interval."""
+"""The leaderboard's plots: a heat map of tasks and contestants, average ranks, and scores with intervals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hf_dnalm.evaluation.plots import COLOURS, INK, Plot, drawn_or_noted, name_a
 
 
 def plots(leaderboard: Leaderboard) -> list[Plot]:
-    """All that fit: ranks only where they are defined."""
+    """The heat map, the ranks if they are defined, and the scores."""
     drawings = {"heatmap": heat_map, "ranks": rank_plot, "intervals": intervals}
     if math.isnan(leaderboard.ranks.critical_difference):
         del drawings["ranks"]
@@ -22,7 +22,7 @@ def plots(leaderboard: Leaderboard) -> list[Plot]:
 
 
 def heat_map(leaderboard: Leaderboard) -> Plot:
-    """One row for each task; the colour says where a value lies between the worst and the best of its row."""
+    """One row for each task; the colour shows where a value lies between the worst and the best of its row."""
     names, tasks = leaderboard.contestants, leaderboard.tasks
     values = np.full((len(tasks), len(names)), np.nan)
     share = values.copy()
@@ -49,12 +49,12 @@ def heat_map(leaderboard: Leaderboard) -> Plot:
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    caption = "Each task's own metric. Colour: from the worst (none) to the best (full) value of the row."
+    caption = "Each task's own metric. Colour: from the worst value of the row (none) to the best (full)."
     return Plot("heatmap", "Tasks and models", caption, figure)
 
 
 def rank_plot(leaderboard: Leaderboard) -> Plot:
-    """Average ranks, and the groups whose ranks lie within the critical difference (Demšar 2006)."""
+    """Average ranks, with bars over groups within the critical difference (Demšar 2006)."""
     ranks, critical = leaderboard.ranks.average, leaderboard.ranks.critical_difference
     order = np.argsort(ranks, kind="stable")
     ascending = [ranks[index] for index in order]
@@ -76,14 +76,14 @@ def rank_plot(leaderboard: Leaderboard) -> Plot:
     axes.spines["left"].set_visible(False)
     name_axes(axes, "Average rank (1 is best)", "")
     caption = (
-        f"Over the {leaderboard.ranks.tasks} tasks that all have. Those under one bar cannot be told apart at the "
-        "level of 5 % (Nemenyi)."
+        f"Over the {leaderboard.ranks.tasks} tasks with a result for every contestant. Contestants under one bar do "
+        "not differ significantly at the 5 % level (Nemenyi)."
     )
     return Plot("ranks", "Average ranks", caption, figure)
 
 
 def _groups(ascending: list[float], critical: float) -> list[tuple[float, float]]:
-    """First and last rank of every largest run of ranks within the critical difference, of two or more.
+    """First and last rank of each maximal group of two or more ranks within the critical difference.
 
     >>> _groups([1.0, 1.5, 3.0, 3.2], 1.0)
     [(1.0, 1.5), (3.0, 3.2)]
@@ -97,18 +97,19 @@ def _groups(ascending: list[float], critical: float) -> list[tuple[float, float]
 
 
 def intervals(leaderboard: Leaderboard) -> Plot:
-    """Every score of every task with its interval."""
-    names, tasks = leaderboard.contestants, leaderboard.tasks
+    """Every score of every task, with its interval if there are intervals."""
+    names, tasks, tested = leaderboard.contestants, leaderboard.tasks, leaderboard.bootstrap > 0
     columns = min(2, len(tasks))
     figure, panels = new_axes(columns, rows=math.ceil(len(tasks) / columns), width=4.4, height=0.95 + 0.24 * len(names))
     for panel in panels[len(tasks) :]:
         panel.set_visible(False)
     for panel, each in zip(panels, tasks, strict=False):
+        coloured = each.beaten_by_none if tested else [each.best]
         for row, name in enumerate(names):
             if name not in each.scores:
                 continue
             value, low, high = each.scores[name].interval
-            colour = COLOURS[0] if name in each.beaten_by_none else INK
+            colour = COLOURS[0] if name in coloured else INK
             if not math.isnan(low):
                 panel.plot([low, high], [row, row], color=colour, linewidth=2, solid_capstyle="butt")
             panel.plot([value], [row], "o", color=colour, markersize=5)
@@ -118,8 +119,10 @@ def intervals(leaderboard: Leaderboard) -> Plot:
         panel.tick_params(axis="y", length=0)
         panel.grid(axis="x", color=INK, alpha=0.15, linewidth=0.6)
         name_axes(panel, METRICS[each.task.metric].title, "", each.task.name.replace("/", "/\n"))
-    caption = (
-        "Dot: value, the mean over runs. Line: 95 % bootstrap interval over test rows. Coloured: the best, and all "
-        "that cannot be told apart from it."
-    )
-    return Plot("intervals", "Scores with intervals", caption, figure)
+    caption = "Dot: mean value over the runs. Coloured: the best contestant."
+    if tested:
+        caption = (
+            "Dot: mean value over the runs. Line: 95 % bootstrap interval over test rows. Coloured: the best "
+            "contestant and all that do not differ from it significantly."
+        )
+    return Plot("intervals", "Scores with intervals" if tested else "Scores", caption, figure)

@@ -1,7 +1,7 @@
-"""Results that others published for the benchmark tasks, with their sources, to compare our own numbers with.
+"""Published results for the benchmark tasks, with their sources.
 
-The numbers are plain data, in `published_results.json`. None of them is a target: training rows, recipes and test
-protocols differ. Each value says how it was measured as far as its source does.
+The numbers are in `published_results.json`. They are for comparison and are not targets: training rows, training
+settings and test protocols differ. Each value has its protocol, as far as its source describes it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from hf_dnalm.tasks import Task
 
 
 class PublishedValue(NamedTuple):
-    """One number that somebody printed.
+    """One published number.
 
     Attributes:
-        model: as the source calls it.
-        metric: one of ours where it is the same number, or else in words.
-        value: in the unit of our metric, 0 to 1 where the source prints percent.
-        source: where it stands.
-        protocol: how it was measured, as far as the source says.
+        model: its name in the source.
+        metric: the name of our metric if it is the same, otherwise a description.
+        value: in the unit of our metric; values in percent are converted to 0 to 1.
+        source: publication or repository, with table or commit.
+        protocol: how it was measured, as far as the source describes it.
     """
 
     model: str
@@ -33,7 +33,7 @@ class PublishedValue(NamedTuple):
 
 
 def published_values(task: Task) -> list[PublishedValue]:
-    """Everything that is known of a task, in the order of the sources; empty where nothing is.
+    """All published values of a task, in the order of the sources; empty if there are none.
 
     >>> from hf_dnalm.suites import benchmark_tasks
     >>> published_values(benchmark_tasks()["gue"]["emp_H3"])[8]._replace(source="…", protocol="…")
@@ -55,11 +55,11 @@ def published_values(task: Task) -> list[PublishedValue]:
 
 @functools.cache
 def published_tables() -> list[dict[str, Any]]:
-    """The tables as they stand in `published_results.json`.
+    """The tables of `published_results.json`.
 
-    Each has `key`, `suite`, `metric`, `scale` (what a printed number is multiplied by), `source`, `protocol`, `models`
-    (the columns), `rows` (task → one number for each column, null where nothing is printed or it cannot be read) and
-    sometimes `unclear` (task → why its number cannot be compared).
+    Each has `key`, `suite`, `metric`, `scale` (factor from a published number to the value), `source`, `protocol`,
+    `models` (the columns) and `rows` (task → one number for each column, null if it is missing or illegible). Some have
+    `unclear` (task → why its number cannot be compared).
     """
     text = resources.files("hf_dnalm.benchmarking").joinpath("published_results.json").read_text(encoding="utf-8")
     return json.loads(text)["tables"]

@@ -1,7 +1,7 @@
-"""Run a benchmark: every model and baseline on every task, fold and seed, each result a file of its own.
+"""Run a benchmark: every model and baseline on every task, fold and seed, with one result file for each.
 
-A killed run goes on where it was: finished cells are kept, and a fine-tuning that had begun goes on from its last
-checkpoint. Several processes, on one machine or on many that share the folder, take different cells.
+A killed run continues where it stopped: finished cells are kept, and an unfinished fine-tuning continues from its last
+checkpoint. Several processes, on one machine or on several that share the folder, work on different cells.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ _NOTE = "settings.json"  # in the folder of an unfinished cell
 
 @dataclass(frozen=True)
 class BenchmarkRun:
-    """What a run left.
+    """The result of a benchmark run.
 
     Attributes:
-        folder: `cells/` with the results, and the leaderboard as leaderboard.json, .md and .html.
-        leaderboard: of every result in the folder; None where no cell was finished.
-        failed: cell → why it was refused; all others are finished, here or by another process.
-        unfinished: cells that other processes still work on.
+        folder: output folder: `cells/` with the results, and leaderboard.json, .md and .html.
+        leaderboard: of all results in the folder; None if no cell is finished.
+        failed: cell → error message, for cells that could not be run.
+        unfinished: cells that other processes are still working on.
     """
 
     folder: Path
@@ -65,7 +65,7 @@ class BenchmarkRun:
 
 
 class _Data(NamedTuple):
-    """The rows of a task and fold, and in words how they came to be."""
+    """The splits of a task and fold, and a sentence on how they were made."""
 
     splits: DatasetDict
     task: Task
@@ -95,41 +95,45 @@ def benchmark(
     process: tuple[int, int] = (0, 1),
     **training: Any,
 ) -> BenchmarkRun:
-    """Run what is not finished yet, and write the leaderboard of everything in `output`.
+    """Run all cells that are not finished, and write the leaderboard of all results in `output`.
 
-    The folder may grow: more tasks, models, seeds or folds are added to what is there. The same cell with other
+    You can add tasks, models, seeds or folds to an existing folder. A cell that already has a result with other
     settings is refused before anything runs.
 
     Args:
         models: folders or Hub ids, as `SOURCE` or `NAME=SOURCE`, or a mapping from name to source.
-        output: folder of the results.
+        output: folder for the results.
         suites, tasks: see `choose_tasks`.
-        methods: of fine-tuning, each tried with every model.
-        baselines: "majority" (never looks at the sequence), "kmer" (linear on k-mer counts), "cnn" (from scratch).
-        folds: 0 = the published splits; k = every fold of a k-fold cross-validation over all rows but the test's.
-        seeds: every cell is trained once with each.
-        data_dir: folder in the benchmark's layout, for all suites or by suite; None = the Hub.
-        reference: genome that tasks of coordinates are cut from, as in `load_benchmark`.
+        methods: fine-tuning methods; every model is trained with each.
+        baselines: "majority" (majority class or mean), "kmer" (linear model on k-mer counts), "cnn" (small network
+            trained from scratch).
+        folds: 0: the published splits; k: all folds of a k-fold cross-validation over the rows outside the test split.
+        seeds: every cell is trained once with each seed.
+        data_dir: folder with the files of all suites, or a mapping from suite to folder; None: the Hub.
+        reference: FASTA of the genome for tasks whose files have coordinates, as in `load_benchmark`.
         sequence_length, allow_subset, deduplicate, max_train_rows, max_eval_rows, split_seed: see `Rows`.
-        bootstrap: resamples behind every interval and paired test; 0 means neither is computed.
-        process: number of this process, and how many there are.
+        bootstrap: resamples for intervals and paired tests; 0: no intervals and no tests.
+        process: number of this process, from 0, and number of processes.
         **training: options of `finetune` and of transformers.TrainingArguments.
 
     Raises:
-        ValueError: tasks, models or settings that do not fit, or that differ from those of results in the folder.
+        ValueError: tasks, models or settings are invalid, or differ from those of results in the folder.
     """
     unknown = [each for each in baselines if each not in BASELINES] + [each for each in methods if each not in METHODS]
     if unknown:
-        raise ValueError(f"no baseline or method {unknown[0]!r}; there are {', '.join((*BASELINES, *METHODS))}")
+        raise ValueError(
+            f"there is no baseline or method {unknown[0]!r}. Baselines are {', '.join(BASELINES)}; methods are "
+            f"{', '.join(METHODS)}."
+        )
     if folds < 0 or folds == 1:
-        raise ValueError(f"folds is {folds}; it must be 0 (the published splits) or at least 2")
+        raise ValueError(f"folds is {folds}; it must be 0 (the published splits) or at least 2.")
     if bootstrap < 0:
         raise ValueError(f"bootstrap is {bootstrap}; it must be 0 (no intervals, no tests) or more (usually 1000).")
     check_training(training)
     sources = named_models(models)
     contestants = [(name, "") for name in baselines] + [(name, method) for name in sources for method in methods]
     if not contestants or not seeds:
-        raise ValueError("there is nothing to run: name models or baselines, and at least one seed")
+        raise ValueError("there is nothing to run. Name models or baselines, and at least one seed.")
     rows = Rows(allow_subset, deduplicate, max_train_rows, max_eval_rows, sequence_length, split_seed)
     cells = plan(choose_tasks(suites, tasks), contestants, folds=folds, seeds=tuple(dict.fromkeys(seeds)))
     folder = Folder(output)
@@ -150,7 +154,7 @@ def benchmark(
 
 
 class _Worker:
-    """Takes one cell after another."""
+    """Runs one cell after another, and skips those that other processes have locked."""
 
     def __init__(
         self,
@@ -168,7 +172,7 @@ class _Worker:
         self._loaded: tuple[tuple, _Data] | None = None
 
     def work(self, cells: Sequence[Cell], process: tuple[int, int]) -> dict[Cell, str]:
-        """Go through all cells once, starting at this process's share; cell → message of those that were refused."""
+        """Go through all cells once, from this process's share on; returns cell → error message for failed cells."""
         number, count = process
         start = len(cells) * number // max(count, 1)
         failed = {}
@@ -189,7 +193,7 @@ class _Worker:
         return failed
 
     def run(self, cell: Cell) -> tuple[Evaluation, float]:
-        """Train and score one cell and write its result; what was needed for it is gone then."""
+        """Train and score one cell, write its result, and delete its working folder."""
         started = time.perf_counter()
         data = self.data(cell)
         scratch = self.folder.unfinished(cell)
@@ -197,21 +201,21 @@ class _Worker:
         self._begin(scratch, settings, data)
         try:
             evaluation = self.evaluate(cell, data, scratch)
-        except ValueError:  # refused: there is nothing to go on with, and other settings may do
+        except ValueError:  # delete the working folder, so that the cell can be run with other settings
             shutil.rmtree(scratch)
             raise
         seconds = time.perf_counter() - started
-        about = {
+        facts = {
             "how": data.how,
             "rows": {name: len(split) for name, split in data.splits.items()},
             "digests": data.digests,
         }
-        write_result(self.folder, cell, evaluation, settings=settings, data=about, seconds=seconds)
+        write_result(self.folder, cell, evaluation, settings=settings, data=facts, seconds=seconds)
         shutil.rmtree(scratch)
         return evaluation, seconds
 
     def evaluate(self, cell: Cell, data: _Data, scratch: Path) -> Evaluation:
-        """The evaluation on the test split."""
+        """Train the model or baseline, and score it on the test split."""
         splits, task = data.splits, data.task
         options: dict[str, Any] = {"bootstrap": self.bootstrap}
         match cell.model:
@@ -240,7 +244,7 @@ class _Worker:
         return result.evaluation
 
     def data(self, cell: Cell) -> _Data:
-        """The three splits of the cell's task and fold, the same for every contestant; the last one stays loaded."""
+        """The three splits of the cell's task and fold, the same for all contestants; the last ones are cached."""
         key = (cell.suite, cell.task, cell.folds, cell.fold)
         if self._loaded is None or self._loaded[0] != key:
             rows = self.rows
@@ -284,7 +288,7 @@ class _Worker:
 
 
 def _check_settings(folder: Folder, cell: Cell, settings: dict[str, Any]) -> None:
-    """Refuse other settings than those that a finished or a begun cell has."""
+    """Refuse settings that differ from those of a finished or unfinished cell."""
     note = folder.unfinished(cell) / _NOTE
     if folder.is_finished(cell):
         place, before = folder.result(cell), read_facts(folder.result(cell))["settings"]
@@ -297,14 +301,14 @@ def _check_settings(folder: Folder, cell: Cell, settings: dict[str, Any]) -> Non
 
 
 def _folders(data_dir: Any) -> Any:
-    """Folders of the data by the suites' own names."""
+    """`data_dir` with the published names of the suites as keys, if it is a mapping."""
     if isinstance(data_dir, Mapping):
         return {published_suite(suite): folder for suite, folder in data_dir.items()}
     return data_dir
 
 
 def _write(folder: Folder) -> Leaderboard | None:
-    """The leaderboard of all results, by one process at a time: the last to come reads them all."""
+    """Write the leaderboard of all results, one process at a time, so that the last one includes all results."""
     folder.path.mkdir(parents=True, exist_ok=True)
     with claimed(folder.path / "leaderboard", wait=True):
         leaderboard = collect(folder.path)

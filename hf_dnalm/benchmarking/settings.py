@@ -1,4 +1,4 @@
-"""What a benchmark compares: tasks by pattern, models by name, and the settings that make a result what it is."""
+"""The inputs of a benchmark: tasks by pattern, models by name, and the settings that a result depends on."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from hf_dnalm.suites import benchmark_tasks, published_suite
 from hf_dnalm.tasks import Task
 
 METHODS = ("full", "lora", "ia3", "probe")
-# What the runner itself gives to `finetune`.
-_TAKEN = ("output_dir", "seed", "method", "resume", "overwrite", "baseline", "merge", "bootstrap", "tokenizer")
+# Arguments of `finetune` that the benchmark sets itself.
+_RESERVED = ("output_dir", "seed", "method", "resume", "overwrite", "baseline", "merge", "bootstrap", "tokenizer")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Rows:
 
     Attributes:
         allow_subset, deduplicate: as in `load_benchmark`.
-        max_train_rows: more training rows than that are sampled down; None = all.
+        max_train_rows: a larger training split is sampled down to this number of rows; None: all rows.
         max_eval_rows: the same for validation and test.
-        sequence_length: bp of the windows that a long-range task cuts from its reference; None = the published one.
-        split_seed: of every draw: validation where none was published, folds, samples. It is not the seed of a run.
+        sequence_length: length in bp of the windows that a long-range task cuts from its reference; None: as published.
+        split_seed: of validation splits that were not published, folds and samples. The seed of a run is another one.
     """
 
     allow_subset: bool = False
@@ -46,15 +46,15 @@ class Rows:
         for name in ("max_train_rows", "max_eval_rows"):
             value = getattr(self, name)
             if value is not None and value < 2:
-                raise ValueError(f"{name} is {value}; it must be at least 2")
+                raise ValueError(f"{name} is {value}; it must be at least 2.")
 
     def limit(self, splits: Mapping[str, Dataset], task: Task) -> tuple[DatasetDict, Task]:
-        """The splits with no more rows than asked for, and the task, which says what was left out."""
+        """Sample the splits down to the requested number of rows, and note it in the task."""
         kept, notes = DatasetDict(splits), []
         for name, split in splits.items():
             most = self.max_train_rows if name == "train" else self.max_eval_rows
             if most is not None and len(split) > most:
-                # RandomState, whose stream numpy promises never to change
+                # numpy guarantees that the stream of RandomState never changes
                 rows = np.sort(np.random.RandomState(self.split_seed).permutation(len(split))[:most])
                 kept[name] = split.select(rows)
                 notes.append(f"{most:,} of {len(split):,} {name} rows, drawn with seed {self.split_seed}")
@@ -62,14 +62,15 @@ class Rows:
 
 
 def choose_tasks(suites: Sequence[str] = (), patterns: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """Suite and name of every task that is meant, in the order of `benchmark_tasks`.
+    """Suite and name of every selected task, in the order of `benchmark_tasks`.
 
     Args:
-        suites: all of each suite's tasks, or those that a pattern names.
-        patterns: `suite/name`, or `name` in one of `suites`; `*`, `?` and `[…]` as in a shell, commas between several.
+        suites: names of suites. Without patterns, all their tasks are selected.
+        patterns: `suite/name`, or `name` for tasks in `suites`; `*`, `?` and `[…]` as in a shell, several separated by
+            commas.
 
     Raises:
-        ValueError: nothing was asked for, no such suite, or a pattern that fits no task.
+        ValueError: nothing is requested, a suite does not exist, or a pattern matches no task.
 
     >>> choose_tasks(["gue"], ["prom_core_*"])
     [('gue', 'prom_core_all'), ('gue', 'prom_core_notata'), ('gue', 'prom_core_tata')]
@@ -78,37 +79,38 @@ def choose_tasks(suites: Sequence[str] = (), patterns: Sequence[str] = ()) -> li
     """
     known = [(suite, name) for suite, tasks in benchmark_tasks().items() for name in tasks]
     wanted = [published_suite(suite) for suite in suites]
-    asked = [each for pattern in patterns for each in pattern.split(",") if each]
-    if not asked and not wanted:
-        raise ValueError("name tasks (suite/name) or a suite; `dnalm list --tasks` shows all of them")
-    if not asked:
+    requested = [each for pattern in patterns for each in pattern.split(",") if each]
+    if not requested and not wanted:
+        raise ValueError("no tasks are requested. Name tasks (suite/name) or suites from `dnalm list --tasks`.")
+    if not requested:
         return [each for each in known if each[0] in wanted]
     chosen: set[tuple[str, str]] = set()
-    for pattern in asked:
+    for pattern in requested:
         suite, slash, name = pattern.rpartition("/")
         if slash:
             places = [published_suite(suite)]
         elif wanted:
             places = wanted
         else:
-            raise ValueError(f"task {pattern!r}: write suite/name, or name the suite too")
+            raise ValueError(f"task {pattern!r} has no suite. Write suite/name, or name the suite too.")
         fitting = {each for each in known if each[0] in places and fnmatch.fnmatchcase(each[1], name)}
         if not fitting:
             close = difflib.get_close_matches(name, [each[1] for each in known if each[0] in places], n=3)
-            advice = f"did you mean {' or '.join(close)}?" if close else "`dnalm list --tasks` shows all"
-            raise ValueError(f"no task of {', '.join(places)} fits {name!r}; {advice}")
+            advice = f"Did you mean {' or '.join(close)}?" if close else "`dnalm list --tasks` lists all tasks."
+            raise ValueError(f"no task of {', '.join(places)} matches {name!r}. {advice}")
         chosen |= fitting
     return [each for each in known if each in chosen]
 
 
 def named_models(models: Mapping[str, str] | Sequence[str | Path]) -> dict[str, str]:
-    """Name in the tables → folder or Hub id.
+    """Models as a mapping from their name in the tables to their folder or Hub id.
 
     Args:
-        models: such a mapping, or a list of `SOURCE` (named by the last part of its path) and `NAME=SOURCE`.
+        models: such a mapping, or a list of `NAME=SOURCE` and `SOURCE`. The name of a `SOURCE` is the last part of its
+            path.
 
     Raises:
-        ValueError: two of one name, or the name of a baseline.
+        ValueError: two models have the same name, a name is empty, or it is the name of a baseline.
 
     >>> named_models(["InstaDeepAI/nucleotide-transformer-v2-50m-multi-species", "mine=runs/7/model"])
     {'nucleotide-transformer-v2-50m-multi-species': 'InstaDeepAI/nucleotide-transformer-v2-50m-multi-species', 'mine': 'runs/7/model'}
@@ -123,30 +125,30 @@ def named_models(models: Mapping[str, str] | Sequence[str | Path]) -> dict[str, 
     named = dict(pairs)
     if len(named) < len(pairs):
         repeated = next(name for name, _ in pairs if [other for other, _ in pairs].count(name) > 1)
-        raise ValueError(f"two models are called {repeated!r}; tell them apart by writing NAME=SOURCE")
+        raise ValueError(f"two models have the name {repeated!r}. Give them different names with NAME=SOURCE.")
     for name in named:
         if not name:
-            raise ValueError("a model has an empty name; write NAME=SOURCE")
+            raise ValueError("a model has an empty name. Give it one with NAME=SOURCE.")
         if name in BASELINES:
-            raise ValueError(f"{name!r} is the name of a baseline; give your model another by writing NAME=SOURCE")
+            raise ValueError(f"{name!r} is the name of a baseline. Give your model another name with NAME=SOURCE.")
     return named
 
 
 def check_training(training: Mapping[str, Any]) -> None:
-    """Refuse options of `finetune` that the runner gives itself."""
-    taken = [name for name in training if name in _TAKEN]
-    if taken:
-        raise ValueError(f"{', '.join(taken)}: the benchmark sets this itself, cell by cell; leave it out")
+    """Refuse options of `finetune` that the benchmark sets itself."""
+    reserved = [name for name in training if name in _RESERVED]
+    if reserved:
+        raise ValueError(f"the benchmark sets {', '.join(reserved)} itself for each result. Leave it out.")
 
 
 def settings_of(
     source: str | None, rows: Rows, *, bootstrap: int, training: Mapping[str, Any], weights: str | None
 ) -> dict[str, Any]:
-    """What makes a result what it is, as plain JSON values: two results with other settings are never mixed.
+    """The settings that a result depends on, as plain JSON values; a result with other settings is refused.
 
     Args:
-        source: folder or Hub id; None for a baseline, which reads no training options either.
-        weights: digest of a local folder's files.
+        source: folder or Hub id; None for a baseline, which does not use the training options.
+        weights: digest of a local folder's files; None for a Hub id.
     """
     settings: dict[str, Any] = {**dataclasses.asdict(rows), "bootstrap": bootstrap}
     if source is not None:
@@ -156,7 +158,7 @@ def settings_of(
 
 
 def digest_of_folder(source: str) -> str | None:
-    """A digest of the files of a local folder; None for a Hub id, whose commit the report says."""
+    """A digest of the files of a local folder; None for a Hub id, whose commit is in the report."""
     folder = Path(source)
     if not folder.is_dir():
         return None

@@ -1,8 +1,8 @@
-"""Tests that say whether one model is better than another: on one task by its test rows, over tasks by their ranks.
+"""Significance tests between models: on one task by its test rows, over many tasks by ranks.
 
-On one task: the paired bootstrap of the metric's difference, and McNemar's exact test for decisions. Over many tasks,
-as Demšar (2006, J. Mach. Learn. Res. 7:1-30) recommends: Friedman's test on ranks with Nemenyi's critical difference,
-and Wilcoxon's signed-rank test for each pair. Where several pairs are tested at once, p values are adjusted by Holm.
+On one task: the paired bootstrap of the difference of the metric, and McNemar's exact test for decisions. Over many
+tasks, as recommended by Demšar (2006, J. Mach. Learn. Res. 7:1-30): Friedman's test on ranks with Nemenyi's critical
+difference, and Wilcoxon's signed-rank test for each pair. p values of several pairs are adjusted by Holm's method.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class PairedDifference(NamedTuple):
     """A metric of one model minus that of another on the same rows.
 
     Attributes:
-        difference: in units of the metric; above 0 where the first has the larger value.
-        low, high: 95 % of the resamples lie between.
-        p: two-sided.
+        difference: in units of the metric; positive if the first model has the larger value.
+        low, high: 95 % interval: the 2.5 and 97.5 percentiles of the resamples.
+        p: two-sided p value.
     """
 
     difference: float
@@ -35,13 +35,15 @@ class PairedDifference(NamedTuple):
 
 
 class Ranks(NamedTuple):
-    """How contestants stand over many tasks.
+    """Ranks of contestants over many tasks.
 
     Attributes:
-        average: rank of each, 1 = best; tied contestants share their mean rank.
-        friedman_p: that all are alike; NaN with fewer than three contestants or two tasks.
-        critical_difference: average ranks that lie further apart differ at the level of 5 % (Nemenyi); NaN as above.
-        tasks: how many.
+        average: average rank of each contestant, 1 is best; tied contestants share their mean rank.
+        friedman_p: p value of the hypothesis that all contestants are equal; NaN with fewer than three contestants or
+            two tasks.
+        critical_difference: average ranks that differ by more than this are significantly different at the 5 % level
+            (Nemenyi); NaN under the same conditions.
+        tasks: number of tasks.
     """
 
     average: list[float]
@@ -53,14 +55,14 @@ class Ranks(NamedTuple):
 def paired_bootstrap(
     first: float, second: float, first_draws: np.ndarray, second_draws: np.ndarray
 ) -> PairedDifference:
-    """Difference of two values of a metric, with what the same resamples of the test rows say of it.
+    """Difference of two values of a metric, with its interval and p value from the same resamples of the test rows.
+
+    The p value is twice the share of resamples on the other side of 0. One is added to both counts, so it is never 0.
 
     Args:
-        first, second: the values on all rows.
-        first_draws, second_draws: (resamples,) of `bootstrap_draws` with one seed. A resample in which one is NaN is
-            left out.
-
-    The p value counts the resamples on the wrong side of 0, one more than there are so that it is never 0, twice.
+        first, second: values on all rows.
+        first_draws, second_draws: (resamples,) results of `bootstrap_draws` with the same seed. Resamples in which
+            either value is NaN are left out.
 
     >>> paired_bootstrap(0.9, 0.5, np.full(99, 0.9), np.full(99, 0.5)).p
     0.02
@@ -77,10 +79,10 @@ def paired_bootstrap(
 
 
 def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:
-    """Exact two-sided p value that two models are right equally often, from the rows where just one of them is.
+    """Exact two-sided p value that two models are right equally often, from rows where exactly one of them is right.
 
     Args:
-        first_right, second_right: (rows,) bool.
+        first_right, second_right: (rows,) bool, True if the model's decision is right.
 
     >>> mcnemar(np.array([True] * 9 + [False]), np.array([False] * 9 + [True]))  # 9 against 1: 2 × (1 + 10) / 1024
     0.021484375
@@ -93,7 +95,7 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p values adjusted for being several, by Holm's step-down; NaN stays NaN and does not count.
+    """p values adjusted for multiple tests by Holm's step-down method; NaN stays NaN and does not count as a test.
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
@@ -112,7 +114,7 @@ def ranks_over_tasks(scores: np.ndarray) -> Ranks:
     """Average ranks, Friedman's test and Nemenyi's critical difference.
 
     Args:
-        scores: (tasks, contestants), larger is better, without NaN.
+        scores: (tasks, contestants) without NaN; larger is better.
 
     >>> ranks_over_tasks(np.array([[0.9, 0.5, 0.1], [0.8, 0.6, 0.2], [0.7, 0.7, 0.3]])).average
     [1.1666666666666667, 1.8333333333333333, 3.0]
@@ -121,7 +123,7 @@ def ranks_over_tasks(scores: np.ndarray) -> Ranks:
     ranks = stats.rankdata(-scores, axis=1)
     friedman_p = critical = float("nan")
     if contestants > 2 and tasks > 1:
-        all_tied = np.all(ranks == ranks[:, :1])  # where the statistic is 0 / 0
+        all_tied = np.all(ranks == ranks[:, :1])  # the statistic would be 0 / 0
         friedman_p = 1.0 if all_tied else float(stats.friedmanchisquare(*scores.T).pvalue)
         quantile = stats.studentized_range.ppf(1 - LEVEL, contestants, np.inf) / np.sqrt(2)
         critical = float(quantile * np.sqrt(contestants * (contestants + 1) / (6 * tasks)))
@@ -132,7 +134,8 @@ def wilcoxon_pairs(scores: np.ndarray) -> dict[tuple[int, int], float]:
     """Holm-adjusted p value of Wilcoxon's signed-rank test for each pair of contestants.
 
     Args:
-        scores: (tasks, contestants) without NaN. With n tasks the smallest p value before adjustment is 2 / 2^n.
+        scores: (tasks, contestants) without NaN. With n tasks, the smallest possible p value before adjustment is
+            2 / 2^n.
     """
     pairs = list(combinations(range(scores.shape[1]), 2))
     raw = []

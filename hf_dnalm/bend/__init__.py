@@ -1,4 +1,4 @@
-"""BEND: frozen embeddings of genome regions, a small network trained on them, and variants scored without training."""
+"""The BEND benchmark: embeddings of genome regions, small networks trained on them, and zero-shot variant scores."""
 
 from __future__ import annotations
 

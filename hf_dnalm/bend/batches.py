@@ -1,4 +1,4 @@
-"""The samples of a task as padded batches: streamed from shards of embeddings, or letters read from the genome."""
+"""The samples of a task as padded batches: embeddings streamed from shards, or bases read from the genome."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from hf_dnalm.suites.bend.reading import BendData
 
 
 class Batch(NamedTuple):
-    """Some samples, padded on the right to the longest of them.
+    """Samples padded on the right to the length of the longest.
 
     Attributes:
-        inputs: (b, n, D) float32 vectors, 0 in the padding, or (b, n) int64 numbers of letters, -100 in the padding.
+        inputs: (b, n, D) float32 vectors, 0 in the padding; or (b, n) int64 codes of bases, -100 in the padding.
         real: (b, n) bool, False in the padding.
         labels: (b, places) int64 classes or (b, places, outputs) zeros and ones, -100 in the padding.
     """
@@ -38,24 +38,24 @@ class Source(Protocol):
 
     @property
     def parts(self) -> list[Part]:
-        """What there is, by split and chunk."""
+        """All parts of the data, by split and chunk."""
         ...
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What tells these data from others, as plain JSON values."""
+        """Plain JSON values that identify the data."""
         ...
 
     def read(self, part: Part) -> Iterator[Sample]:
-        """The samples of a part, in the order of the file."""
+        """Read the samples of a part, in the order of the file."""
         ...
 
 
 class ShardSource:
-    """A folder of shards.
+    """Samples from a folder of shards.
 
     Raises:
-        FileNotFoundError: no such folder, or no shard in it.
+        FileNotFoundError: the folder does not exist or has no shard.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -66,13 +66,13 @@ class ShardSource:
             self.identity["made_by"] = json.loads(made.read_text(encoding="utf-8"))
 
     def read(self, part: Part) -> Iterator[Sample]:
-        """The samples of a shard."""
+        """Read the samples of a shard."""
         assert part.path is not None
         return read_shards([part.path])
 
 
 class LetterSource:
-    """The letters of a task's regions as their codes, A C G N T from 0 to 4.
+    """Samples whose inputs are the bases of a task's regions, as codes: A C G N T are 0 to 4.
 
     Raises:
         ValueError, FileNotFoundError: as `BendData`.
@@ -92,26 +92,26 @@ class LetterSource:
         }
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._data.close()
 
     def read(self, part: Part) -> Iterator[Sample]:
-        """The regions of a split."""
+        """Read the regions of a split."""
         for number, row in enumerate(self._data.regions.rows_of(part.split)):
             region = self._data[row]
             yield Sample(number, letter_codes(region.sequence), region.labels)
 
 
 class Stream:
-    """Batches of some parts of a source, again and again.
+    """Batches of some parts of a source, for any number of passes.
 
-    Samples are read as they are needed. What fits into `memory_bytes` is kept from pass to pass, and is the stock from
-    which samples are drawn at random: all of the data are shuffled when they fit, else each sample moves within the
-    stock. The order follows from the seed and the epoch alone, whatever was read before.
+    Samples are read as they are needed and pass through a shuffle buffer of `memory_bytes`. If all samples fit into the
+    buffer, they are shuffled completely and kept in memory for the next pass; otherwise a sample moves only within the
+    buffer. The order depends on the seed and the epoch alone.
 
     Args:
-        memory_bytes: of samples held; with 0 they come in the order of the files.
-        compat: padding of letters as published, where it becomes the letter A.
+        memory_bytes: size of the shuffle buffer; 0: samples in the order of the files.
+        compat: pad bases as published, with A.
     """
 
     def __init__(
@@ -123,13 +123,13 @@ class Stream:
         self._kept_bytes = 0
 
     def batches(self, size: int, *, order: tuple[int, int] | None = None) -> Iterator[Batch]:
-        """The samples, `size` at a time; the last batch may have fewer.
+        """Batches of `size` samples; the last batch may have fewer.
 
         Args:
-            order: (seed, epoch) to shuffle by; None = the order of the files.
+            order: (seed, epoch) for shuffling; None: the order of the files.
 
         Raises:
-            ValueError: a sample that does not fit the task or those before it; names shard and sample.
+            ValueError: a sample does not fit the task or the samples before it; the message names shard and sample.
         """
         waiting: list[Sample] = []
         for sample in self._samples() if order is None else self._shuffled(order):
@@ -145,16 +145,16 @@ class Stream:
         parts = (
             [self._parts[index] for index in generator.permutation(len(self._parts))] if self._memory_bytes else None
         )
-        stock: list[Sample] = []
-        held = 0
+        buffer: list[Sample] = []
+        buffer_bytes = 0
         for sample in self._samples(parts):
-            stock.append(sample)
-            held += _bytes(sample)
-            while stock and held > self._memory_bytes:
-                yield (drawn := _draw(stock, generator))
-                held -= _bytes(drawn)
-        while stock:
-            yield _draw(stock, generator)
+            buffer.append(sample)
+            buffer_bytes += _bytes(sample)
+            while buffer and buffer_bytes > self._memory_bytes:
+                yield (drawn := _draw(buffer, generator))
+                buffer_bytes -= _bytes(drawn)
+        while buffer:
+            yield _draw(buffer, generator)
 
     def _samples(self, parts: Sequence[Part] | None = None) -> Iterator[Sample]:
         width = None
@@ -162,8 +162,8 @@ class Stream:
             for sample in self._read(part):
                 if width is not None and sample.embedding.shape[1:] != width:
                     raise ValueError(
-                        f"{_where(part, sample)} has embeddings of shape {sample.embedding.shape[1:]}, those before "
-                        f"it {width}; shards of two embedders are mixed here"
+                        f"{_where(part, sample)} has vectors of shape {sample.embedding.shape[1:]}, but the samples "
+                        f"before it {width}. The folder mixes shards of two embedders; embed the task again."
                     )
                 width = sample.embedding.shape[1:]
                 yield sample
@@ -186,10 +186,10 @@ class Stream:
 
 
 def fitted(task: BendTask, sample: Sample, where: str) -> Sample:
-    """The sample with labels (places,) of classes or (places, outputs) of tracks, checked against the task.
+    """Check a sample against the task; its labels become (places,) classes or (places, outputs) tracks.
 
     Raises:
-        ValueError: labels of another size, a value that is no label, vectors that are not finite.
+        ValueError: the labels have another size, a value is not a label, or a vector is not finite.
     """
     length = len(sample.embedding)
     places = {"sequence": 1, "nucleotide": length}.get(task.level, length // (task.downsample or 1))
@@ -198,26 +198,30 @@ def fitted(task: BendTask, sample: Sample, where: str) -> Sample:
     labels = np.asarray(sample.labels)
     if labels.size != np.prod(shape):
         raise ValueError(
-            f"{where} has labels of shape {labels.shape} for {length:,} nucleotides; task {task.name!r} asks for "
-            f"{shape}, so the embeddings are not one for each nucleotide or are of another task"
+            f"{where} has labels of shape {labels.shape} for {length:,} vectors; task {task.name!r} needs labels of "
+            f"shape {shape}. Use embeddings of this task with one vector for each nucleotide."
         )
     labels = labels.reshape(shape).astype(np.int64)
     wrong = (labels != PADDING) & ((labels < 0) | (labels > (task.outputs - 1 if classes else 1)))
     if wrong.any():
         last = task.outputs - 1 if classes else 1
-        raise ValueError(f"{where} has a label {labels[wrong][0]}; those of task {task.name!r} are 0 to {last}")
+        raise ValueError(
+            f"{where} has a label {labels[wrong][0]}; labels of task {task.name!r} are 0 to {last}. Correct the label."
+        )
     if not classes and ((labels == PADDING).any(1) != (labels == PADDING).all(1)).any():
-        raise ValueError(f"{where} has a place with some of its labels at {PADDING}; all of them are, or none")
+        raise ValueError(
+            f"{where} has a place where some labels are {PADDING} (padding) and others are not. Set all or none."
+        )
     if not np.isfinite(sample.embedding).all():
-        raise ValueError(f"{where} has embeddings that are not numbers (NaN or infinite); embed it again")
+        raise ValueError(f"{where} has NaN or infinite values in its embedding. Embed it again.")
     return Sample(sample.number, sample.embedding, labels)
 
 
 def collate(task: BendTask, samples: Sequence[Sample], *, compat: bool = False) -> Batch:
-    """One padded batch.
+    """Pad samples to a batch.
 
     Args:
-        compat: letters in the padding are A, as published; else -100, which no network reads.
+        compat: pad bases with the code of A, as published; otherwise with -100, which the networks ignore.
     """
     lengths = np.array([len(sample.embedding) for sample in samples])
     places = max(len(sample.labels) for sample in samples)
@@ -237,10 +241,10 @@ def _where(part: Part, sample: Sample) -> str:
     return f"{part.path or part.split}: sample_{sample.number}"
 
 
-def _draw(stock: list[Sample], generator: np.random.Generator) -> Sample:
-    place = int(generator.integers(len(stock)))
-    stock[place], stock[-1] = stock[-1], stock[place]
-    return stock.pop()
+def _draw(buffer: list[Sample], generator: np.random.Generator) -> Sample:
+    index = int(generator.integers(len(buffer)))
+    buffer[index], buffer[-1] = buffer[-1], buffer[index]
+    return buffer.pop()
 
 
 def _bytes(sample: Sample) -> int:

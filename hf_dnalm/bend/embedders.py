@@ -1,7 +1,7 @@
-"""Embedders give each nucleotide of a sequence a vector: a model, the letters as they are, or one's own function.
+"""Embedders make one vector for each nucleotide of a sequence: with a model, as one-hot code, or with a function.
 
-An embedder is a callable: letters A C G T N in, an array (L, D) out, one row for each letter. One that
-also has `embed_many` is asked for many sequences at once.
+An embedder is a callable that takes a sequence of L letters A C G T N and returns an array (L, D). If it also has a
+method `embed_many`, it gets many sequences at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-LETTERS = "ACGNT"  # in the order of their codes in BEND: A 0, C 1, G 2, N 3, T 4
+LETTERS = "ACGNT"  # in the order of BEND's codes: A 0, C 1, G 2, N 3, T 4
 _CODES = np.full(128, -1, dtype=np.int64)
 _CODES[[ord(letter) for letter in LETTERS]] = np.arange(len(LETTERS))
 
@@ -30,7 +30,7 @@ Embedder = Callable[[str], np.ndarray]
 
 @runtime_checkable
 class BatchEmbedder(Protocol):
-    """An embedder that is quicker with many sequences at once."""
+    """An embedder that takes many sequences at once, which is faster."""
 
     def __call__(self, sequence: str) -> np.ndarray:
         """(L, D) of one sequence."""
@@ -40,7 +40,7 @@ class BatchEmbedder(Protocol):
 
 
 def one_hot(sequence: str) -> np.ndarray:
-    """(L, 5) float32: a 1 in the column of the letter; the columns are A C G N T, as in BEND.
+    """(L, 5) float32 one-hot code; the columns are A C G N T, as in BEND.
 
     >>> one_hot("AT").tolist()
     [[1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0]]
@@ -49,7 +49,7 @@ def one_hot(sequence: str) -> np.ndarray:
 
 
 def letter_codes(sequence: str) -> np.ndarray:
-    """(L,) int64: the codes that BEND writes in the place of one-hot vectors; its networks make vectors of them.
+    """(L,) int64 codes, which BEND's shards store instead of one-hot vectors; the networks convert them.
 
     >>> letter_codes("ACGNT").tolist()
     [0, 1, 2, 3, 4]
@@ -58,11 +58,11 @@ def letter_codes(sequence: str) -> np.ndarray:
 
 
 class ModelEmbedder:
-    """The last hidden states of a model, one for each nucleotide, long sequences by overlapping windows.
+    """Hidden states of a model, one for each nucleotide; long sequences are embedded in overlapping windows.
 
     Args:
-        model: with or without a head, which is left aside.
-        tokenizer: the checkpoint's.
+        model: with or without a head, which is not used.
+        tokenizer: the tokenizer of the checkpoint.
         layer: index into the hidden states; -1 is the last.
         token_budget, device, dtype: see `run_batches`.
     """
@@ -94,10 +94,10 @@ class ModelEmbedder:
         """(L, hidden) float32 of each sequence, in order.
 
         Args:
-            names: of the sequences, for errors; None = "1", "2", ….
+            names: names of the sequences for error messages; None: "1", "2", ….
 
         Raises:
-            ValueError: a sequence is too short for a token, or a vector is NaN or infinite.
+            ValueError: a sequence is too short for a token, or a vector has NaN or infinite values.
         """
         from hf_dnalm.inference.token_embeddings import embed_tokens
 
@@ -116,13 +116,13 @@ class ModelEmbedder:
 def embeddings_of(
     embedder: Embedder | BatchEmbedder, sequences: Sequence[str], names: Sequence[str]
 ) -> list[np.ndarray]:
-    """What an embedder gives for each sequence, in order.
+    """The embeddings of the sequences, in order.
 
     Args:
-        names: of the sequences, for errors.
+        names: names of the sequences for error messages.
 
     Raises:
-        ValueError: an embedding is no array of numbers, or has NaN or infinite values.
+        ValueError: an embedding is not an array of numbers, or has NaN or infinite values.
     """
     if isinstance(embedder, ModelEmbedder):
         embeddings = embedder.embed_many(sequences, names=names)
@@ -135,8 +135,8 @@ def embeddings_of(
         array = np.asarray(embedding)
         if array.ndim not in (1, 2) or not np.issubdtype(array.dtype, np.number):
             raise ValueError(
-                f"{name}: the embedder gave an array of shape {array.shape} and type {array.dtype}; it must be numbers "
-                "of shape (L, D)"
+                f"{name}: the embedder returned an array of shape {array.shape} and dtype {array.dtype}. It must "
+                "return numbers of shape (L, D)."
             )
         check_finite(array, name)
         arrays.append(array)
@@ -144,27 +144,27 @@ def embeddings_of(
 
 
 def file_fingerprint(place: str) -> dict[str, str]:
-    """A digest of the file of `path/to/file.py:function`: equal numbers come from equal digests."""
+    """A digest of the file in `path/to/file.py:function`, to detect that the function has changed."""
     return {"model": hashlib.sha256(Path(place.rpartition(":")[0]).read_bytes()).hexdigest()}
 
 
 def embedder_from_file(place: str) -> Embedder:
-    """A function of one's own, named as `path/to/file.py:function`; the file is run.
+    """Load your own function from `path/to/file.py:function`; the file is executed.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: the file has no such function.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is not a Python file, or has no such function.
     """
     path, _, name = place.rpartition(":")
     if not os.path.isfile(path):
-        raise FileNotFoundError(f"{path}: no such file")
+        raise FileNotFoundError(f"{path}: no such file. Name the embedder as file.py:function.")
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
     if spec is None or spec.loader is None:
-        raise ValueError(f"{path}: not a Python file")
+        raise ValueError(f"{path} is not a Python file. Name the embedder as file.py:function.")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     function = getattr(module, name, None)
     if not callable(function):
-        raise ValueError(f"{path}: has no function {name!r}")
+        raise ValueError(f"{path} has no function {name!r}. Name the embedder as file.py:function.")
     embedder: Embedder = function
     return embedder

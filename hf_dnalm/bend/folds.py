@@ -1,4 +1,4 @@
-"""Which part of a task's data trains, validates and tests: by the names of splits, or fold by fold."""
+"""Which parts of a task's data are for training, validation and test: by the names of the splits, or by fold."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import NamedTuple
 from hf_dnalm.suites.bend.definition import BendTask
 
 _PART = re.compile(r"part(\d+)")
-SPLITS = ("train", "valid", "test")  # as BEND's files call them
+SPLITS = ("train", "valid", "test")  # their names in BEND's files
 
 
 class Part(NamedTuple):
-    """Some regions of one split: a shard, or, where a BED file is read, all regions of the split.
+    """Regions of one split: those of one shard, or all regions of the split if a BED file is read.
 
     Attributes:
-        split: as the column of the BED file has it: "train", "valid", "test", "part1", ….
-        chunk: 0-based.
-        path: of the shard; None where a BED file is read.
+        split: value in the split column of the BED file: "train", "valid", "test", "part1", ….
+        chunk: number of the chunk, counted from 0.
+        path: path of the shard; None if a BED file is read.
     """
 
     split: str
@@ -28,7 +28,10 @@ class Part(NamedTuple):
 
 
 class Fold(NamedTuple):
-    """Number of the fold, None without cross-validation, and what it learns from, is chosen by and is scored on."""
+    """The parts for training, validation and test of one fold.
+
+    `number` counts from 0; it is None for a task without cross-validation.
+    """
 
     number: int | None
     train: list[Part]
@@ -37,30 +40,32 @@ class Fold(NamedTuple):
 
 
 def find_folds(task: BendTask, parts: Sequence[Part], *, compat: bool = False) -> list[Fold]:
-    """The folds of a task, in order; one fold without a number where there is no cross-validation.
+    """The folds of a task, in order; a single fold without a number if the task is not cross-validated.
 
     Folds count from 0. Fold k tests on `part<k+1>`, validates on the next part (the last fold on part1), and trains on
-    all others; BEND's publication calls it fold k + 1. All chunks of a part belong to it.
+    all others. BEND's publication counts folds from 1. All chunks of a split are in the same part.
 
     Args:
-        parts: what there is.
-        compat: as published: every file is a part of its own, in the order of all digits of its name (`part10_0` is
-            100). The same as long as every part has one chunk.
+        parts: all parts of the data.
+        compat: as published: every file is a part of its own, ordered by all digits in its name (`part10_0` is 100).
+            The result is the same if every part has one chunk.
 
     Raises:
-        ValueError: a split is missing, or parts are not as many as the task's folds; the message lists what there is.
+        ValueError: a split is missing, or the number of parts is not the task's number of folds.
     """
-    there = sorted({part.split for part in parts})
+    splits = sorted({part.split for part in parts})
     if not task.cross_validation:
-        missing = [split for split in SPLITS if split not in there]
+        missing = [split for split in SPLITS if split not in splits]
         if missing:
-            raise ValueError(f"task {task.name!r} needs a split {missing[0]!r}; there are: {', '.join(there)}")
+            raise ValueError(
+                f"task {task.name!r} has no split {missing[0]!r}; its splits are {', '.join(splits)}. Add the split."
+            )
         train, validation, test = ([part for part in parts if part.split == split] for split in SPLITS)
         return [Fold(None, train, validation, test)]
-    odd = [split for split in there if not _PART.fullmatch(split)]
-    if odd:
+    invalid = [split for split in splits if not _PART.fullmatch(split)]
+    if invalid:
         raise ValueError(
-            f"task {task.name!r} is cross-validated: its splits must be called part1, part2, …; one is {odd[0]!r}"
+            f"task {task.name!r} is cross-validated, but has a split {invalid[0]!r}. Name its splits part1, part2, …."
         )
     if compat:
         ordered = [
@@ -70,27 +75,31 @@ def find_folds(task: BendTask, parts: Sequence[Part], *, compat: bool = False) -
         numbers = sorted({_number(part) for part in parts})
         ordered = [[part for part in parts if _number(part) == number] for number in numbers]
     if len(ordered) != task.cross_validation:
-        what = "files" if compat else "splits"
+        kind = "files" if compat else "splits"
         raise ValueError(
-            f"task {task.name!r} has {task.cross_validation} folds, but there are {len(ordered)} {what}: "
-            f"{', '.join(there)}"
+            f"task {task.name!r} has {task.cross_validation} folds, but its data have {len(ordered)} {kind} "
+            f"({', '.join(splits)}). Each fold needs one."
         )
     return [_fold(ordered, number) for number in range(len(ordered))]
 
 
 def choose_folds(task: BendTask, folds: Sequence[Fold], numbers: Sequence[int] | None) -> list[Fold]:
-    """The folds with these numbers, from 0; all folds if `numbers` is None.
+    """The folds with these numbers, counted from 0; all folds if `numbers` is None.
 
     Raises:
-        ValueError: the task has no folds, or none of this number.
+        ValueError: the task is not cross-validated, or has no fold of this number.
     """
     if numbers is None:
         return list(folds)
     if not task.cross_validation:
-        raise ValueError(f"task {task.name!r} has splits train, valid and test, and no folds; leave out the fold.")
+        raise ValueError(
+            f"task {task.name!r} has splits train, valid and test, and no folds. Leave out --fold (folds=…)."
+        )
     wrong = [number for number in numbers if not 0 <= number < len(folds)]
     if wrong:
-        raise ValueError(f"there is no fold {wrong[0]}; task {task.name!r} has folds 0 to {len(folds) - 1}.")
+        raise ValueError(
+            f"there is no fold {wrong[0]}; task {task.name!r} has folds 0 to {len(folds) - 1}. Choose one of these."
+        )
     return [folds[number] for number in numbers]
 
 

@@ -1,4 +1,4 @@
-"""The losses that BEND's networks are trained by, as they should be and as they were published."""
+"""The training losses of BEND's networks, correct or as published."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from hf_dnalm.suites.bend.definition import PADDING, BendTask
 
 
 def bend_loss(task: BendTask, logits: torch.Tensor, labels: torch.Tensor, *, compat: bool = False) -> torch.Tensor:
-    """Mean loss over all labels but padding.
+    """Mean loss over all labels except padding.
 
     Args:
         logits: (b, places, outputs).
         labels: (b, places) classes or (b, places, outputs) zeros and ones; -100 is padding.
-        compat: binary cross entropy as published: its mask was meant to leave padding out and leaves out nothing, so
-            that padding counts as labels of value -100. Cross entropy is the same in both.
+        compat: binary cross entropy as published. The mask for padding in the published code has no effect, so padding
+            counts as labels of value -100. Cross entropy is the same in both modes.
 
     Returns:
-        A number; NaN where there is nothing but padding.
+        Scalar; NaN if all labels are padding.
     """
     if task.loss == "cross_entropy":
         return cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=PADDING)

@@ -1,9 +1,10 @@
-"""The networks that learn BEND's tasks: a small CNN on frozen embeddings, and two that read the letters themselves.
+"""BEND's networks: a small CNN on frozen embeddings, and two networks that read the sequence itself.
 
-Parameters bear the names of the authors' code, so a state dict of theirs loads as it is.
+Parameters have the names of the authors' code, so that their state dicts load unchanged.
 Source: Marin et al. 2024, https://arxiv.org/abs/2311.12570; Basset: Kelley et al. 2016, doi:10.1101/gr.200535.115.
 
-Legend: b sequences, n nucleotides, o outputs for each of the places that get labels.
+Legend: b sequences, n nucleotides, o outputs for each place. A place is a position with a label: a nucleotide, a bin or
+the complete sequence.
 """
 
 from __future__ import annotations
@@ -21,20 +22,21 @@ from hf_dnalm.suites.bend.definition import BendTask
 
 NetworkName = Literal["cnn", "resnet", "basset"]
 
-LETTERS = 5  # of the one-hot code: A C G N T are 0 to 4
-PAD = -100  # stands for the letters past the end of a sequence
+LETTERS = 5  # size of the one-hot code: A C G N T are 0 to 4
+PAD = -100  # code of the padding
 
 
 class DownstreamCNN(nn.Module):
-    """Two convolutions, each followed by GELU, the mean over windows, and a linear map.
+    """Two convolutions, each followed by GELU, then average pooling and a linear layer.
 
     Args:
-        input_size: numbers of an embedding, or letters of a one-hot code.
-        outputs: for each place that gets labels.
+        input_size: size of an embedding, or number of letters of a one-hot code.
+        outputs: number of outputs for each place.
         hidden: channels of the convolutions.
-        kernel: their width, odd.
-        downsample: nucleotides that one output stands for; None gives one for each nucleotide.
-        upsample: vectors are this many nucleotides apart, and are first drawn out linearly.
+        kernel: width of the convolutions; odd.
+        downsample: nucleotides per output; None: one output for each nucleotide.
+        upsample: nucleotides per input vector; the vectors are first interpolated linearly. None: one vector for each
+            nucleotide.
     """
 
     def __init__(
@@ -62,14 +64,14 @@ class DownstreamCNN(nn.Module):
         """Logits (b, places, o).
 
         Args:
-            inputs: (b, n, input_size) vectors, or (b, n) numbers of letters.
-            real: (b, n), False past the end of a sequence, which then gives what it gives alone; None reads all.
-            length: nucleotides to keep of what was drawn out by `upsample`.
+            inputs: (b, n, input_size) vectors, or (b, n) codes of bases.
+            real: (b, n), False in the padding, which then does not affect the outputs; None: no padding.
+            length: number of nucleotides to keep after `upsample`.
         """
         hidden = as_vectors(inputs, self.input_size)
         if self.upsample is not None:
-            drawn_out = interpolate(hidden.transpose(1, 2), scale_factor=self.upsample, mode="linear")
-            hidden = drawn_out.transpose(1, 2)[:, :length]
+            interpolated = interpolate(hidden.transpose(1, 2), scale_factor=self.upsample, mode="linear")
+            hidden = interpolated.transpose(1, 2)[:, :length]
         hidden = gelu(convolve(self.conv1["1"], hidden, real))
         hidden = gelu(convolve(self.conv2["1"], hidden, real))
         if self.downsample is not None:
@@ -78,10 +80,10 @@ class DownstreamCNN(nn.Module):
 
 
 class ResNet(nn.Module):
-    """The ResNet-LM's 30 dilated convolutions on the letters, and the CNN on top, all trained.
+    """The 30 dilated convolutions of BEND's ResNet-LM on one-hot bases, followed by the CNN; all layers are trained.
 
     Args:
-        outputs, hidden, kernel, downsample: of the CNN.
+        outputs, hidden, kernel, downsample: as in `DownstreamCNN`.
         width, layers: channels and number of the dilated layers.
     """
 
@@ -101,27 +103,27 @@ class ResNet(nn.Module):
         self.downstream_cnn = DownstreamCNN(width, outputs, hidden=hidden, kernel=kernel, downsample=downsample)
 
     def forward(self, inputs: torch.Tensor, real: torch.Tensor | None = None) -> torch.Tensor:
-        """Logits (b, places, o) of numbers of letters (b, n); `real` as in `DownstreamCNN`."""
+        """Logits (b, places, o) from codes of bases (b, n); `real` as in `DownstreamCNN`."""
         letters = inputs.clamp(min=0)
         hidden = self.encoder(input_ids=letters, attention_mask=None if real is None else real.long())
         return self.downstream_cnn(hidden.last_hidden_state, real)
 
 
 class Basset(nn.Module):
-    """Three convolutions with batch normalisation, ReLU and max-pooling, then three linear maps.
+    """Three convolutions with batch normalisation, ReLU and max pooling, then three linear layers.
 
-    As BEND has it there is no ReLU between the last two linear maps.
+    As in BEND's code, there is no ReLU between the last two linear layers.
 
     Args:
-        length_bp: of every sequence.
-        outputs: for the whole sequence.
-        input_size: letters of the one-hot code.
+        length_bp: length of every sequence.
+        outputs: number of outputs for the sequence.
+        input_size: number of letters of the one-hot code.
 
     Raises:
-        ValueError: sequences are shorter than the 48 bp that are pooled into one vector.
+        ValueError: `length_bp` is below 48, the number of bp that are pooled into one vector.
     """
 
-    LAYERS = ((300, 19, 3), (200, 11, 4), (200, 7, 4))  # channels, kernel and pooled places of each convolution
+    LAYERS = ((300, 19, 3), (200, 11, 4), (200, 7, 4))  # channels, kernel and pooling width of each convolution
 
     def __init__(self, length_bp: int, outputs: int, *, input_size: int = LETTERS) -> None:
         super().__init__()
@@ -133,7 +135,9 @@ class Basset(nn.Module):
             blocks.append(nn.MaxPool1d(pooled))
             channels, places = width, places // pooled
         if not places:
-            raise ValueError(f"network 'basset' pools 48 bp into one vector, and sequences have {length_bp} bp")
+            raise ValueError(
+                f"sequences have {length_bp} bp; network 'basset' needs at least 48 bp. Use network 'resnet'."
+            )
         self.conv_net = nn.Sequential(*blocks)
         self.clf = nn.Sequential(
             nn.Flatten(),
@@ -146,21 +150,22 @@ class Basset(nn.Module):
         )
 
     def forward(self, inputs: torch.Tensor, real: torch.Tensor | None = None) -> torch.Tensor:
-        """Logits (b, 1, o) of numbers of letters (b, length_bp).
+        """Logits (b, 1, o) from codes of bases (b, length_bp).
 
         Raises:
-            ValueError: sequences of another length.
+            ValueError: the sequences have another length.
         """
         if inputs.shape[1] != self.length_bp or (real is not None and not real.all()):
             raise ValueError(
-                f"network 'basset' reads sequences of {self.length_bp} bp; these have {inputs.shape[1]} bp"
+                f"network 'basset' reads sequences of {self.length_bp} bp, without padding; these have up to "
+                f"{inputs.shape[1]} bp. Use sequences of one length, or network 'resnet'."
             )
         vectors = as_vectors(inputs, self.input_size)
         return self.clf(self.conv_net(vectors.transpose(1, 2)))[:, None]
 
 
 def as_vectors(inputs: torch.Tensor, width: int) -> torch.Tensor:
-    """(b, n, width): vectors as they are, numbers of letters (b, n) as a one-hot code, zero for `PAD`."""
+    """(b, n, width): vectors unchanged; codes of bases (b, n) as one-hot code, zero for `PAD`."""
     if inputs.ndim == 3:
         return inputs
     return one_hot(inputs.clamp(min=0), width).float() * inputs.ge(0)[..., None]
@@ -169,18 +174,18 @@ def as_vectors(inputs: torch.Tensor, width: int) -> torch.Tensor:
 def build_network(
     task: BendTask, name: NetworkName, *, input_size: int = LETTERS, length_bp: int | None = None
 ) -> nn.Module:
-    """The network that a task is learned by.
+    """Build a network for a task, with random weights.
 
     Args:
-        name: "cnn" for embeddings; "resnet" and "basset" for letters.
-        input_size: numbers of an embedding.
-        length_bp: of the sequences; needed for "basset".
+        name: "cnn" for embeddings; "resnet" or "basset" for sequences.
+        input_size: size of an embedding.
+        length_bp: length of the sequences; required for "basset".
 
     Raises:
-        ValueError: no such network, or one that does not fit the task.
+        ValueError: the network does not exist, or does not fit the task.
     """
     if name not in get_args(NetworkName):
-        raise ValueError(f"network is {name!r}; choose from {', '.join(get_args(NetworkName))}")
+        raise ValueError(f"network is {name!r}; it must be one of {', '.join(get_args(NetworkName))}.")
     if name == "cnn":
         return DownstreamCNN(
             input_size, task.outputs, hidden=task.hidden, kernel=task.kernel, downsample=task.downsample
@@ -189,9 +194,9 @@ def build_network(
         return ResNet(task.outputs, hidden=task.hidden, kernel=task.kernel, downsample=task.downsample)
     if task.level != "sequence":
         raise ValueError(
-            f"network 'basset' gives one answer for each sequence, and task {task.name!r} is of level "
-            f"{task.level!r}; use 'resnet'"
+            f"network 'basset' makes one prediction per sequence, but task {task.name!r} has the level {task.level!r}. "
+            "Use network 'resnet'."
         )
     if length_bp is None:
-        raise ValueError("network 'basset' needs the length of the sequences; pass length_bp")
+        raise ValueError("network 'basset' needs the length of the sequences. Pass length_bp.")
     return Basset(length_bp, task.outputs)

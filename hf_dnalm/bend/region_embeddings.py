@@ -1,4 +1,4 @@
-"""The embeddings of a task's regions, written as shards: chunk by chunk, by one process or by many."""
+"""Embed the regions of a task and write them as shards, chunk by chunk, with one process or several."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from hf_dnalm.suites.bend.reading import BendData
 
 logger = logging.getLogger(__name__)
 
-CHUNK_SIZE = 50_000  # samples of a shard, as published
+CHUNK_SIZE = 50_000  # samples in a shard, as published
 SETTINGS = "embedding.json"
-_GROUP_BP = 2**17  # letters embedded at once: half a GB of vectors of 1,024 numbers
+_GROUP_BP = 2**17  # bases embedded at once: half a GB of float32 vectors of size 1,024
 
 
 class Embedded(NamedTuple):
-    """What a call did.
+    """The result of `embed_task`.
 
     Attributes:
         folder: `<output>/<task>/<name>`.
-        written: shards that were made.
-        kept: shards that were there.
-        samples: in the shards that were made.
-        skipped: samples of theirs that were left out, as the published code does; 0 in the correct mode.
+        written: shards that this call wrote.
+        kept: shards that already existed.
+        samples: number of samples in the written shards.
+        skipped: number of samples left out of the written shards, as in the published code; 0 in the correct mode.
     """
 
     folder: Path
@@ -61,39 +61,42 @@ def embed_task(
     skip_wrong_lengths: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> Embedded:
-    """Write `<output>/<task>/<name>/<split>_<chunk>.tar.gz` for every split and chunk that is not there.
+    """Write the missing shards `<output>/<task>/<name>/<split>_<chunk>.tar.gz` of a task.
 
-    A shard is there whole or not at all, so a call that was stopped is taken up again by the same call, and calls with
-    different `splits`, `chunks` or `rank` may run at the same time.
+    A shard is written completely or not at all. To continue an interrupted call, repeat it. Calls with different
+    `splits`, `chunks` or `rank` may run at the same time.
 
     Args:
-        task: a task, the name of a published one, or the path of a YAML file.
-        embedder: one vector for each letter; see `hf_dnalm.bend.embedders`.
-        name: of the embedder, for its folder.
-        reference: FASTA of the task's assembly.
-        data_dir: folder with the task's BED (and HDF5) file, where the task does not name them itself.
-        splits: as the BED file calls them; None is all.
-        chunks: of each split, counted from 0; None is all.
-        chunk_size: samples of a shard.
-        rank, ranks: of several processes with the same arguments, which is this, and how many there are: each takes
-            its share of the chunks.
-        settings: what else says how the vectors were made; a folder holds shards of one setting alone.
-        skip_wrong_lengths: leave out a sample whose embedding is not as long as its sequence, as the published code
-            does, and count it. Otherwise it is refused.
+        task: a task, the name of a published task, or the path of a YAML file.
+        embedder: makes one vector for each nucleotide; see `hf_dnalm.bend.embedders`.
+        name: name of the embedder, which becomes the name of its folder.
+        reference: FASTA of the task's genome assembly.
+        data_dir: folder with the task's BED (and HDF5) file, if the task does not name the files itself.
+        splits: names in the split column of the BED file; None: all.
+        chunks: numbers of the chunks of each split, counted from 0; None: all.
+        chunk_size: samples in a shard.
+        rank, ranks: number of this process, from 0, and number of processes with the same arguments. Each process
+            embeds its share of the chunks.
+        settings: further settings that the vectors depend on. A folder has shards of one setting only.
+        skip_wrong_lengths: leave out and count samples whose embedding is not as long as the sequence, as the published
+            code does. If False, such a sample is an error.
         progress: called with the number of samples embedded since the last call.
 
     Raises:
-        FileNotFoundError: a file that is not there.
-        ValueError: a zero-shot task, an unknown split or chunk, a folder with shards of other settings, an embedding
-            of another shape than (L, D), or whatever is refused in the task's files.
+        FileNotFoundError: a file does not exist.
+        ValueError: the task is zero-shot, a split or chunk does not exist, the folder has shards of other settings, an
+            embedding does not have shape (L, D), or the task's files are invalid.
     """
     task = find_task(task) if isinstance(task, str) else task
     if task.is_zero_shot:
-        raise ValueError(f"{task.name} is zero-shot: variants are embedded and scored at once, nothing is written")
+        raise ValueError(f"task {task.name!r} is zero-shot and has no embeddings. Score it with dnalm bend zero-shot.")
     if chunk_size < 1 or not 0 <= rank < ranks:
-        raise ValueError(f"chunk_size is {chunk_size} and rank {rank} of {ranks}; sizes start at 1, ranks at 0")
+        raise ValueError(
+            f"chunk_size is {chunk_size} and rank is {rank} of {ranks}; chunk_size must be at least 1, and rank from 0 "
+            "to ranks - 1."
+        )
     if not name or name in (".", "..") or set(name) & set("/\\"):
-        raise ValueError(f"the embedder's name is {name!r}; it names a folder, and must be one word without slashes")
+        raise ValueError(f"the embedder's name is {name!r}; it must be a folder name without slashes.")
     with BendData(task, data_dir, reference) as data:
         folder = Path(output) / task.name / name
         work = _work(data, folder, splits, chunks, chunk_size)[rank::ranks]
@@ -112,14 +115,14 @@ def embed_task(
             samples += count
             skipped += len(rows) - count
     if skipped:
-        logger.warning("%s, %s: %d samples left out: wrong length", task.name, name, skipped)
+        logger.warning("%s, %s: left out %d samples whose embedding has another length", task.name, name, skipped)
     return Embedded(folder, written, kept, samples, skipped)
 
 
 def _work(
     data: BendData, folder: Path, splits: Sequence[str] | None, chunks: Sequence[int] | None, chunk_size: int
 ) -> list[Shard]:
-    """The shards that are asked for; every process makes the same list."""
+    """The requested shards; the list is the same in every process."""
     work = []
     for split in data.regions.split_names if splits is None else splits:
         count = -(-len(data.regions.rows_of(split)) // chunk_size)
@@ -127,8 +130,8 @@ def _work(
         unknown = [chunk for chunk in wanted if not 0 <= chunk < count]
         if unknown:
             raise ValueError(
-                f"{data.regions.path}: split {split!r} has no chunk {unknown[0]}; in chunks of {chunk_size:,} it has "
-                f"0 to {count - 1}"
+                f"{data.regions.path}: split {split!r} has no chunk {unknown[0]}; with {chunk_size:,} samples in a "
+                f"chunk, it has chunks 0 to {count - 1}. Choose one of these."
             )
         work += [Shard(shard_path(folder, split, chunk), split, chunk) for chunk in wanted]
     return work
@@ -141,7 +144,7 @@ def _samples(
     skip_wrong_lengths: bool,
     progress: Callable[[int], object] | None,
 ) -> Iterator[Sample]:
-    """The samples of (number in the split, row of the file), group by group."""
+    """Embed the rows, given as (number in the split, row of the file), group by group."""
     for group in _groups(data, rows):
         sequences = [sequence for _, _, sequence in group]
         vectors = embeddings_of(embedder, sequences, [data.regions.where(row) for _, row, _ in group])
@@ -151,7 +154,7 @@ def _samples(
                     f"{data.regions.where(row)}: the embedding has {len(array):,} vectors for {len(sequence):,} bp"
                 )
                 if not skip_wrong_lengths:
-                    raise ValueError(f"{message}; an embedder must give one for each letter")
+                    raise ValueError(f"{message}. An embedder must return one vector for each letter.")
                 logger.info("%s; left out", message)
                 continue
             yield Sample(number, array, data.labels[row])
@@ -160,26 +163,26 @@ def _samples(
 
 
 def _groups(data: BendData, rows: list[tuple[int, int]]) -> Iterator[list[tuple[int, int, str]]]:
-    """Some rows at a time, with their letters."""
+    """Groups of rows with their sequences, of at most `_GROUP_BP` bases (or one row)."""
     group: list[tuple[int, int, str]] = []
-    held = 0
+    group_bp = 0
     for number, row in rows:
         sequence = data.sequence(row)
-        if group and held + len(sequence) > _GROUP_BP:
+        if group and group_bp + len(sequence) > _GROUP_BP:
             yield group
-            group, held = [], 0
+            group, group_bp = [], 0
         group.append((number, row, sequence))
-        held += len(sequence)
+        group_bp += len(sequence)
     if group:
         yield group
 
 
 def _check_settings(folder: Path, settings: dict[str, str]) -> None:
-    """Refuse a folder whose shards were made in another way; note how, where it is new."""
+    """Write the settings into a new folder; refuse a folder whose shards have other settings."""
     path = folder / SETTINGS
     if not path.is_file():
-        # Several processes may do this at once, each with a file of its own and the same content.
+        # Several processes may do this at the same time, each with its own temporary file of the same content.
         with tempfile.NamedTemporaryFile("w", dir=folder, prefix=f".{SETTINGS}.", delete=False) as file:
             json.dump(settings, file, indent=2)
         os.replace(file.name, path)
-    refuse_another_run(read_json(path), settings, folder, "Take another name or output folder, or delete this one")
+    refuse_another_run(read_json(path), settings, folder, "Choose another name or output folder, or delete this one")

@@ -1,4 +1,4 @@
-"""How good a network's answers are: the task's metric after every epoch, all metrics and an interval on the test."""
+"""Score a network: the task's metric after every epoch, and all metrics with an interval on the test split."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from hf_dnalm.evaluation.table import label_metrics
 from hf_dnalm.suites.bend.definition import PADDING, BendTask
 
 
-class Answers:
-    """Logits and labels of all regions, batch by batch."""
+class Predictions:
+    """Logits and labels of all regions, collected batch by batch."""
 
     def __init__(self, task: BendTask) -> None:
         self._task = task
@@ -27,13 +27,13 @@ class Answers:
         self._labels: list[np.ndarray] = []  # (places,) or (places, outputs)
 
     def add(self, logits: torch.Tensor, labels: torch.Tensor) -> None:
-        """One batch: logits (b, places, outputs), labels (b, places) or (b, places, outputs)."""
+        """Add a batch: logits (b, places, outputs), labels (b, places) or (b, places, outputs)."""
         self._logits += list(logits.float().cpu().numpy())
         self._labels += list(labels.cpu().numpy())
 
     def metric(self) -> float:
-        """The task's own metric: a mean over the labels for which it is defined; NaN where it is for none."""
-        if self._task.loss == "cross_entropy" and self._task.metric == "mcc":  # of millions of nucleotides, quickly
+        """The task's own metric: the mean over the labels for which it is defined; NaN if it is defined for none."""
+        if self._task.loss == "cross_entropy" and self._task.metric == "mcc":  # faster for millions of nucleotides
             decisions, labels = np.concatenate([each.argmax(1) for each in self._logits]), np.concatenate(self._labels)
             scored = labels != PADDING
             if scored.any():
@@ -41,10 +41,10 @@ class Answers:
         return mean_of_defined(label_metrics(self._task.as_task(), self.outputs())[self._task.metric])
 
     def outputs(self) -> Outputs:
-        """As the evaluation reads them: a row is a place, an example is a region.
+        """The predictions in the form of `hf_dnalm.evaluation`: a row is a place, an example is a region.
 
         Raises:
-            ValueError: there is nothing to score, or the network has diverged.
+            ValueError: there are no labels, or a logit is not finite.
         """
         task = self._task.as_task()
         if task.level != "sequence":
@@ -54,12 +54,12 @@ class Answers:
         return read_outputs(task, logits[scored], labels[scored])
 
     def report(self, *, bootstrap: int = 1000, seed: int = 0) -> dict[str, Any]:
-        """Every metric of the task, the task's own with its 95 % interval, and the metrics of each label.
+        """All metrics of the task, the 95 % interval of the task's own metric, and the metrics of each label.
 
-        Regions are drawn whole for the interval: the places of one are not independent.
+        The interval resamples complete regions, because the places of a region are not independent.
 
         Args:
-            bootstrap: number of resamples; 0 leaves the interval out.
+            bootstrap: number of resamples; 0: no interval.
 
         Returns:
             Plain JSON values; an undefined number is None.
@@ -90,7 +90,7 @@ class Answers:
 
 
 def _recall_and_precision(outputs: Outputs, classes: int) -> dict[str, np.ndarray]:
-    """(classes,) each; NaN for a class that does not occur, or that is never predicted."""
+    """Recall and precision, (classes,) each; NaN for a class that does not occur, or that is never predicted."""
     precision, recall, _, _ = precision_recall_fscore_support(
         outputs.references, outputs.scores.argmax(1), labels=np.arange(classes), zero_division=np.nan
     )

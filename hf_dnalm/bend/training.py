@@ -1,7 +1,8 @@
-"""Train a network on a task's embeddings or letters: fold by fold, resumable epoch by epoch, one result file each.
+"""Train a network on a task's embeddings or sequences, fold by fold, with one result file per fold.
 
-AdamW with the task's own numbers; the epoch that validates best is tested. After every epoch all that the rest depends
-on is written, so a run that was killed goes on with the next epoch and ends with the numbers of an undisturbed one.
+The optimizer is AdamW with the task's settings; the epoch with the best validation metric is tested. The complete state
+is written after every epoch, so a killed run continues with the next epoch and ends with the same numbers as an
+uninterrupted one.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from hf_dnalm.bend.batches import Source, Stream
 from hf_dnalm.bend.folds import Fold, choose_folds, find_folds
 from hf_dnalm.bend.losses import bend_loss
 from hf_dnalm.bend.networks import NetworkName, build_network
-from hf_dnalm.bend.scoring import Answers
+from hf_dnalm.bend.scoring import Predictions
 from hf_dnalm.damage import decoding, read_json
 from hf_dnalm.evaluation.json_values import json_number
 from hf_dnalm.inference.output_files import whole_file
@@ -44,17 +45,17 @@ _STATE, RESULT, SUMMARY, WEIGHTS = "state.pt", "result.json", "summary.json", "n
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How a network is trained; what a task fixes stands in the task.
+    """How a network is trained, in addition to the settings of the task.
 
     Attributes:
-        network: "cnn" on embeddings; "resnet" or "basset" on letters.
-        seed: of the first weights, of the order of samples and of dropout.
-        dtype: of the arithmetic in training, with weights in float32; "float16", as published, scales the gradients.
-            Validation and test are float32.
-        memory_bytes: of samples held to be shuffled, see `Stream`; 0 trains in the order of the files.
-        compat: everything as published: padding counts in binary cross entropy and reaches the last nucleotide of
-            shorter sequences, padded letters are A, every file is a part of its own.
-        bootstrap: number of resamples for the interval of the test; 0 for none.
+        network: "cnn" for embeddings; "resnet" or "basset" for sequences.
+        seed: of the initial weights, the order of samples and dropout.
+        dtype: precision of training, with weights in float32; "float16", as published, scales the gradients. Validation
+            and test are in float32.
+        memory_bytes: size of the shuffle buffer, see `Stream`; 0: train in the order of the files.
+        compat: train as published: padding counts in binary cross entropy and affects the last nucleotides of shorter
+            sequences, padding of sequences is A, and every file is a part of its own.
+        bootstrap: resamples for the interval of the test metric; 0: no interval.
     """
 
     network: NetworkName = "cnn"
@@ -66,10 +67,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
-            raise ValueError(f"dtype is {self.dtype!r}; choose from {', '.join(DTYPES)}")
+            raise ValueError(f"dtype is {self.dtype!r}; it must be one of {', '.join(DTYPES)}.")
         for field in ("seed", "memory_bytes", "bootstrap"):
             if getattr(self, field) < 0:
-                raise ValueError(f"{field} is {getattr(self, field)}; it must be 0 or more")
+                raise ValueError(f"{field} is {getattr(self, field)}; it must be 0 or more.")
 
 
 def train_bend(
@@ -82,30 +83,32 @@ def train_bend(
     device: str | torch.device = "cpu",
     progress: Callable[[str], object] | None = None,
 ) -> dict[str, Any]:
-    """Train and test on every fold that is asked for, and sum up over those.
+    """Train and test the requested folds, and summarise all folds that have a result.
 
-    A fold whose result is there already is not trained again, and a fold that was begun goes on, as long as task, data
-    and settings are the same.
+    A finished fold is not trained again, and an unfinished fold continues after its last epoch. A run with another
+    task, other data or other settings is refused.
 
     Args:
-        task: published or one's own; `dataclasses.replace` changes its epochs or learning rate.
-        source: of embeddings or letters.
-        output: folder, made where there is none: `result.json`, the best epoch's `network.safetensors` and, until then,
-            `state.pt`; with cross-validation in a folder `fold_<k>` each, and `summary.json` over all of them.
-        folds: their numbers, from 0; None = all.
-        progress: called after each epoch with a line about it.
+        task: a published task or your own; `dataclasses.replace` changes its epochs or learning rate.
+        source: the embeddings or sequences.
+        output: folder for the results, made if it does not exist. It gets `result.json` and the best epoch's
+            `network.safetensors` (and `state.pt` during training), with cross-validation in one folder `fold_<k>` per
+            fold; and `summary.json` over all folds.
+        folds: numbers of the folds, counted from 0; None: all.
+        progress: called after each epoch with a line of text.
 
     Returns:
-        The summary over all folds that have a result by now: metric → mean, sd, and the value of each; as it is in
-        `summary.json`.
+        The contents of `summary.json`: metric → mean, sd and values over all folds that have a result.
 
     Raises:
-        ValueError: a task that trains nothing, splits or samples that do not fit it, or a folder with a run of other
-            settings; the message names what differs.
+        ValueError: the task is zero-shot, its splits or samples do not fit, or the folder has a run with other
+            settings; the message names the differences.
     """
     settings = settings or Settings()
     if task.is_zero_shot:
-        raise ValueError(f"task {task.name!r} is zero-shot and trains nothing; score it with dnalm bend zero-shot")
+        raise ValueError(
+            f"task {task.name!r} is zero-shot, so there is nothing to train. Score it with dnalm bend zero-shot."
+        )
     device = torch.device(device)
     every = find_folds(task, source.parts, compat=settings.compat)
     chosen = choose_folds(task, every, folds)
@@ -144,7 +147,7 @@ def summarise(task: BendTask, results: Sequence[dict[str, Any]]) -> dict[str, An
 
 
 class _FoldRun:
-    """One fold: its data, its folder, and all that an epoch changes."""
+    """One fold: its data, its output folder and its training state."""
 
     def __init__(
         self, task: BendTask, source: Source, fold: Fold, folder: Path, settings: Settings, device: torch.device
@@ -158,7 +161,7 @@ class _FoldRun:
                 (fold.test, 0),  # read once
             )
         )
-        # What must be equal for a run to go on; through JSON, so that it compares with what was written.
+        # Must be equal for a run to continue. Converted to JSON and back, to compare equal to the written file.
         self.identity: dict[str, Any] = json.loads(
             json.dumps(
                 {
@@ -171,7 +174,7 @@ class _FoldRun:
         )
 
     def result(self, progress: Callable[[str], object]) -> dict[str, Any]:
-        """The result of the fold: as it was written, or trained and tested now."""
+        """The result of the fold, read if it exists, otherwise trained and tested now."""
         written = self.folder / RESULT
         if written.exists():
             result: dict[str, Any] = read_json(written)
@@ -181,14 +184,14 @@ class _FoldRun:
         network = self._network()
         state = self._train(network, progress)
         network.load_state_dict(state["best"])
-        answers, loss = self._answers(network, self.test, "test")
+        predictions, loss = self._predict(network, self.test, "test")
         with whole_file(self.folder / WEIGHTS) as partial:
             save_file({key: value.contiguous() for key, value in state["best"].items()}, partial)
         result = self.identity | {
             "best_epoch": state["best_epoch"],
             "history": state["history"],
             "test_loss": json_number(loss),
-            "test": answers.report(bootstrap=self.settings.bootstrap, seed=self.settings.seed),
+            "test": predictions.report(bootstrap=self.settings.bootstrap, seed=self.settings.seed),
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "device": str(self.device),
             "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
@@ -198,7 +201,7 @@ class _FoldRun:
         return result
 
     def _train(self, network: nn.Module, progress: Callable[[str], object]) -> dict[str, Any]:
-        """All epochs, from the last one that was written on."""
+        """Run all epochs, starting after the last one that was written."""
         state = self._state(network)
         network.load_state_dict(state["network"])
         optimizer = torch.optim.AdamW(
@@ -210,8 +213,8 @@ class _FoldRun:
             scaler.load_state_dict(state["scaler"])
         for epoch in range(len(state["history"]), self.task.epochs):
             loss = self._epoch(network, optimizer, scaler, epoch)
-            answers, validation_loss = self._answers(network, self.validation, "validation")
-            metric = answers.metric()
+            predictions, validation_loss = self._predict(network, self.validation, "validation")
+            metric = predictions.metric()
             weights = _weights(network)
             best = max(
                 (each["validation"] for each in state["history"] if each["validation"] is not None), default=None
@@ -230,16 +233,16 @@ class _FoldRun:
             )
         if state["best"] is None:
             raise ValueError(
-                f"task {self.task.name!r}: {self.task.metric} is undefined on the validation split in every epoch: "
-                "each label needs both kinds of examples there"
+                f"task {self.task.name!r}: {self.task.metric} is undefined on the validation split in every epoch. The "
+                "split needs positive and negative examples of a label."
             )
         return state
 
     def _state(self, network: nn.Module) -> dict[str, Any]:
-        """Where the fold stands: as it was written after the last epoch, or at its start, with a new network."""
+        """The training state, read if it exists, otherwise that of a new network."""
         path = self.folder / _STATE
         if path.exists():
-            with decoding(path, remedy="Delete it to train this fold from its start."):
+            with decoding(path, remedy="Delete it to train this fold from the beginning."):
                 state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
                 identity = state["identity"]
             self._check_same(identity, path)
@@ -248,14 +251,16 @@ class _FoldRun:
         return start | {"optimizer": None, "scaler": None, "best": None, "best_epoch": None}
 
     def _network(self) -> nn.Module:
-        """The network with the weights that follow from the seed."""
+        """A new network; its weights depend on the seed alone."""
         first = next(iter(self.train.batches(1)), None)
         if first is None:
-            raise ValueError(f"task {self.task.name!r}: there is nothing to train on")
+            raise ValueError(
+                f"task {self.task.name!r}: the training split has no samples. Each split needs at least one."
+            )
         letters = first.inputs.ndim == 2
         if not letters and self.settings.network != "cnn":
             raise ValueError(
-                f"network {self.settings.network!r} reads letters, not embeddings; leave the embeddings out"
+                f"network {self.settings.network!r} reads sequences, not embeddings. Use 'cnn', or pass sequences."
             )
         size = {} if letters else {"input_size": first.inputs.shape[2]}
         with torch.random.fork_rng(devices=[]):
@@ -266,7 +271,7 @@ class _FoldRun:
     def _epoch(
         self, network: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, epoch: int
     ) -> float:
-        """One pass over the training samples; the mean of the batches' losses."""
+        """One pass over the training samples; returns the mean loss of the batches."""
         network.train()
         losses = []
         dtype, seed = DTYPES[self.settings.dtype], self.settings.seed
@@ -287,31 +292,32 @@ class _FoldRun:
         mean = float(torch.stack(losses).mean()) if losses else math.nan
         if not math.isfinite(mean):
             raise ValueError(
-                f"task {self.task.name!r}: the loss is {mean} in epoch {epoch + 1}; there is nothing to train on, or "
-                "the learning rate is too high"
+                f"task {self.task.name!r}: the loss is {mean} in epoch {epoch + 1}. Check that the training samples "
+                "have labels, or lower the learning rate."
             )
         return mean
 
-    def _answers(self, network: nn.Module, stream: Stream, split: str) -> tuple[Answers, float]:
-        """What the network says to all samples, and the mean of the batches' losses, in float32."""
+    def _predict(self, network: nn.Module, stream: Stream, split: str) -> tuple[Predictions, float]:
+        """Predictions for all samples in float32, and the mean loss of the batches."""
         network.eval()
-        answers = Answers(self.task)
+        predictions = Predictions(self.task)
         losses = []
         with torch.inference_mode():
             for inputs, real, labels in stream.batches(self.task.batch_size):
                 logits = self._logits(network, inputs, real)
                 losses.append(bend_loss(self.task, logits, labels.to(self.device), compat=self.settings.compat))
-                answers.add(logits, labels)
+                predictions.add(logits, labels)
         if not losses:
-            raise ValueError(f"task {self.task.name!r}: the {split} split has no samples")
-        return answers, float(torch.stack(losses).nanmean())
+            raise ValueError(
+                f"task {self.task.name!r}: the {split} split has no samples. Each split needs at least one."
+            )
+        return predictions, float(torch.stack(losses).nanmean())
 
     def _logits(self, network: nn.Module, inputs: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
         mask = None if self.settings.compat or bool(real.all()) else real.to(self.device)
         return network(inputs.to(self.device), mask)
 
     def _check_same(self, earlier: dict[str, Any], path: Path) -> None:
-        """Refuse to mix two runs."""
         refuse_another_run(earlier, self.identity, path, "Choose another output folder")
 
 

@@ -1,4 +1,4 @@
-"""Zero-shot variant effects: cosine distances of the embeddings of both alleles, and how well they tell the labels."""
+"""Zero-shot variant effects: cosine distances between the embeddings of two alleles, compared with the labels."""
 
 from __future__ import annotations
 
@@ -34,17 +34,18 @@ _WINDOWS_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class ZeroShot:
-    """Distances of variants, in the order of the BED file.
+    """Scores of variants, in the order of the BED file.
 
     Attributes:
-        task: whose variants they are.
-        intervals: of each variant; 0-based, half-open.
-        refs, alts: the letters of both alleles.
-        labels: (n,) int64, 1 where there is an effect.
-        scores: (n,) float64, 0 to 2: 1 - cosine of the vectors of both alleles; larger for a larger effect.
-        context: "both" sides of the variant, or the "left" alone.
-        index: 0-based place in the embedding that was read; -1 is the last.
-        windows: that were embedded.
+        task: the task.
+        intervals: positions of the variants; 0-based, half-open.
+        refs, alts: letters of the reference and the alternate alleles.
+        labels: (n,) int64, 1 for variants with an effect.
+        scores: (n,) float64, from 0 to 2: 1 - cosine similarity of the vectors of both alleles. Larger means a larger
+            predicted effect.
+        context: sides of the variant that the model read, "both" or "left".
+        index: 0-based position in the embedding of the vector that was used; -1 is the last.
+        windows: number of windows that were embedded.
     """
 
     task: BendTask
@@ -58,10 +59,10 @@ class ZeroShot:
     windows: int
 
     def report(self, *, bootstrap: int = 1000, seed: int = 0) -> dict[str, Any]:
-        """AUROC and AUPRC of the distance against the label, plain JSON values; None where undefined.
+        """AUROC and AUPRC of the scores, as plain JSON values; an undefined number is None.
 
         Args:
-            bootstrap: number of resamples of the variants for the 95 % intervals; 0 leaves them out.
+            bootstrap: resamples of the variants for the 95 % intervals; 0: no intervals.
         """
         question = Task(self.task.name, "multi_label_classification", self.task.label_names[-1:], metric="auroc")
         outputs = read_outputs(question, self.scores[:, None], self.labels[:, None])
@@ -84,12 +85,15 @@ class ZeroShot:
         }
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """One row for each variant: contig, start and end (0-based, half-open), ref, alt, label, score.
+        """Write one row for each variant: contig, start and end (0-based, half-open), ref, alt, label, score.
 
-        Scores that `zero_shot` kept beside the file are deleted then.
+        The shards of `zero_shot` next to the file are deleted afterwards.
+
+        Args:
+            path: the extension gives the format, as in `write_table_file`.
 
         Raises:
-            ValueError, FileNotFoundError: as `write_table_file`; the extension names the format.
+            ValueError, FileNotFoundError: as `write_table_file`.
         """
         columns = {
             "contig": pa.string(),
@@ -125,44 +129,45 @@ def zero_shot(
     made_by: Mapping[str, str] | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> ZeroShot:
-    """Score every variant of a task by the distance of its alleles' embeddings.
+    """Score every variant of a task by the distance between the embeddings of its alleles.
 
-    No window is embedded twice: variants at one place share the one of the reference. With `result` a call that was
-    stopped is taken up again by the same call.
+    No window is embedded twice: variants at the same position share the window of the reference. To continue an
+    interrupted call with `result`, repeat it.
 
     Args:
-        task: of level "variant": a task, the name of a published one, or the path of a YAML file.
-        embedder: one vector for each letter; see `hf_dnalm.bend.embedders`.
-        reference: FASTA of the task's assembly.
-        data_dir: folder with the task's BED file, where the task does not name it itself.
-        context: "both" reads `context_bp` letters on either side of the variant and takes the vector at the variant.
-            "left" reads twice as many letters before it and none behind it, for models from left to right, and takes
-            the last vector.
-        index: 0-based place of the vector, -1 for the last, where it is to be another.
-        result: the file that will be written: scores are kept in the folder `<result>.shards`, whence a later call has
-            them, until `ZeroShot.write` writes it.
-        made_by: what the numbers depend on beside variants and reading, such as digests of the model: scores that were
-            kept with something else are refused.
-        progress: called with the number of variants scored, or found scored, since the last call.
+        task: a task of level "variant", the name of a published one, or the path of a YAML file.
+        embedder: makes one vector for each nucleotide; see `hf_dnalm.bend.embedders`.
+        reference: FASTA of the task's genome assembly.
+        data_dir: folder with the task's BED file, if the task does not name the file itself.
+        context: "both" reads `context_bp` bases on each side of the variant and uses the vector at the variant. "left",
+            for causal models, reads twice as many bases before the variant and none after it, and uses the last vector.
+        index: 0-based position of another vector to use; -1 is the last.
+        result: path of the file to be written. Until `ZeroShot.write` writes it, scores are kept in the folder
+            `<result>.shards`, and a repeated call reads them from there. None: scores are not kept.
+        made_by: further values that the scores depend on, such as digests of the model. Shards with other values are
+            refused.
+        progress: called with the number of variants scored, or read from shards, since the last call.
 
     Raises:
-        FileNotFoundError: a file that is not there.
-        ValueError: a task that is not zero-shot, a variant whose `ref` is not what stands in the genome or whose `alt`
-            is no other letter, a place outside of the embedding, a vector that is not finite or is zero, or scores of
-            another run beside `result`.
+        FileNotFoundError: a file does not exist.
+        ValueError: the task is not zero-shot; the `ref` of a variant differs from the genome, or its `alt` is not
+            another base; `index` is outside the embedding; a vector is not finite or zero; or the shards are of another
+            run.
     """
     task = find_task(task) if isinstance(task, str) else task
     if not task.is_zero_shot:
-        raise ValueError(f"task {task.name!r} is of level {task.level!r}; zero-shot scores variants: train a network")
+        raise ValueError(
+            f"task {task.name!r} is not zero-shot (its level is {task.level!r}). Train it with dnalm bend train."
+        )
     if context not in get_args(Context):
-        raise ValueError(f"context is {context!r}; choose from {', '.join(get_args(Context))}")
+        raise ValueError(f"context is {context!r}; it must be one of {', '.join(get_args(Context))}.")
     if index is None:
         index = -1 if context == "left" else task.context_bp
     with BendData(task, data_dir, reference) as data:
         pairs = _Pairs(data, context)
         n = len(data.regions)
         labels = np.array([int(data.labels[row]) for row in range(n)], dtype=np.int64)
-        for row in range(n):  # all is refused before the first window is embedded
+        for row in range(n):  # check all variants before embedding the first window
             data.alternative(row)
         scores = np.empty(n)
         windows = 0
@@ -205,7 +210,7 @@ def context_of(model_type: str) -> Context:
 def _scored(
     data: BendData, pairs: _Pairs, rows: list[int], embedder: Embedder | BatchEmbedder, index: int
 ) -> ShardContent:
-    """The distances of some rows as (rows, 1) float64, and how many windows they took."""
+    """Score some rows: distances as (rows, 1) float64, and the number of embedded windows."""
     both = [pairs[row] for row in rows]
     distinct = list(dict.fromkeys(window for pair in both for window in pair))
     owners = {window: row for row, pair in zip(reversed(rows), reversed(both), strict=True) for window in pair}
@@ -219,31 +224,36 @@ def _scored(
 
 
 def cosine_distance(one: np.ndarray, other: np.ndarray, *, where: str = "here") -> float:
-    """1 - cosine of the angle between two vectors, 0 to 2, exactly 0 for equal ones.
+    """1 - cosine similarity of two vectors, from 0 to 2; exactly 0 for equal vectors.
+
+    Args:
+        where: prefix of the error message.
 
     Raises:
-        ValueError: a vector has no direction.
+        ValueError: a vector is zero or not finite.
 
     >>> cosine_distance(np.array([1.0, 0.0]), np.array([0.0, 2.0]))
     1.0
     """
     lengths = np.linalg.norm(one.astype(np.float64)) * np.linalg.norm(other.astype(np.float64))
     if not np.isfinite(lengths) or lengths == 0:
-        raise ValueError(f"{where}: an allele's vector is zero or not finite, so there is no angle between them")
+        raise ValueError(
+            f"{where}: the vector of an allele is zero or not finite, so the cosine is undefined. Use another embedder."
+        )
     if np.array_equal(one, other):
         return 0.0
     return float(np.clip(1 - one.astype(np.float64) @ other.astype(np.float64) / lengths, 0, 2))
 
 
 class PublishedReading:
-    """A model's vectors as the published script reads them, its mistakes included; an embedder for `zero_shot`.
+    """An embedder for `zero_shot` that uses the vectors of the published script, including its mistakes.
 
-    DNABERT's vectors are those of its k-mers, not of nucleotides, and the place is counted in them: 254 for 6-mers. For
-    models from left to right the place is 511, the letter before the variant, which no variant reaches: with the
-    published intervals of one letter every distance is 0 (but for rounding, where a model has Fourier transforms).
+    DNABERT's vectors are those of k-mers instead of nucleotides, and the index counts k-mers: 254 for 6-mers. For
+    causal models the index is 511, the base before the variant, whose vector does not depend on the variant. With the
+    published intervals of one base, every distance is therefore 0 (up to rounding in models with Fourier transforms).
 
     Attributes:
-        context, index: what to pass to `zero_shot` beside it.
+        context, index: arguments to pass to `zero_shot`.
     """
 
     def __init__(self, embedder: PublishedEmbedder, *, context_bp: int = 256) -> None:
@@ -256,18 +266,18 @@ class PublishedReading:
             self.index = context_bp if self._upsample else context_bp - (embedder.tokenizer.k - 1) // 2
 
     def __call__(self, sequence: str) -> np.ndarray:
-        """(n, hidden) of one window."""
+        """(n, hidden) vectors of one window."""
         return self._embedder(sequence, upsample=self._upsample)
 
 
 class _Pairs:
-    """The windows of both alleles of each row."""
+    """The windows of the two alleles of each row."""
 
     def __init__(self, data: BendData, context: Context) -> None:
         self._data, self._context = data, context
 
     def shards(self) -> Iterator[tuple[Shard, list[int]]]:
-        """Rows, some at a time; those of one place are in one shard."""
+        """Shards with their rows; variants at the same position are in the same shard."""
         end = 0
         for number, rows in enumerate(self._groups()):
             yield Shard(number, end, end + len(rows)), rows
@@ -297,13 +307,13 @@ class _Pairs:
 def _vectors(
     embedder: Embedder | BatchEmbedder, windows: Sequence[str], names: Sequence[str], index: int
 ) -> list[np.ndarray]:
-    """The vector at the place of each window; `names` say which variant each is of."""
+    """The vector at `index` of each window; `names` are those of the variants, for error messages."""
     vectors = []
     for window, embedding in zip(windows, embeddings_of(embedder, windows, names), strict=True):
         if embedding.ndim != 2 or not -len(embedding) <= index < len(embedding):
             raise ValueError(
-                f"the embedding of a window of {len(window)} bp has shape {embedding.shape}; it must be (L, D), with a "
-                f"vector at place {index}"
+                f"the embedding of a window of {len(window)} bp has shape {embedding.shape}; it must be (L, D) and "
+                f"have a vector at index {index}."
             )
         vectors.append(embedding[index].copy())
     return vectors

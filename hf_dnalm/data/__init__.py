@@ -1,4 +1,4 @@
-"""Labelled sequences as datasets, and datasets as batches of token ids."""
+"""Read labelled sequences as datasets, split them, and turn them into batches of token ids."""
 
 from __future__ import annotations
 

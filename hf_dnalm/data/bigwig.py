@@ -1,4 +1,4 @@
-"""BigWig: a number for each base of a genome, such as the coverage of a sequencing experiment."""
+"""Read bigWig files: one value per base of a genome, such as the coverage of a sequencing experiment."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ import numpy as np
 from hf_dnalm.damage import decoding
 from hf_dnalm.genome import Interval, placed
 
-_INSTALL = 'pyBigWig is needed for bigWig: pip install "hf_dnalm[bigwig]"'
-_PATIENCE = 120  # seconds for one answer; on a damaged file the library may search for ever
+_INSTALL = 'pyBigWig is needed for bigWig: pip install "hf_dnalm[bigwig]".'
+_PATIENCE = 120  # seconds per answer; on a damaged file the library may never return
 
 
 class BigWig:
-    """The values of a bigWig file; contigs are found under `1` and `chr1` alike. A context manager.
+    """The values of a bigWig file, as a context manager. `1` and `chr1` name the same contig.
 
-    The file is read by another process (`bigwig_process`), because the library that reads it can crash on damaged
-    files; then this one raises an error.
+    A separate process (`bigwig_process`) reads the file, because pyBigWig can crash on damaged files. A crash of that
+    process becomes an error here.
 
     Raises:
         FileNotFoundError: no such file.
@@ -62,14 +62,14 @@ class BigWig:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._ended()
 
     def values(self, interval: Interval) -> np.ndarray:
-        """The value of every base, (bases,) float32; 0 where the file has none. The strand is not looked at.
+        """The value of every base, (bases,) float32; 0 if the file has none. The strand is ignored.
 
         Raises:
-            ValueError: no such contig, or the interval reaches past an end of it; the file is damaged there.
+            ValueError: no such contig, the interval extends past its end, or the file is damaged there.
         """
         contig, start, end, _ = placed(interval, self.lengths, self.path)
         if start == end:
@@ -81,15 +81,15 @@ class BigWig:
                 self._process.stdin.write(json.dumps([contig, start, end]).encode() + b"\n")
                 self._process.stdin.flush()
             except BrokenPipeError:
-                raise ValueError("the reader ended.") from None
+                raise ValueError("the reader ended") from None
             count = self._answer()["bytes"]
             values = np.frombuffer(self._process.stdout.read(count), dtype="<f4")
             if len(values) != end - start:
-                raise ValueError(f"{len(values):,} values for {end - start:,} bases.")
+                raise ValueError(f"{len(values):,} values for {end - start:,} bases")
         return np.nan_to_num(values)
 
     def _answer(self) -> dict[str, Any]:
-        """The next line of the other process."""
+        """The reader process's next answer."""
         assert self._process.stdout is not None
         timer = Timer(_PATIENCE, self._process.kill)
         timer.start()
@@ -98,10 +98,10 @@ class BigWig:
         finally:
             timer.cancel()
         if not line:
-            raise ValueError("not a bigWig file, or so damaged that its reader crashed.")
+            raise ValueError("not a bigWig file, or so damaged that its reader crashed")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise ValueError(f"not a bigWig file, or a damaged one: {answer['error']}.")
+            raise ValueError(f"not a bigWig file, or a damaged one: {answer['error']}")
         return answer
 
 
@@ -110,7 +110,7 @@ def _end(process: subprocess.Popen) -> None:
         try:
             if pipe is not None:
                 pipe.close()
-        except BrokenPipeError:  # what was not sent to a process that ended
+        except BrokenPipeError:  # unsent data for a process that has ended
             pass
     process.kill()
     process.wait()

@@ -1,9 +1,9 @@
 """The process that reads a bigWig file for `hf_dnalm.data.bigwig`: python -m hf_dnalm.data.bigwig_process FILE.
 
-The C library under pyBigWig can crash on a damaged file, and then takes this process along instead of the user's.
+The C library behind pyBigWig can crash on a damaged file; it then takes down this process instead of the user's.
 
-Each answer is a line of JSON and the bytes that it announces. First {"chroms": {contig: bp}} is written; then, for each
-line [contig, start, end] that comes in, {"bytes": n} and n bytes of little-endian float32; or {"error": text}.
+Each answer is a line of JSON, and the bytes that it announces. The first answer is {"chroms": {contig: bp}}. Each input
+line [contig, start, end] is answered with {"bytes": n} and n bytes of little-endian float32, or with {"error": text}.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any
 
 
 def main(path: str) -> None:
-    """Answer until the standard input ends."""
+    """Answer requests until standard input ends."""
     import numpy as np
     import pyBigWig
 
-    def answer(words: dict[str, Any], content: bytes = b"") -> None:
-        sys.stdout.buffer.write(json.dumps(words).encode() + b"\n" + content)
+    def answer(message: dict[str, Any], content: bytes = b"") -> None:
+        sys.stdout.buffer.write(json.dumps(message).encode() + b"\n" + content)
         sys.stdout.buffer.flush()
 
     try:
         file = pyBigWig.open(path)
         if not file.isBigWig():
-            raise RuntimeError("it is bigBed.")
+            raise RuntimeError("it is bigBed")
         answer({"chroms": file.chroms() or {}})
-    except Exception as error:  # said to the other process, which makes it an error with the file's name
+    except Exception as error:  # sent to the parent process, which raises it with the file's name
         answer({"error": str(error)})
         return
     for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""Collate: token ids of different lengths become one padded batch."""
+"""Collate rows of different lengths into one padded batch."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from hf_dnalm.tasks import Level, ProblemType
 
 
 class SequenceCollator:
-    """Rows of an encoded dataset to the tensors a model takes; pads stand on the right.
+    """Turns rows of an encoded dataset into a model's input tensors, padded on the right.
 
     Args:
-        pad_token_id: fills `input_ids`.
-        problem_type: decides the labels' dtype; None where rows have no labels.
-        level: "nucleotide" and "bin" pad the labels of each base or bin with -100.
-        pad_to_multiple_of: widens the batch to a multiple of this many tokens, which tensor cores like.
+        pad_token_id: padding value of `input_ids`.
+        problem_type: decides the labels' dtype; None if rows have no labels.
+        level: "nucleotide" and "bin" pad per-base and per-bin labels with -100.
+        pad_to_multiple_of: pad the batch to a multiple of this many tokens, which is faster on tensor cores.
 
     Returns (when called with a list of rows):
         `input_ids` (b, n) int64 and `attention_mask` (b, n) int64; `bases_per_token` and `token_type_ids` (b, n) int64

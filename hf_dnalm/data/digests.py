@@ -1,4 +1,4 @@
-"""What stands for the rows of a data set: two data sets of one digest train and test alike."""
+"""Digests of datasets: datasets with equal digests have the same sequences and labels in the same order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datasets import Dataset
 
 
 def digests_of(splits: Mapping[str, Dataset]) -> dict[str, str]:
-    """For each split a digest of its sequences and labels in their order; names do not count."""
+    """One digest per split, of its sequences and labels in order; names are ignored."""
     return {name: _digest_of_rows(split) for name, split in splits.items()}
 
 

@@ -1,4 +1,4 @@
-"""FASTA, one record at a time: names, letters, and labels that stand in the header."""
+"""Read FASTA one record at a time: names, sequences, and labels in the header."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ EXTENSIONS = (".fa", ".fasta", ".fna", ".fas")
 
 
 def fasta_records(lines: Iterable[bytes], source: str, *, labelled: bool) -> Iterator[Record]:
-    r"""The records of a FASTA file, in order, holding one record in memory at a time.
+    r"""The records of a FASTA file, in order, with one record in memory at a time.
 
     The name is the first word of the header. With `labelled`, the header is `name|label` or `name|label|label…` and
-    the name ends at the first `|`; a header without `|` has no label. Line breaks (also CRLF), white space at the end
-    of a line and blank lines are dropped. Letters are not checked here.
+    the name ends at the first `|`; a header without `|` has no label. Line breaks (also CRLF), trailing
+    white space and blank lines are dropped. Letters are not checked here.
 
     Args:
         lines: the file's lines, for example a binary file handle.
-        source: what errors call the file.
-        labelled: whether headers carry labels.
+        source: the file's name in error messages.
+        labelled: whether headers contain labels.
 
     Raises:
         ValueError: text before the first `>`, a header without a name, or one that is not UTF-8.
@@ -42,7 +42,7 @@ def fasta_records(lines: Iterable[bytes], source: str, *, labelled: bool) -> Ite
                 raise ValueError(f"{source}: the first line does not start with '>', so this is not FASTA.")
             letters.append(line)
     if not number:
-        raise ValueError(f"{source}: the file holds no records.")
+        raise ValueError(f"{source}: the file has no records; check that it is complete.")
     yield _record(number, header, letters, source, labelled=labelled)
 
 

@@ -1,4 +1,4 @@
-"""The task of a user's own file, told from its labels, and said before anything is trained on it."""
+"""Infer the task of a user's own file from its labels, and log it before training."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ def infer_task(
     name_column: str = "name",
     missing_labels: MissingLabels = "error",
 ) -> Task:
-    """The task that fits a labelled file or Dataset of the user's own.
+    """Infer the task that fits a labelled file or Dataset.
 
-    Whole numbers with few different values and words are classes, decimal numbers are a regression target, lists or
-    text such as `0;1;1` are tracks (all 0 or 1) or several regression targets; several label columns likewise, and
-    their names become the label names. What was found is logged, and is in the task's description.
+    Whole numbers with few different values, and text, are classes. Decimal numbers are a regression target. Lists, or
+    text such as `0;1;1`, are tracks (all 0 or 1) or several regression targets; so are several label columns, whose
+    names become the label names. The result is logged and noted in the task's description.
 
     Args:
         data: a file as `read_file` reads it, or a Dataset with a `labels` column.
-        name: the task's.
-        problem_type, metric, label_names: taken instead of what would be found; needed where the labels could be read
-            in two ways (whole numbers that are a quantity: `problem_type="regression"`).
-        level: "nucleotide" when each label is a list of one class for each base; "bin" when it is a list of what one
-            sequence would have, for each bin of `bin_bp` bases.
+        name: name of the task.
+        problem_type, metric, label_names: override the inferred values; needed if the labels are ambiguous (for whole
+            numbers that are a quantity: `problem_type="regression"`).
+        level: "nucleotide" if each label is a list with one class per base; "bin" if it is a list with one label per
+            bin of `bin_bp` bases.
         sequence_column, labels_column, name_column, missing_labels: as in `read_file`.
 
     Raises:
-        ValueError: no labels; labels that make no task, or that could be read in two ways, such as numbers with words
-            between them and decimal commas.
+        ValueError: no labels, labels that fit no task, or ambiguous labels, such as numbers mixed with text, or decimal
+            commas.
     """
     if isinstance(data, Dataset):
         if "labels" not in data.column_names:
@@ -88,5 +88,5 @@ def infer_task(
         line = described(task.problem_type, task.label_names, raw, labels_column)
         logger.info("%s: %s; metric %s", Path(source).name, line, task.metric)
         task = task.with_note(line)
-    # The file's name alone: the task travels with the model, the folders of this machine do not.
+    # Only the file's name: the task is stored with the model, which should not contain local paths.
     return task if isinstance(data, Dataset) else dataclasses.replace(task, source=Path(data).name)

@@ -1,4 +1,4 @@
-"""HDF5 files, opened with errors that say what is wrong, and without following what leads out of them."""
+"""Read HDF5 files safely: clear errors for damaged files, and no links to other files are followed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_LINKS = 16
 
 
 def open_hdf5(path: str | os.PathLike[str]) -> Any:
-    """The file, an h5py.File to read from.
+    """Open an HDF5 file for reading, as an `h5py.File`.
 
     Raises:
         FileNotFoundError: no such file.
@@ -35,10 +35,10 @@ def open_hdf5(path: str | os.PathLike[str]) -> Any:
 
 
 class Rows:
-    """A dataset of an open HDF5 file, row by row. Its numbers lie in that very file.
+    """A dataset of an open HDF5 file, read row by row. Its values must be stored in the same file.
 
-    A file from somebody else could name another file of this machine as the place of its numbers, by an external link,
-    external storage or a virtual dataset: those are refused.
+    An untrusted file could point to another file on this machine through an external link, external storage or a
+    virtual dataset. These are refused.
 
     Args:
         file: from `open_hdf5`.
@@ -46,7 +46,7 @@ class Rows:
         path: of the file, for error messages.
 
     Raises:
-        ValueError: no such dataset; its numbers are elsewhere; the file is damaged.
+        ValueError: no such dataset, its values are stored in another file, or the file is damaged.
     """
 
     def __init__(self, file: Any, name: str, path: str | os.PathLike[str]) -> None:
@@ -76,10 +76,10 @@ class Rows:
 
 
 def own_object(group: Any, name: str, path: str | os.PathLike[str]) -> Any:
-    """The group or dataset of this name, which lies in the very file of `group`.
+    """The group or dataset of this name, which must be stored in the same file as `group`.
 
     Raises:
-        ValueError: there is none; it is, or its numbers are, in another file.
+        ValueError: no such object, or it is stored in another file.
     """
     import h5py
 

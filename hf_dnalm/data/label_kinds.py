@@ -90,7 +90,7 @@ def _refuse_missing(labels: Sequence[object], missing: Sequence[bool], source: s
             f"{source}: record {numbers[rows[0]]:,}: the label is missing"
             + (f" ({_listed(rows, labels, numbers)})" if text_of(labels[rows[0]]) or not one else "")
             + ("" if one else f", and {len(rows) - 1:,} more of {len(labels):,}")
-            + f". {DROP}."
+            + f". {DROP}"
         )
 
 

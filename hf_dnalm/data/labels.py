@@ -157,7 +157,7 @@ class LabelParser:
         if isinstance(value, str) and self.task.problem_type == "regression" and DECIMAL_COMMA.fullmatch(value.strip()):
             allowed += ", with a decimal point in place of a comma"
         problem = self.task.problem_type.replace("_", " ")
-        return ValueError(f"{where}: label {value!r} does not fit task {self.task.name!r} ({problem}): {allowed}")
+        return ValueError(f"{where}: label {value!r} does not fit task {self.task.name!r} ({problem}): {allowed}.")
 
 
 def task_from_labels(

@@ -1,4 +1,4 @@
-"""Leakage: sequences of one split that stand in another, on either strand."""
+"""Leakage: sequences that occur in two splits, on either strand."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from hf_dnalm.tasks import Task
 
 logger = logging.getLogger(__name__)
 
-# A later split is measured against the earlier ones: what is scored must not have been seen.
+# Each split is compared with the earlier ones: a model must not be scored on sequences that it has seen.
 _ORDER = ("train", "validation", "test")
 
 
 class Leak(NamedTuple):
-    """Rows of `split` whose sequence also stands in `source`.
+    """Rows of `split` whose sequence also occurs in `source`.
 
     Attributes:
-        same: on the same strand.
-        reversed: only as their reverse complement.
-        conflicting: of both, those with another label there.
-        rows: of the whole split.
+        same: rows found on the same strand.
+        reversed: rows found only as their reverse complement.
+        conflicting: rows of either kind whose label differs.
+        rows: number of rows in the split.
     """
 
     split: str
@@ -44,7 +44,7 @@ class Leak(NamedTuple):
 
 
 def find_leaks(splits: Mapping[str, Dataset]) -> list[Leak]:
-    """What each split shares with the earlier ones, of train, validation and test; pairs without leaks are left out.
+    """The sequences that each split shares with earlier ones (train, validation, test), if any.
 
     >>> train = Dataset.from_dict({"sequence": ["AAC", "CCC"], "labels": [0, 1]})
     >>> test = Dataset.from_dict({"sequence": ["GTT", "AAC", "ACT"], "labels": [1, 0, 1]})
@@ -68,17 +68,17 @@ def find_leaks(splits: Mapping[str, Dataset]) -> list[Leak]:
 
 
 def without_leaks(splits: Mapping[str, Dataset]) -> DatasetDict:
-    """The splits, the earlier ones without the rows whose sequence stands in a later one; the last one stays whole.
+    """The splits without rows of an earlier split whose sequence occurs in a later one; the last split is unchanged.
 
     Raises:
-        ValueError: no row of a split is left.
+        ValueError: a split would be empty.
     """
     kept = DatasetDict(splits)
     for source, split in _pairs(splits):
         seen = {digest for row in _rows(splits[split]) for digest in row[:2]}
         rows = [index for index, row in enumerate(_rows(kept[source])) if row[0] not in seen]
         if not rows:
-            raise ValueError(f"every sequence of {source} also stands in {split}; without them nothing is left.")
+            raise ValueError(f"every sequence of {source} is also in {split}; without them nothing is left.")
         if len(rows) < len(kept[source]):
             kept[source] = kept[source].select(np.array(rows))
     return kept
@@ -87,11 +87,11 @@ def without_leaks(splits: Mapping[str, Dataset]) -> DatasetDict:
 def leaks_noted(
     splits: Mapping[str, Dataset], task: Task, *, deduplicate: bool = False
 ) -> tuple[Mapping[str, Dataset], Task]:
-    """The splits and the task, whose description says what they share, which is logged too.
+    """The splits and the task. Shared sequences are logged and noted in the task's description.
 
     Args:
-        splits: `train`, `validation` and `test`, as far as they exist.
-        deduplicate: leave out what would be seen before it is scored, as `without_leaks` does.
+        splits: `train`, `validation` and `test`, those that exist.
+        deduplicate: drop leaked rows, as `without_leaks` does.
     """
     leaks = find_leaks(splits)
     if not leaks:
@@ -108,14 +108,14 @@ def leaks_noted(
 
 
 def _pairs(splits: Mapping[str, Dataset]) -> Iterator[tuple[str, str]]:
-    there = [split for split in _ORDER if split in splits]
-    for position, split in enumerate(there):
-        for source in there[:position]:
+    present = [split for split in _ORDER if split in splits]
+    for position, split in enumerate(present):
+        for source in present[:position]:
             yield source, split
 
 
 def _labels_of(dataset: Dataset) -> dict[bytes, set[str]]:
-    """The labels that each sequence has."""
+    """The labels of each sequence, by digest."""
     labels: dict[bytes, set[str]] = {}
     for digest, _, label in _rows(dataset):
         labels.setdefault(digest, set()).add(label)
@@ -123,11 +123,11 @@ def _labels_of(dataset: Dataset) -> dict[bytes, set[str]]:
 
 
 def _rows(dataset: Dataset) -> Iterator[tuple[bytes, bytes, str]]:
-    """Of each row: what stands for its sequence, for the other strand of it, and for its label."""
+    """For each row: digests of its sequence and of its reverse complement, and its label as text."""
     columns = [name for name in ("sequence", "sequence2", "labels") if name in dataset.column_names]
     for batch in dataset.select_columns(columns).iter(batch_size=1_000):
         sequences = batch["sequence"]
-        # Of a pair both count: two pairs are the same where both their sequences are.
+        # Two pairs are the same if both sequences are.
         seconds = batch.get("sequence2", [""] * len(sequences))
         labels = batch.get("labels", [None] * len(sequences))
         for sequence, second, label in zip(sequences, seconds, labels, strict=True):

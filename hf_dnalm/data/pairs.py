@@ -1,4 +1,4 @@
-"""Pairs of sequences of one species, from which DNABERT-S and its kin learn by contrast."""
+"""Read pairs of sequences from one species, the training data of contrastive models such as DNABERT-S."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from hf_dnalm.data.records import Record
 
 
 def read_contrastive_pairs(path: str | Path) -> Dataset:
-    """The rows of a CSV file without a header, plain or gzip, with two columns: sequences that belong together.
+    """The rows of a CSV file without a header, plain or gzip, with two columns: the two sequences of a pair.
 
-    Letters are read as `read_file` reads them.
+    Letters are checked as in `read_file`.
 
     Returns:
         `name` ("1", "2", …), `sequence` and `sequence2`.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a row with another number of cells, an empty one, or a letter that is not DNA; names file and row.
+        ValueError: a row without exactly two cells, an empty cell, or a letter that is not DNA; names file and row.
     """
     return dataset_from_records(_records(path), source=str(path), task=None, labels_required=False)
 
@@ -38,4 +38,4 @@ def _records(path: str | Path) -> Iterator[Record]:
                 )
             yield Record(number, str(number), cells[0], None, cells[1])
     if not number:
-        raise ValueError(f"{path}: the file holds no records.")
+        raise ValueError(f"{path}: the file has no records; check that it is complete.")

@@ -1,4 +1,4 @@
-"""Record: one sequence as it stands in a file, before letters and labels are checked."""
+"""Record: one sequence as read from a file, before its letters and labels are checked."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ class Record(NamedTuple):
     """One entry of a file.
 
     Attributes:
-        number: counted from 1, as people count records.
-        name: as the file has it, or the number where the file has no names.
-        sequence: the letters as they stand there.
-        sequence2: the letters of the second sequence of a pair, None where there is none.
-        label: what the file says, unchecked: text, a number, a list of those, or None where nothing is said.
+        number: position in the file, counted from 1.
+        name: the name in the file, or the number if the file has no names.
+        sequence: the letters as read.
+        sequence2: the second sequence of a pair, or None.
+        label: as read, unchecked: text, a number, a list of either, or None if the record has no label.
     """
 
     number: int
@@ -23,7 +23,7 @@ class Record(NamedTuple):
     sequence2: str | None = None
 
     def where(self, source: object) -> str:
-        """The record as an error message calls it.
+        """The record's name in error messages.
 
         >>> Record(3, "chr1", "ACGT").where("genome.fa")
         "genome.fa: record 3 ('chr1')"

@@ -1,4 +1,4 @@
-"""Simulated splice sites: a small task with a known answer, made from published frequencies. Not real sequences."""
+"""Simulated splice sites: a small task with known answers, drawn from published frequencies. Not real sequences."""
 
 from __future__ import annotations
 

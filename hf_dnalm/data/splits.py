@@ -1,4 +1,4 @@
-"""Splits: which rows train, which choose the checkpoint, which are held out; the same for the same seed, for ever."""
+"""Split rows into train, validation and test; the same seed always gives the same rows."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from datasets import Dataset, DatasetDict, concatenate_datasets
 
-# What stands in front of a coordinate in a name: "chr05:24416203-24417203", "chr2R_17033215_…", "2:9474214_CDS".
+# The contig before a coordinate in a name: "chr05:24416203-24417203", "chr2R_17033215_…", "2:9474214_CDS".
 _PLACE = re.compile(r"([^\s:]+):\d|(chr[a-z]*[0-9a-z]+)_\d", re.IGNORECASE)
 _PREFIX = re.compile(r"(chr(om(osome)?)?_?)?0*(?=.)", re.IGNORECASE)
 
 
 def split_validation(dataset: Dataset, *, fraction: float = 0.1, seed: int = 0, stratify: bool = False) -> DatasetDict:
-    """`train` and `validation`, drawn by seed. Rows keep their order within each split.
+    """`train` and `validation`, drawn with a seed. Rows keep their order within each split.
 
-    Rows with the same sequence go to the same split: otherwise a model is rewarded for remembering them.
+    Rows with the same sequence go to the same split; otherwise a model is rewarded for memorising them.
 
     Args:
-        dataset: with `stratify`, `labels` must be one class for each row.
-        fraction: of the rows that go to validation, above 0 and below 1.
-        seed: the draw; the same seed gives the same rows on every machine and numpy version.
+        dataset: with `stratify`, `labels` must have one class per row.
+        fraction: share of rows in validation, above 0 and below 1.
+        seed: the same seed gives the same rows on every machine and numpy version.
         stratify: draw the fraction from every class.
 
     Raises:
@@ -49,14 +49,14 @@ def split_three(
 
 @dataclasses.dataclass(frozen=True)
 class SplitRule:
-    """How splits are made anew from the rows there are: by fold, by chromosome, or, with neither, not at all.
+    """How to replace the splits of a dataset: by fold, by chromosome, or (with neither) not at all.
 
     Attributes:
         folds, fold: as in `cross_validation`; `fold` is counted from 0.
         validation_chromosomes, test_chromosomes: as in `split_by_chromosome`.
 
     Raises:
-        ValueError: both ways at once, or a part of one.
+        ValueError: both at once, or an incomplete rule.
     """
 
     folds: int | None = None
@@ -70,13 +70,13 @@ class SplitRule:
         if self.folds is not None and (self.validation_chromosomes or self.test_chromosomes):
             raise ValueError("splits are made by fold or by chromosome; give one of the two.")
         if self.test_chromosomes and not self.validation_chromosomes:
-            raise ValueError("name validation_chromosomes beside test_chromosomes: one chooses, the other is scored.")
+            raise ValueError("test_chromosomes needs validation_chromosomes too; name both.")
 
     def __bool__(self) -> bool:
         return self.folds is not None or bool(self.validation_chromosomes)
 
     def apply(self, splits: Mapping[str, Dataset], *, seed: int, stratify: bool) -> DatasetDict:
-        """The splits made by this rule; as they are where there is none."""
+        """The splits made by this rule; unchanged if the rule is empty."""
         if self.folds is not None and self.fold is not None:
             return cross_validation(splits, fold=self.fold, folds=self.folds, seed=seed, stratify=stratify)
         if self:
@@ -84,7 +84,7 @@ class SplitRule:
         return DatasetDict(splits)
 
     def note(self, seed: int) -> str:
-        """The rule in words, for a task's description and a report."""
+        """The rule as text, for a task's description and a report."""
         if self.folds is not None:
             return f"splits are fold {self.fold} (counted from 0) of {self.folds}, drawn with seed {seed}"
         test = f", test {', '.join(self.test_chromosomes)}" if self.test_chromosomes else ""
@@ -94,18 +94,18 @@ class SplitRule:
 def cross_validation(
     splits: Mapping[str, Dataset], *, fold: int, folds: int, seed: int = 0, stratify: bool = False
 ) -> DatasetDict:
-    """One fold of a k-fold cross-validation, drawn by seed: over all folds every row is held out once.
+    """One fold of a k-fold cross-validation, drawn with a seed. Over all folds, every row is held out once.
 
-    With a `test` split, that stays the test; the other rows are cut into folds and fold number `fold` is the
-    validation. Without one, fold number `fold` is the test and the next fold (after the last, the first) the
-    validation. The rest trains. Rows with the same sequence are in the same fold.
+    An existing `test` split is kept; the other rows are divided into folds, and fold number `fold` becomes validation.
+    Without a `test` split, fold number `fold` becomes test and the next fold (after the last, the first) becomes
+    validation. The rest is train. Rows with the same sequence are in the same fold.
 
     Args:
-        splits: `train`, and `validation` and `test` as far as they exist; the first two are put together.
+        splits: `train`, and `validation` and `test` if they exist; the first two are pooled.
         fold: counted from 0.
-        folds: how many; 2 or more, 3 or more where there is no test split.
-        seed: of the draw; all folds of one seed belong together.
-        stratify: draw every fold from every class.
+        folds: number of folds; at least 2, or 3 without a test split.
+        seed: use the same seed for all folds of one cross-validation.
+        stratify: draw each fold from every class.
 
     Raises:
         ValueError: no such fold, too few folds or rows for them, no training rows, or `stratify` without classes.
@@ -114,7 +114,7 @@ def cross_validation(
     if folds < least:
         raise ValueError(
             f"folds is {folds}; it must be at least {least}"
-            + ("" if least == 2 else ", because there is no test split and one fold is held out for it")
+            + ("." if least == 2 else ", because there is no test split and one fold is held out for it.")
         )
     if not 0 <= fold < folds:
         raise ValueError(f"fold is {fold}; with {folds} folds it is 0 to {folds - 1}.")
@@ -129,20 +129,20 @@ def cross_validation(
 def split_by_chromosome(
     splits: Mapping[str, Dataset], *, validation: Sequence[str], test: Sequence[str] = ()
 ) -> DatasetDict:
-    """`train`, `validation` and `test` by the chromosome that each row comes from: no row of one overlaps another's.
+    """`train`, `validation` and `test` by the chromosome of each row, so that no two splits overlap.
 
     Args:
-        splits: a split `test` stays as it is where `test` names no chromosomes; all other rows are put together.
+        splits: if `test` names no chromosomes, an existing `test` split is kept; all other rows are pooled.
         validation, test: chromosomes, with or without "chr": "chr5", "5", "chr05" and "Chromosome5" are one.
 
-    A row's chromosome is its `chromosome`, where there is such a column, and is read in its name otherwise
+    A row's chromosome is in the column `chromosome` if it exists, and is otherwise read from the row's name
     (`chromosome_of`).
 
     Raises:
-        ValueError: a chromosome that no row is of, or is named twice; a row whose name says none; no training rows.
+        ValueError: a chromosome without rows, or named twice; a row without a chromosome; no training rows.
     """
-    asked = {_bare(each): split for split, names in (("validation", validation), ("test", test)) for each in names}
-    twice = len(asked) < len(validation) + len(test)
+    split_of = {_bare(each): split for split, names in (("validation", validation), ("test", test)) for each in names}
+    twice = len(split_of) < len(validation) + len(test)
     if twice or not validation:
         raise ValueError(
             f"a split by chromosome needs chromosomes for validation, and each in one split only; got "
@@ -152,17 +152,17 @@ def split_by_chromosome(
     chromosomes = [_bare(each) for each in _chromosomes(pool)]
     absent = [each for each in (*validation, *test) if _bare(each) not in set(chromosomes)]
     if absent:
-        there = ", ".join(sorted(set(chromosomes))[:30])
-        raise ValueError(f"no row is of chromosome {absent[0]!r}; the chromosomes are {there}.")
-    split_of_row = np.array([asked.get(each, "train") for each in chromosomes])
+        known = ", ".join(sorted(set(chromosomes))[:30])
+        raise ValueError(f"no row is of chromosome {absent[0]!r}; the chromosomes are {known}.")
+    split_of_row = np.array([split_of.get(each, "train") for each in chromosomes])
     if not (split_of_row == "train").any():
         raise ValueError("every chromosome is held out, and no row is left to train on; name fewer.")
-    parts = {split: pool.select(np.flatnonzero(split_of_row == split)) for split in ("train", *asked.values())}
+    parts = {split: pool.select(np.flatnonzero(split_of_row == split)) for split in ("train", *split_of.values())}
     return DatasetDict(parts | {name: rows for name, rows in splits.items() if name == "test" and not test})
 
 
 def chromosome_of(name: str) -> str:
-    """The chromosome in a name that says where a sequence is from; empty where it says none.
+    """The chromosome in a record's name; empty if the name has none.
 
     >>> [chromosome_of(name) for name in ("chr05:100-200_negative", "2:9474214_CDS", "chr2R_17033215_dev", "AT3G62080")]
     ['chr05', '2', 'chr2R', '']
@@ -191,7 +191,7 @@ def _chromosomes(dataset: Dataset) -> list[str]:
 
 
 def _bare(chromosome: str) -> str:
-    """The chromosome without what names differ in.
+    """The chromosome without "chr", "Chromosome" and leading zeros.
 
     >>> [_bare(name) for name in ("chr05", "5", "Chromosome17", "chr2R", "chrX", "0", "Gm01")]
     ['5', '5', '17', '2R', 'X', '0', 'Gm01']

@@ -1,4 +1,4 @@
-"""CSV, TSV, Parquet and JSONL, one row at a time: which columns are names, sequences and labels."""
+"""Read CSV, TSV, Parquet and JSONL one row at a time, and find the name, sequence and label columns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LABEL_NAMES = ("labels", "label")  # a file may use either; people and the Hub 
 
 
 class Columns(NamedTuple):
-    """Where a table keeps its things; `labels` is empty for an unlabelled table, `sequence2` is for pairs."""
+    """The column names of a table; `labels` is empty for an unlabelled table, `sequence2` is for pairs."""
 
     name: str | None
     sequence: str
@@ -32,7 +32,7 @@ class Columns(NamedTuple):
 
 
 def table_records(path: str | Path, kind: str, columns: Columns) -> Iterator[Record]:
-    """The rows of a table in order. A row without a name column is called by its number, "1", "2", ….
+    """The rows of a table in order. Without a name column, rows are named by number: "1", "2", ….
 
     Args:
         path: plain, gzip or bgzip (Parquet: plain).
@@ -58,7 +58,7 @@ def table_records(path: str | Path, kind: str, columns: Columns) -> Iterator[Rec
         label = labels if len(labels) > 1 else labels[0] if labels else None
         yield Record(number, name, letters[0], label, letters[1] if len(letters) > 1 else None)
     if not number:
-        raise ValueError(f"{path}: the file holds no records.")
+        raise ValueError(f"{path}: the file has no records; check that it is complete.")
 
 
 def find_columns(
@@ -71,34 +71,34 @@ def find_columns(
     labels_required: bool,
     sequence2: str | None = None,
 ) -> Columns:
-    """Match the columns asked for with those a table has.
+    """Match the requested columns with the columns of a table.
 
     Args:
         path, kind: as in `table_records`.
-        sequence: must be there.
+        sequence: required.
         labels: one column, or several joined by commas; "labels" also finds "label" and the other way round. None
-            reads no labels. A column called something else must be there.
-        name: "name" may be absent; another name must be there.
-        labels_required: whether the default label column must be there.
-        sequence2: of the second sequences of pairs; must be there where it is asked for.
+            reads no labels. A column with any other name is required.
+        name: "name" is optional; any other name is required.
+        labels_required: whether the default label column is required.
+        sequence2: column of the second sequences of pairs; required if it is given.
 
     Raises:
-        ValueError: a column is not there (the message lists those that are), or is there twice.
+        ValueError: a column is missing (the message lists the existing ones) or occurs twice.
     """
     there = _header(path, kind)
     if not there:
-        raise ValueError(f"{path}: the file holds no records.")
+        raise ValueError(f"{path}: the file has no records; check that it is complete.")
 
     def missing(what: str, column: str) -> ValueError:
         if len(there) == 1 and kind in _SEPARATORS and any(each in there[0] for each in _OTHER_SEPARATORS):
             found = next(each for each in _OTHER_SEPARATORS if each in there[0])
             return ValueError(
                 f"{path}: the first line is one column, {there[0]!r}: the columns seem to be separated by {found!r}. "
-                "Save the table with commas as .csv or with tabs as .tsv"
+                "Save the table with commas as .csv or with tabs as .tsv."
             )
         return ValueError(
             f"{path}: no column {column!r} for the {what}; the columns are {', '.join(map(repr, there))}. "
-            f"Name the right one with {what}_column"
+            f"Name the right one with {what}_column."
         )
 
     if sequence not in there:
@@ -241,7 +241,7 @@ def _next_row(lines: Iterator[list[str]]) -> list[str] | None:
 @contextmanager
 def _parquet(path: str | Path) -> Iterator[pq.ParquetFile]:
     with open_bytes(path):
-        pass  # the same words as elsewhere for a missing or an empty file
+        pass  # raises the usual error for a missing or an empty file
     with (
         decoding(path, remedy="It is not a readable Parquet file."),
         pq.ParquetFile(path, page_checksum_verification=True) as file,

@@ -1,4 +1,4 @@
-"""Ready for the Hub: folders that strangers load with torch and transformers alone, and the cards that go with them."""
+"""Export for the Hub: self-contained model folders and model cards."""
 
 from hf_dnalm.hub.card import render_card, render_checkpoint_card, write_checkpoint_cards
 from hf_dnalm.hub.model_folder import ExportResult, export

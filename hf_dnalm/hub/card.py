@@ -213,7 +213,7 @@ _READING = {
 
 
 def _letters(passport: Passport, genome_mode: bool) -> str:
-    """What becomes of soft-masked DNA; it stands on top of the card, as nothing else tells the reader."""
+    """How soft-masked DNA is tokenized; at the top of the card, because readers would not look for it."""
     if genome_mode:
         return (
             "The tokenizer in this repository reads lower-case (soft-masked) DNA as upper case and IUPAC codes as `N`, "
@@ -232,7 +232,7 @@ def _letters(passport: Passport, genome_mode: bool) -> str:
 
 
 def _in_quotes(name: str) -> str:
-    """A name as it stands between the quotes of an example in Python."""
+    """A name escaped for the quotes of a Python example."""
     return json.dumps(name, ensure_ascii=False)[1:-1]
 
 
@@ -322,7 +322,7 @@ def _labels(config: Any) -> str:
 
 
 def _results(report: Mapping[str, Any]) -> str:
-    """The metrics with their 95 % intervals, and the baselines beside them."""
+    """The metrics with their 95 % intervals, and those of the baselines."""
     columns = [report, *report.get("baselines", ())]
     rows = [
         "| metric | " + " | ".join(escaped(str(each["name"])) for each in columns) + " |",

@@ -1,4 +1,4 @@
-"""Published benchmarks as splits of labelled sequences; one file for each suite."""
+"""Suites of published benchmark tasks, loaded by name. Each suite is defined in its own file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hf_dnalm.suites import (
     plant_multi_species,
 )
 from hf_dnalm.suites.bend import published_tasks as bend
-from hf_dnalm.suites.definition import Benchmark, PublishedTask
+from hf_dnalm.suites.task_definition import Benchmark, PublishedTask
 from hf_dnalm.tasks import Task
 
 __all__ = ["Benchmark", "benchmark_tasks", "load_benchmark", "published_suite"]
@@ -45,7 +45,7 @@ _SUITE_ALIASES = {"pgb": plant_genomic_benchmark.SUITE, "genomics-long-range-ben
 
 
 def benchmark_tasks() -> dict[str, dict[str, Task]]:
-    """Every suite, and for each the tasks by the name that `load_benchmark` takes."""
+    """All tasks as {suite: {name: task}}, with the names that `load_benchmark` takes."""
     suites = {
         suite: {name: published.task for name, published in content.tasks.items()} for suite, content in _SUITES.items()
     }
@@ -53,7 +53,7 @@ def benchmark_tasks() -> dict[str, dict[str, Task]]:
 
 
 def published_task(suite: str, name: str) -> PublishedTask | None:
-    """Where a task's files are and how many rows they have; None for BEND, whose regions are defined apart."""
+    """Where a task's files are and how many rows they have; None for BEND, which has its own definitions."""
     return None if suite == bend.SUITE else _SUITES[suite].tasks[name]
 
 
@@ -75,48 +75,51 @@ def load_benchmark(
     validation_chromosomes: Sequence[str] = (),
     test_chromosomes: Sequence[str] = (),
 ) -> Benchmark:
-    """The splits of a published task, checked as `read_file` checks, and the task itself.
+    """Load a published benchmark task: its splits, and the `Task` that describes the labels.
 
-    Labels of every record are checked against the task. Names may repeat, as they do in published files. Where there
-    is no validation file, validation is drawn from the training rows by `seed` (10 %, by class where there are
-    classes, equal sequences kept together), unless streaming; the task's description notes it.
+    Records are checked as in `read_file`, and their labels are checked against the task. Names may repeat, because they
+    do in published files. If there is no validation file, 10 % of the training rows become the validation split: drawn
+    with `seed`, stratified by class, identical sequences kept together. The task's description notes it. When
+    streaming, no validation split is drawn.
 
     Args:
-        suite: "plant-genomic-benchmark" (or "pgb"), "nt-downstream" and "nt-downstream-revised" (two suites that share
-            names of tasks and no data), "gue", "gue-plus", "genomic-benchmarks", "plant-multi-species", "gena-lm",
-            "long-range", "dnabert-s" or "bend".
-        task: as in `benchmark_tasks`; common other spellings are understood.
-        data_dir: a local folder in the repo's layout or that of the authors' archive, files plain or .gz, instead of
-            the Hub; "bend" has no other place. Splits whose file is not there are left out.
-        reference: FASTA of the assembly, for tasks whose files hold coordinates; indexed where it is not. Where
-            classes are of different genomes (human or worm), one for each class: `{"human": …, "worm": …}`.
-        sequence_length: bp of the windows that long-range tasks cut from it, and to which DNABERT-S cuts its sequences;
-            None is what was published.
-        streaming: iterable splits that are read record by record, from the Hub (tables are downloaded first) or from
-            `data_dir`. Row counts are not checked then.
-            `Dataset.from_list(list(splits["train"].take(100_000)))` makes a part of one a Dataset.
-        splits: only these, and a drawn validation where none was published. Files of several GB (chromatin training
-            data) are downloaded only when named here.
-        revision: of the repo; None is the pinned commit, or the main branch where none is pinned; row counts belong
-            to that one.
-        seed: of a drawn validation split.
-        allow_subset: accept a file with another number of rows than was published, and note it in the task.
-        deduplicate: leave out training and validation rows whose sequence, or its reverse complement, stands in a split
-            that is scored later. Without it such rows are kept, counted in the task's description and logged.
-        folds, fold: make the splits anew, as fold number `fold` (counted from 0) of a k-fold cross-validation with
-            `folds` folds, drawn by `seed`; see `cross_validation`. A published test split stays the test, and
-            published parts ("part1", "part2", … of BEND) are the folds.
-        validation_chromosomes, test_chromosomes: make the splits anew by the chromosome in the rows' names; see
-            `split_by_chromosome`.
+        suite: "plant-genomic-benchmark" (or "pgb"), "nt-downstream" and "nt-downstream-revised" (two suites
+            with the same task names and different data), "gue", "gue-plus", "genomic-benchmarks",
+            "plant-multi-species", "gena-lm", "long-range", "dnabert-s" or "bend".
+        task: a name from `benchmark_tasks`; common alternative spellings work too.
+        data_dir: a local folder to read instead of the Hub, in the layout of the Hub repository or of the authors'
+            archive; files may be plain or .gz. Suites that are not on the Hub need it. Splits without a file are
+            omitted.
+        reference: FASTA of the assembly, for tasks whose files have coordinates; an index is created if it is
+            missing. If the classes come from different genomes, one per class: `{"human": …, "worm": …}`.
+        sequence_length: length in bp of the windows of long-range tasks, and the length to which DNABERT-S
+            sequences are truncated. None uses the published length.
+        streaming: return iterable splits that are read record by record from the Hub (tables are downloaded first) or
+            from `data_dir`. Row counts are not checked.
+            `Dataset.from_list(list(splits["train"].take(100_000)))` turns the first rows into a Dataset.
+        splits: load only these (and draw a validation split if none was published). Files of several GB (chromatin
+            training data) are downloaded only if their split is named here.
+        revision: of the Hub repository. None uses the pinned commit, or the main branch if no commit is pinned; row
+            counts are checked only then.
+        seed: for drawing a validation split or folds.
+        allow_subset: accept a file whose row count differs from the published one, and note it in the task.
+        deduplicate: drop training rows whose sequence, or its reverse complement, occurs in validation or test, and
+            validation rows whose sequence occurs in test. Otherwise such rows are kept, logged, and counted in the
+            task's description.
+        folds, fold: replace the splits by fold number `fold` (counted from 0) of a cross-validation with `folds` folds,
+            drawn with `seed`; see `cross_validation`. A published test split stays the test split, and published parts
+            (BEND's "part1", "part2", …) are used as the folds.
+        validation_chromosomes, test_chromosomes: replace the splits by a split on the chromosome in each row's
+            name; see `split_by_chromosome`.
 
     Raises:
-        ValueError: unknown suite, task or split; a record that is refused; a number of rows that differs from the
-            published one; a file too large to download unasked.
-        FileNotFoundError: no such folder or file, or the Hub cannot be reached.
+        ValueError: unknown suite, task or split; an invalid record; a row count that differs from the published one; a
+            file too large to download without naming its split.
+        FileNotFoundError: no such folder or file, or the Hub is unreachable and the file is not cached.
     """
-    # With datasets, which listing tasks does not need.
+    # Imports datasets, which listing tasks does not need.
     from hf_dnalm.data.splits import SplitRule
-    from hf_dnalm.suites.labelled_files import load_published
+    from hf_dnalm.suites.load_task import load_published
 
     rule = SplitRule(folds, fold, tuple(validation_chromosomes), tuple(test_chromosomes))
     if suite == bend.SUITE:
@@ -124,10 +127,13 @@ def load_benchmark(
 
         if revision is not None:
             raise ValueError(
-                f"bend is not on the Hub and has no revision {revision!r}; the files are those of data_dir."
+                f"bend is not on the Hub and has no revision {revision!r}; leave out revision=, and pass data_dir=."
             )
         if sequence_length is not None or isinstance(reference, Mapping):
-            raise ValueError("a task of bend has one reference, and its regions are as long as its BED file says.")
+            raise ValueError(
+                "BEND tasks have one reference, and their BED file sets the region lengths; pass one FASTA file as "
+                "reference=, and leave out sequence_length=."
+            )
         return load_bend(
             bend.find_task(task),
             data_dir=data_dir,
@@ -158,12 +164,12 @@ def published_suite(suite: str) -> str:
     """The suite's own name: "plant-genomic-benchmark" for "pgb".
 
     Raises:
-        ValueError: there is no such suite.
+        ValueError: no such suite.
     """
     suite = _SUITE_ALIASES.get(suite, suite)
     if suite not in _SUITES and suite != bend.SUITE:
         known = ", ".join([*_SUITES, *_SUITE_ALIASES, bend.SUITE])
-        raise ValueError(f"no benchmark suite {suite!r}; there are: {known}.")
+        raise ValueError(f"no benchmark suite {suite!r}; choose one of: {known}.")
     return suite
 
 
@@ -172,6 +178,6 @@ def _find(suite: str, task: str) -> PublishedTask:
     name = aliases.get(task, task)
     if name not in tasks:
         close = difflib.get_close_matches(task, [*tasks, *aliases], n=3)
-        advice = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(tasks)}"
-        raise ValueError(f"no task {task!r} in {suite}; {advice}.")
+        advice = f"did you mean {' or '.join(close)}?" if close else f"choose one of: {', '.join(tasks)}."
+        raise ValueError(f"no task {task!r} in {suite}; {advice}")
     return tasks[name]

@@ -1,4 +1,4 @@
-"""Windows of Basenji and Enformer in HDF5, as GENA-LM's script converts them."""
+"""Reader for Basenji and Enformer windows in HDF5, as written by GENA-LM's conversion script."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from hf_dnalm.damage import decoding
 from hf_dnalm.data.hdf5 import open_hdf5, own_object
 from hf_dnalm.data.records import Record
 from hf_dnalm.suites.coordinates import bins_of, in_the_middle
-from hf_dnalm.suites.definition import PublishedTask
 from hf_dnalm.suites.readers import Request
+from hf_dnalm.suites.task_definition import PublishedTask
 
 
 def read_basenji(path: str, published: PublishedTask, request: Request) -> Iterator[Record]:
-    """One group for each window, "0", "1", …: `seq`, its letters; `target`, (bins, tracks) of its middle; the attribute
-    `coordinates`, its place.
+    """One HDF5 group per window, "0", "1", …, with `seq` (the sequence), `target` (bins, tracks) for its middle, and
+    the attribute `coordinates`.
 
-    The middle `sequence_length` bp are taken. Bins outside the labelled ones have no label.
+    The central `sequence_length` bp are used. Bins outside the target region have no label.
 
     Raises:
-        ValueError: not HDF5; a window that is shorter, or has other tracks, than the task.
+        ValueError: not HDF5; a window shorter than the task's, or with another number of tracks.
         ImportError: h5py is not installed.
     """
     task, length = published.task, request.sequence_length or published.sequence_length or 0
@@ -41,8 +41,8 @@ def read_basenji(path: str, published: PublishedTask, request: Request) -> Itera
                 )
             if target.ndim != 2 or target.shape[1] != task.num_labels:
                 raise ValueError(
-                    f"{path}: record {number} ({key!r}) has labels of shape {target.shape}, where {task.name} has "
-                    f"{task.num_labels:,} tracks for each bin."
+                    f"{path}: record {number} ({key!r}) has labels of shape {target.shape}, but {task.name} has "
+                    f"{task.num_labels:,} tracks per bin."
                 )
             cut = (len(letters) - length) // 2
             with decoding(path, f"record {number} ({key!r})"):

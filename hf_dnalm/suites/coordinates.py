@@ -15,8 +15,8 @@ from hf_dnalm.data import tables
 from hf_dnalm.data.labels import IGNORED_BASE
 from hf_dnalm.data.records import Record
 from hf_dnalm.genome import Interval
-from hf_dnalm.suites.definition import PublishedTask
 from hf_dnalm.suites.readers import FILE_SPLITS, Request, in_step, labels_beside, read_table
+from hf_dnalm.suites.task_definition import PublishedTask
 from hf_dnalm.tasks import Task
 
 
@@ -122,7 +122,7 @@ def _track_of(table: Path, name: str) -> Path:
     found = next((folder / name for folder in folders if (folder / name).is_file()), None)
     if found is None:
         raise FileNotFoundError(
-            f"{table}: {name}, which holds its labels, is neither beside it, nor in the two folders above it, nor in "
+            f"{table}: {name}, which has its labels, is neither in the same folder, nor in the two above it, nor in "
             "their raw/."
         )
     return found

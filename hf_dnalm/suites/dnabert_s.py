@@ -1,12 +1,13 @@
-"""The evaluation sets of DNABERT-S: which species is a sequence of? For clustering, few-shot classes and binning.
+"""DNABERT-S evaluation sets: species labels for clustering, few-shot classification and metagenomic binning.
 
-Zhou et al. 2025, Bioinformatics. They are not on the Hub; the authors' archive has the folders reference, marine and
-plant, with `clustering_0.tsv` to `clustering_4.tsv` (reference: 0 and 1) and `binning_5.tsv` and `binning_6.tsv`.
+Zhou et al. 2025, Bioinformatics. The files are not on the Hub. The authors' archive has the folders reference,
+marine and plant, with `clustering_0.tsv` to `clustering_4.tsv` (reference: 0 and 1), and
+`binning_5.tsv` and `binning_6.tsv`.
 """
 
 from __future__ import annotations
 
-from hf_dnalm.suites.definition import PublishedTask
+from hf_dnalm.suites.task_definition import PublishedTask
 from hf_dnalm.tasks import Task
 
 SUITE = "dnabert-s"
@@ -14,20 +15,20 @@ CITATION = (
     "Zhou et al. (2025) DNABERT-S: pioneering species differentiation with species-aware DNA embeddings. "
     "Bioinformatics 41:i255-i264. doi:10.1093/bioinformatics/btaf188"
 )
-# Set → how many clustering files, and the bp to which the protocol cuts its sequences.
+# Set → number of clustering files, and the length in bp to which the protocol truncates sequences.
 _SETS = {"reference": (2, 10_000), "marine": (5, 20_000), "plant": (5, 20_000)}
 _BINNING = (5, 6)
-SHORTEST_BP = 2_500  # of binning
+SHORTEST_BP = 2_500  # shorter sequences are excluded from binning
 SMALLEST_SPECIES = 10
 
 
 def _published(folder: str, kind: str, number: int, cut_bp: int) -> PublishedTask:
     binning = kind == "binning"
-    of = {"reference": "reference genomes", "marine": "marine microbes (CAMI2)", "plant": "plant microbes (CAMI2)"}[
+    origin = {"reference": "Reference genomes", "marine": "Marine microbes (CAMI2)", "plant": "Plant microbes (CAMI2)"}[
         folder
     ]
     left_out = (
-        f" Sequences below {SHORTEST_BP:,} bp and species with fewer than {SMALLEST_SPECIES} sequences are left out."
+        f" Sequences below {SHORTEST_BP:,} bp and species with fewer than {SMALLEST_SPECIES} sequences are excluded."
         if binning
         else ""
     )
@@ -39,8 +40,8 @@ def _published(folder: str, kind: str, number: int, cut_bp: int) -> PublishedTas
         source="the authors' archive, github.com/MAGICS-LAB/DNABERT_S",
         citation=CITATION,
         description=(
-            f"Of which species is the sequence? {of.capitalize()}, for {kind}. The labels are the species of the file, "
-            f"numbered in the order of their names. Sequences are cut to {cut_bp:,} bp.{left_out}"
+            f"Which species is the sequence from? {origin}, for {kind}. The labels are the species in the file, "
+            f"numbered in alphabetical order. Sequences are truncated to {cut_bp:,} bp.{left_out}"
         ),
     )
     return PublishedTask(

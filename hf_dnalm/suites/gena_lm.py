@@ -1,8 +1,8 @@
-"""The downstream tasks of GENA-LM, read from the files that the authors' scripts make or name.
+"""GENA-LM's downstream tasks, read from the files that the authors' scripts write or download.
 
-Fishman et al. 2025. None of them is on the Hub. `data_dir` is a folder with one folder for each task, or the task's own
-folder: `promoter_prediction`, `SpliceAI`, `DeepSTARR`, `DeepSea`, `APARENT` and `enformer`, as in the authors'
-repository; those of ModernGENA's examples are `sequence_classification` and `token_regression`.
+Fishman et al. 2025. None of them is on the Hub. `data_dir` is a folder with one subfolder per task, or the
+task's own folder: `promoter_prediction`, `SpliceAI`, `DeepSTARR`, `DeepSea`, `APARENT` and `enformer`, as in the
+authors' repository. ModernGENA's examples are in `sequence_classification` and `token_regression`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from hf_dnalm.suites.definition import PublishedTask
+from hf_dnalm.suites.task_definition import PublishedTask
 from hf_dnalm.tasks import Task
 
 SUITE = "gena-lm"
@@ -22,7 +22,7 @@ _CODE = "github.com/AIRI-Institute/GENA_LM, downstream_tasks"
 _EXAMPLES = "github.com/AIRI-Institute/GENA_LM, examples/modernGENA"
 DEEPSEA_GROUPS = (("DNase", 125), ("TF", 690), ("histone", 104))
 
-# Where the windows of promoters begin and end, counted from the transcription start.
+# First and last base of each promoter window, relative to the transcription start site.
 _PROMOTERS = {300: "-249 to +50", 2_000: "-1,000 to +999", 8_000: "-5,000 to +2,999", 16_000: "-8,000 to +7,999"}
 
 
@@ -37,9 +37,9 @@ def _promoters(length_bp: int) -> PublishedTask:
         source=f"{_CODE}/promoter_prediction",
         citation=CITATION,
         description=(
-            f"Is the window a human promoter of EPDnew ({_PROMOTERS[length_bp]} around the transcription start, hg38; "
-            "1), or one of which 12 of 20 segments were shuffled (0)? In five folds, of which three train, one "
-            "validates and one is the test. Not to be compared with GUE's promoters, whose negatives are other DNA."
+            f"Is the window a human promoter from EPDnew ({_PROMOTERS[length_bp]} around the transcription start site, "
+            "hg38; 1), or a promoter with 12 of its 20 segments shuffled (0)? Five folds: three for training, one for "
+            "validation, one for testing. Not comparable with GUE's promoters, whose negatives are other DNA."
         ),
     )
     return PublishedTask(
@@ -69,8 +69,8 @@ _SPLICE = PublishedTask(
         source=f"{_CODE}/SpliceAI",
         citation=CITATION,
         description=(
-            "Is the base a splice acceptor (1), a splice donor (2) or neither (0)? SpliceAI's windows of 15,000 bp, of "
-            "which the middle 5,000 have labels; the bases around them, and those marked -1, are not scored. Scored by "
+            "Is the base a splice acceptor (1), a splice donor (2) or neither (0)? SpliceAI's windows of 15,000 bp. "
+            "Only the middle 5,000 bases have labels; the flanks, and bases marked -1, are not scored. The metric is "
             "the mean AUPRC of acceptors and donors. Rows: train 146,436, validation 16,270, test 16,505."
         ),
     ),
@@ -97,8 +97,8 @@ _DEEPSTARR = PublishedTask(
         source="data.starklab.org/almeida/DeepSTARR/Data",
         citation=CITATION + "; de Almeida et al. (2022) Nature Genetics 54:613-624. doi:10.1038/s41588-022-01048-5",
         description=(
-            "How strong is the enhancer in Drosophila S2 cells, with a developmental (Dev) and a housekeeping (Hk) "
-            "promoter? log2 enrichment in STARR-seq. Rows: train 402,296, validation 40,570, test 41,186."
+            "How active is the enhancer in Drosophila S2 cells, with a developmental (Dev) and with a housekeeping "
+            "(Hk) promoter? log2 enrichment in STARR-seq. Rows: train 402,296, validation 40,570, test 41,186."
         ),
     ),
     repo="",
@@ -121,9 +121,9 @@ _DEEPSEA = PublishedTask(
         source=f"{_CODE}/DeepSea",
         citation=CITATION + "; Zhou and Troyanskaya (2015) Nature Methods 12:931-934. doi:10.1038/nmeth.3547",
         description=(
-            "Which of 919 chromatin profiles have a peak in the middle 200 bp? 125 of DNase, 690 of transcription "
-            "factors, 104 of histone marks, in this order; 1: yes, 0: no. Windows of 1,000 bp, or 8,000 bp of the "
-            "authors' extended files. Scored by the mean of the three groups' median AUROC; the authors weigh "
+            "Which of 919 chromatin profiles have a peak in the middle 200 bp? 125 DNase, 690 transcription factor "
+            "and 104 histone mark profiles, in this order; 1: yes, 0: no. Windows are 1,000 bp, or 8,000 bp in the "
+            "authors' extended files. The metric is the mean of the three groups' median AUROC. The authors weight "
             "positives 8 times (class_weights='8')."
         ),
     ),
@@ -146,8 +146,8 @@ _POLY_A = PublishedTask(
         source=f"{_CODE}/APARENT",
         citation=CITATION + "; Bogard et al. (2019) Cell 178:91-106. doi:10.1016/j.cell.2019.04.046",
         description=(
-            "What share of transcripts ends at this polyadenylation site (0 to 1)? A pair: the site (seq, 186 bp) and "
-            "the same with the reporter around it (seq_ext, 256 bp)."
+            "What fraction of transcripts ends at this polyadenylation site (0 to 1)? Each example is a pair: the site "
+            "(seq, 186 bp), and the site within its reporter (seq_ext, 256 bp)."
         ),
     ),
     repo="",
@@ -184,10 +184,10 @@ _ENFORMER = PublishedTask(
         source=f"{_CODE}/enformer; Basenji's data, converted to HDF5 by convert_basenji_dataset.py",
         citation=CITATION + "; Avsec et al. (2021) Nature Methods 18:1196-1203. doi:10.1038/s41592-021-01252-x",
         description=(
-            "How many reads has each bin of 128 bp in 5,313 experiments on human cells? 684 of DNase and ATAC, 3,991 "
-            "of ChIP and 638 of CAGE, in this order; counts as Basenji scales them. The 896 bins of the middle "
-            "114,688 bp have labels. A window has 38 MB of labels: stream them. Scored by the mean over the tracks of "
-            "Pearson's r; the authors train with a Poisson loss."
+            "What is the read coverage of each bin of 128 bp in 5,313 experiments on human cells? 684 DNase and ATAC, "
+            "3,991 ChIP and 638 CAGE tracks, in this order; counts as Basenji scales them. The 896 bins of the middle "
+            "114,688 bp have labels. Labels take 38 MB per window, so pass streaming=True. The metric is the mean "
+            "over tracks of Pearson's r. The authors train with a Poisson loss."
         ),
     ),
     repo="",
@@ -203,7 +203,7 @@ _PEAKS = "CTCF in human liver (ENCODE, hg38)"
 
 
 def _example(task: Task, test: str, *, reader: str, **options: Any) -> PublishedTask:
-    """A task of ModernGENA's examples, in a folder of its name, in the layouts of the authors' scripts."""
+    """A task from ModernGENA's examples, in a folder with its name, in the layouts of the authors' scripts."""
     folder = task.name.removeprefix(f"{SUITE}/moderngena_")
     places = (f"{folder}/", f"data/processed/{folder}/", f"processed/{folder}/", "")
     files, *others = ({"train": f"{place}train.csv", "test": f"{place}{test}"} for place in places)
@@ -226,8 +226,8 @@ _PEAK_CLASSIFICATION = _example(
         label_names=("no_peak", "peak"),
         metric="auprc",
         description=(
-            f"Has the window a peak of {_PEAKS}, file ENCFF046XEZ, in its middle (1), or none anywhere (0)? As many "
-            "windows of each, without N. The test split is chromosome 21, which the authors' files call valid."
+            f"Does the window have a peak of {_PEAKS}, file ENCFF046XEZ, in its middle (1), or no peak (0)? "
+            "The classes are balanced; no window has N. The test split is chromosome 21 (valid in the authors' files)."
         ),
     ),
     "valid.csv",
@@ -243,10 +243,9 @@ _SIGNAL_REGRESSION = _example(
         level="bin",
         bin_bp=1,
         description=(
-            f"How strong is the signal of {_PEAKS}, file ENCFF184SOF.bigWig, at each base? 0 where the file has no "
-            "value. Half of the windows have a peak somewhere (ENCFF046XEZ), half have none. The test split is "
-            "chromosome 21. The authors score each token's mean signal, which depends on the tokenizer; here each base "
-            "counts."
+            f"What is the signal of {_PEAKS}, file ENCFF184SOF.bigWig, at each base? 0 if the file has no value. "
+            "Half of the windows contain a peak (ENCFF046XEZ), half have none. The test split is chromosome 21. "
+            "The authors score each token's mean signal, which depends on the tokenizer; here every base is scored."
         ),
     ),
     "test.csv",

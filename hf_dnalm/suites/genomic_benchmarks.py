@@ -1,16 +1,16 @@
-"""Genomic Benchmarks, nine sets: a repo for each on the Hub, or the archives of the authors.
+"""Genomic Benchmarks: nine datasets, from one Hub repository each or from the authors' archives.
 
-Grešová et al. 2023. The Hub's copies hold Parquet with the columns seq and label; the archives (Zenodo 16605299) a
-folder for each class with one text file for each sequence; the repository of the benchmark a table of intervals for
-each class (id, region, start, end, strand), which are cut from a reference. Classes are numbered in the
-order of their names.
+Grešová et al. 2023. Three layouts exist: the Hub has Parquet with the columns seq and label; the archives (Zenodo
+16605299) have one folder per class with one text file per sequence; the benchmark's own repository has one table of
+intervals per class (id, region, start, end, strand), whose sequences come from a reference. Classes are numbered in
+alphabetical order.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from hf_dnalm.suites.definition import PublishedTask
+from hf_dnalm.suites.task_definition import PublishedTask
 from hf_dnalm.tasks import Task
 
 SUITE = "genomic-benchmarks"
@@ -49,7 +49,7 @@ _CONFIGS = (
         75_000,
         25_000,
         (200, 200),
-        "Is the human sequence from a transcript (0) or from between the genes (1)?",
+        "Is the human sequence from a transcript (0) or from an intergenic region (1)?",
         assembly="coding_seqs: GRCh38 transcripts (cDNA); intergenomic_seqs: GRCh38",
     ),
     _Config(
@@ -58,7 +58,7 @@ _CONFIGS = (
         75_000,
         25_000,
         (200, 200),
-        "Is the sequence from the human genome (0) or from that of the worm C. elegans (1)?",
+        "Is the sequence from the human genome (0) or from the worm C. elegans (1)?",
         assembly="human: GRCh38; worm: WBcel235",
     ),
     _Config(
@@ -77,7 +77,7 @@ _CONFIGS = (
         123_872,
         30_970,
         (2, 573),
-        _ENHANCER.format("of human cells (Ensembl)") + " Some sequences are two letters long.",
+        _ENHANCER.format("of human cells (Ensembl)") + " Some sequences are only 2 bp long.",
     ),
     _Config(
         "human_ensembl_regulatory",

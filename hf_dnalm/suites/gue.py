@@ -1,4 +1,4 @@
-"""GUE, 28 tasks, and GUE+, 8: the benchmarks of DNABERT-2.
+"""GUE (28 tasks) and GUE+ (8 tasks), the benchmarks published with DNABERT-2.
 
 Zhou et al. 2024, ICLR. The Hub's copy (leannmlindsey/GUE) names a task `emp_H3`; the authors' archive has the folders
 `EMP/H3`, `prom/prom_core_all`, `tf/0` and so on. Both are CSV with the columns sequence and label, in train.csv,
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hf_dnalm.suites.definition import PublishedTask
+from hf_dnalm.suites.task_definition import PublishedTask
 from hf_dnalm.tasks import Task
 
 SUITE = "gue"
@@ -23,7 +23,7 @@ CITATION = (
 
 
 class _Config(NamedTuple):
-    """One task. Row counts are (train, validation, test); None where a count was not read in the data."""
+    """One task. Row counts are (train, validation, test); None if the rows were never counted in the data."""
 
     name: str
     folder: str
@@ -77,7 +77,7 @@ _PLUS_CONFIGS = (
     _Config("virus_species_40", "virus/species_40", (5_000, 5_000), (4_000, 500, 500)),
 )
 
-# The authors' own names, as people type them.
+# The authors' own task names.
 ALIASES = {config.folder: config.name for config in _CONFIGS} | {mark: f"emp_{mark}" for mark, *_ in _MARKS}
 PLUS_ALIASES = {config.folder: config.name for config in _PLUS_CONFIGS}
 
@@ -85,7 +85,7 @@ PLUS_ALIASES = {config.folder: config.name for config in _PLUS_CONFIGS}
 def _labels_and_meaning(name: str) -> tuple[tuple[str, ...], str]:
     if name.startswith("emp_"):
         mark = name.removeprefix("emp_")
-        return (f"no_{mark}", mark), f"Does the window carry the histone mark {mark}, in yeast? 1: yes, 0: no."
+        return (f"no_{mark}", mark), f"Does the window carry the histone mark {mark} in yeast? 1: yes, 0: no."
     if name.startswith("prom_"):
         _, window, kind = name.split("_")
         box = {"all": "", "notata": " without a TATA box", "tata": " with a TATA box"}[kind]
@@ -94,26 +94,26 @@ def _labels_and_meaning(name: str) -> tuple[tuple[str, ...], str]:
     if name.startswith(("human_tf_", "mouse_")):
         species, number = name.split("_")[0], name.rsplit("_", 1)[1]
         return ("unbound", "bound"), (
-            f"Does the transcription factor bind the window, in {species} cells (factor number {number} of the suite)? "
+            f"Does the transcription factor bind the window in {species} cells (factor number {number} of the suite)? "
             "1: yes, 0: no."
         )
     if name == "splice_reconstructed":
         return ("acceptor", "donor", "neither"), (
-            "What stands in the middle of the window? 0: a splice acceptor (its AG at 198), 1: a splice donor (its GT "
+            "What is in the middle of the window? 0: a splice acceptor (its AG at 198), 1: a splice donor (its GT "
             "at 200), 2: neither; positions are 0-based."
         )
     if name == "virus_covid":
         return tuple(f"variant_{number}" for number in range(9)), (
-            "Which variant of SARS-CoV-2 is it? The files number the nine variants and do not name them."
+            "Which variant of SARS-CoV-2 is the sequence from? The files number the nine variants without naming them."
         )
     if name.startswith("EPI_"):
         return ("apart", "interacting"), (
-            f"Do this enhancer and promoter touch in {name.removeprefix('EPI_')} cells? 1: yes, 0: no. The Hub's copy "
-            "holds both as one sequence; a file of three columns holds the pair (sequence and sequence2)."
+            f"Do this enhancer and promoter interact in {name.removeprefix('EPI_')} cells? 1: yes, 0: no. The Hub's "
+            "copy has both as one sequence; a file with three columns has the pair (sequence and sequence2)."
         )
     if name == "fungi_species_20":
-        return tuple(f"species_{number}" for number in range(20)), "Which of 20 fungi is the sequence of?"
-    return tuple(f"species_{number}" for number in range(25)), "Which of 25 viruses is the sequence of?"
+        return tuple(f"species_{number}" for number in range(20)), "Which of 20 fungi is the sequence from?"
+    return tuple(f"species_{number}" for number in range(25)), "Which of 25 viruses is the sequence from?"
 
 
 def _published(config: _Config, suite: str) -> PublishedTask:

@@ -1,12 +1,12 @@
-"""The Genomics Long-Range Benchmark: places on the human genome, cut from a local reference in windows of any length.
+"""Genomics Long-Range Benchmark: positions on the human genome, as windows of any length from a local reference.
 
-InstaDeep's repo on the Hub holds tables of places and labels, and a loading script that today's datasets refuse. One
-table holds all splits.
+InstaDeep's Hub repository has tables of coordinates and labels, and a loading script that current versions of datasets
+refuse to run. One table contains all splits.
 """
 
 from __future__ import annotations
 
-from hf_dnalm.suites.definition import PublishedTask
+from hf_dnalm.suites.task_definition import PublishedTask
 from hf_dnalm.tasks import ProblemType, Task
 
 SUITE = "long-range"
@@ -14,7 +14,7 @@ REPO = "InstaDeepAI/genomics-long-range-benchmark"
 REVISION = "84cfc69322404818d28fb80921b54d8edc39d39e"
 LICENCE = "CC BY-NC-SA 4.0"
 CITATION = "InstaDeep, Genomics Long-Range Benchmark, huggingface.co/datasets/InstaDeepAI/genomics-long-range-benchmark"
-_WINDOWS = "Windows of sequence_length bp around the place; those that leave the chromosome are left out and counted."
+_WINDOWS = "Windows have sequence_length bp; windows that extend past the chromosome are excluded and counted."
 
 
 def _published(
@@ -54,7 +54,7 @@ def _published(
         files=dict.fromkeys(splits, own),
         layouts=tuple(dict.fromkeys(splits, other) for other in others),
         beside=beside,
-        rows={},  # how many windows there are depends on their length
+        rows={},  # the number of windows depends on their length
         reader=reader,
         assembly=assembly,
         sequence_length=sequence_length,
@@ -63,8 +63,8 @@ def _published(
 
 
 _VARIANT = (
-    "A pair: the window with the reference allele (sequence) and with the alternate one (sequence2), the variant in "
-    "the middle. The table's REF is checked against the reference."
+    "Each example is a pair of windows centred on the variant: with the reference allele (sequence) and with the "
+    "alternate allele (sequence2). The table's REF is checked against the reference."
 )
 _BOTH = ("train", "test")
 
@@ -89,7 +89,7 @@ def _element(kind: str) -> PublishedTask:
         f"regulatory_element_{kind}",
         files=(f"regulatory_elements/{kind}_dataset.csv", f"regulatory_elements/{kind}_dataset_subset.csv"),
         splits=_BOTH,
-        meaning=f"Is the place a {kind}? 1: yes, 0: no.",
+        meaning=f"Is the window centred on {'an' if kind[0] in 'aeiou' else 'a'} {kind}? 1: yes, 0: no.",
         problem_type="single_label_classification",
         label_names=(f"no_{kind}", kind),
         metric="auroc",
@@ -97,12 +97,12 @@ def _element(kind: str) -> PublishedTask:
     )
 
 
-def _chromatin(name: str, column: str, tracks: int, what: str) -> PublishedTask:
+def _chromatin(name: str, column: str, tracks: int, kind: str) -> PublishedTask:
     return _published(
         name,
         files=("chromatin_features/histones_and_dnase.csv", "chromatin_features/histones_and_dnase_subset.csv"),
         splits=_BOTH,
-        meaning=f"Which of {tracks} {what} have a peak in the 200 bp at the place? 1: yes, 0: no, for each track.",
+        meaning=f"Which of {tracks} {kind} have a peak in the central 200 bp? 1: yes, 0: no, for each track.",
         problem_type="multi_label_classification",
         label_names=tuple(f"{column.lower()}_{number}" for number in range(tracks)),
         metric="auprc",
@@ -128,7 +128,8 @@ TASKS = {
             ("variant_effect_pathogenic/vep_pathogenic_coding.csv",),
             _BOTH,
             ("benign", "pathogenic"),
-            "Is the variant pathogenic by ClinVar? 1: yes, 0: no. Published with 38,634 train and 1,018 test variants.",
+            "Is the variant pathogenic according to ClinVar? 1: yes, 0: no. Published with 38,634 train and "
+            "1,018 test variants.",
         ),
         _variants(
             "variant_effect_pathogenic_omim",
@@ -138,7 +139,7 @@ TASKS = {
             ),
             ("test",),
             ("benign", "pathogenic"),
-            "Is the variant outside of genes pathogenic by OMIM? 1: yes, 0: no. Published with 2,321,473 variants.",
+            "Is the non-coding variant pathogenic according to OMIM? 1: yes, 0: no. Published with 2,321,473 variants.",
         ),
         _element("promoter"),
         _element("enhancer"),
@@ -150,10 +151,9 @@ TASKS = {
             splits=_BOTH,
             meaning=(
                 "How strongly is the gene expressed in each of 218 tissues and cell types? log(1 + count), "
-                "standardised by the authors; in the order of the columns of rna_expression_values.csv, for which the "
-                "repo has a label_mapping.csv. The transcription start is in the middle, and the window is read along "
-                "the gene. "
-                "Published: 22,827 train and 990 test genes; those of chromosome 8 are the test."
+                "standardised by the authors; in the column order of rna_expression_values.csv (see label_mapping.csv "
+                "in the repository). The window is centred on the transcription start site and read in the direction "
+                "of the gene. Published: 22,827 train and 990 test genes; the test genes are those on chromosome 8."
             ),
             problem_type="regression",
             label_names=tuple(f"expression_{number}" for number in range(218)),
@@ -167,7 +167,7 @@ TASKS = {
             files=("cage_prediction/sequences_coordinates.csv",),
             splits=("train", "validation", "test"),
             meaning=(
-                "How strongly does transcription start in each bin of 128 bp, in 50 tracks of CAGE? log(1 + count); "
+                "How much transcription starts in each bin of 128 bp, in 50 CAGE tracks? log(1 + count); "
                 "the 896 bins of 114,688 bp have labels. Published: 33,891 train, 2,195 validation, 1,922 test rows."
             ),
             problem_type="regression",

@@ -1,14 +1,14 @@
-"""The Nucleotide Transformer's downstream tasks, 18 as first published and 18 as revised: two suites.
+"""The Nucleotide Transformer's downstream tasks as two suites: 18 as first published and 18 as revised.
 
-Dalla-Torre et al. 2024, Nature Methods. Tasks of both suites share names (`H3K9ac`, `promoter_all`) and hold different
-data of different lengths. The files are `{task}/{split}.parquet`, and `.fna` with headers `name|label` beside them.
+Dalla-Torre et al. 2024, Nature Methods. The suites share task names (`H3K9ac`, `promoter_all`), but their data and
+sequence lengths differ. The files are `{task}/{split}.parquet`, with `.fna` copies (headers `name|label`) next to them.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from hf_dnalm.suites.definition import PublishedTask
+from hf_dnalm.suites.task_definition import PublishedTask
 from hf_dnalm.tasks import Task
 
 SUITE = "nt-downstream"
@@ -30,7 +30,7 @@ ALIASES = {
 
 
 class _Config(NamedTuple):
-    """Rows are None where no count was read in the data or their card: those that are arithmetic are not enforced."""
+    """One task. Rows are None if they were never counted in the data or stated on the dataset card."""
 
     name: str
     length_bp: int
@@ -89,17 +89,17 @@ def _labels_and_meaning(name: str, *, revised: bool) -> tuple[tuple[str, ...], s
         return ("other", "enhancer"), "Is the window an enhancer? 1: yes, 0: no."
     if name == "enhancers_types":
         return ("type_0", "type_1", "type_2"), (
-            "No enhancer, or one of two kinds of enhancer; the files number the classes and do not name them."
+            "No enhancer, or one of two kinds of enhancer; the files number the classes without naming them."
         )
     if name == "splice_sites_all":
         return ("class_0", "class_1", "class_2"), (
-            "Donor, acceptor or neither in the middle of the window; the files number the classes and do not name them."
+            "Donor, acceptor or neither in the middle of the window; the files number the classes without naming them."
         )
     if name.startswith("splice_sites"):
         kind = name.removeprefix("splice_sites_").removesuffix("s")
         return (f"no_{kind}", kind), f"Is there a splice {kind} in the middle of the window? 1: yes, 0: no."
     cells = "human K562 cells" if revised else "yeast"
-    return (f"no_{name}", name), f"Does the window carry the histone mark {name}, in {cells}? 1: yes, 0: no."
+    return (f"no_{name}", name), f"Does the window carry the histone mark {name} in {cells}? 1: yes, 0: no."
 
 
 def _published(config: _Config, *, revised: bool) -> PublishedTask:
@@ -108,13 +108,13 @@ def _published(config: _Config, *, revised: bool) -> PublishedTask:
     labels, meaning = _labels_and_meaning(config.name, revised=revised)
     rows = {split: count for split, count in (("train", config.train), ("test", config.test)) if count is not None}
     known = f" Rows: {', '.join(f'{split} {count:,}' for split, count in rows.items())}." if rows else ""
-    overlap = "" if revised else " GUE holds the yeast marks and promoters of this suite in other splits."
+    overlap = "" if revised else " GUE has the same yeast marks and promoters in different splits."
     task = Task(
         name=f"{suite}/{config.name}",
         problem_type="single_label_classification",
         label_names=labels,
         metric="mcc",
-        # A few windows of the yeast marks are cut at the end of a chromosome.
+        # A few windows of the yeast marks are truncated at the end of a chromosome.
         length_bp=(min(config.length_bp, 290 if config.length_bp == 500 else config.length_bp), config.length_bp),
         source=repo if revision is None else f"{repo} @ {revision}",
         licence=LICENCE,

@@ -1,4 +1,4 @@
-"""The tables of docs/benchmarks.md: the tasks of every suite, their sizes, and what their labels mean."""
+"""Render the tables of docs/benchmarks.md: the tasks of every suite, their sizes, and the meaning of their labels."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _END = "<!-- end -->"
 
 
 def render_benchmarks_page(page: str) -> str:
-    """The page with the tables of today's definitions between its marks, `<!-- tasks of gue -->` and `<!-- end -->`.
+    """The page with up-to-date tables between the markers `<!-- tasks of gue -->` and `<!-- end -->`.
 
     Raises:
-        ValueError: a suite has no such marks.
+        ValueError: the page has no markers for a suite.
     """
     for suite, tasks in benchmark_tasks().items():
         start = re.escape(_SECTION.format(suite))
         if not re.search(rf"{start}.*?{_END}", page, flags=re.DOTALL):
-            raise ValueError(f"the page has no {_SECTION.format(suite).strip()} that ends with {_END}.")
+            raise ValueError(f"the page has no {_SECTION.format(suite).strip()} followed by {_END}; add both markers.")
         parts = [part for part in (_facts(tasks), _table(suite, tasks), _meanings(tasks)) if part]
         section = "\n\n".join(parts)
         before, rest = page.split(_SECTION.format(suite), 1)
@@ -33,14 +33,14 @@ def render_benchmarks_page(page: str) -> str:
 
 
 def write_benchmarks_page(path: str | os.PathLike[str]) -> Path:
-    """Bring the tables of a page up to date; returns its path."""
+    """Update the tables of a page in place; returns its path."""
     path = Path(path)
     path.write_text(render_benchmarks_page(path.read_text(encoding="utf-8")), encoding="utf-8")
     return path
 
 
 def _facts(tasks: dict[str, Task]) -> str:
-    """Licence and citation, where all tasks of a suite share them."""
+    """Licence and citation, if all tasks of a suite share them."""
     lines = []
     for name, values in (
         ("Licence", {task.licence for task in tasks.values()}),
@@ -87,12 +87,12 @@ def _rows(suite: str, name: str) -> str:
 
 
 def _meanings(tasks: dict[str, Task]) -> str:
-    """What labels mean, once for all tasks that say the same."""
-    said: dict[str, list[str]] = {}
+    """What the labels mean; tasks with the same meaning share a line."""
+    tasks_of: dict[str, list[str]] = {}
     for name, task in tasks.items():
         meaning = task.description.split(" Rows: ")[0]
-        said.setdefault(meaning, []).append(f"`{name}`")
-    lines = [f"- {', '.join(names)}: {meaning}" for meaning, names in said.items()]
+        tasks_of.setdefault(meaning, []).append(f"`{name}`")
+    lines = [f"- {', '.join(names)}: {meaning}" for meaning, names in tasks_of.items()]
     wrapped = (
         textwrap.fill(line, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
         for line in lines

@@ -1,14 +1,14 @@
-"""The Plant Genomic Benchmark's 31 tasks: sizes, lengths, labels and metrics as published with AgroNT.
+"""Plant Genomic Benchmark: 31 tasks, with the sizes, lengths, labels and metrics published with AgroNT.
 
 Mendoza-Revilla et al. 2024, Commun. Biol. 7:835. The files are `{folder}/{subset}_{split}.fa` with headers
-`name|label|label…`; the loading script of the repo does not run on datasets 4 or later, so they are parsed here.
+`name|label|label…`; the repository's loading script does not run with datasets 4 or later, so they are parsed here.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from hf_dnalm.suites.definition import PublishedTask
+from hf_dnalm.suites.task_definition import PublishedTask
 from hf_dnalm.tasks import ProblemType, Task
 
 SUITE = "plant-genomic-benchmark"
@@ -20,7 +20,7 @@ CITATION = (
     "Communications Biology 7:835. doi:10.1038/s42003-024-06465-2; data doi:10.57967/hf/2464"
 )
 
-# Names that people type and that other copies of the data use, and the published name.
+# Common spellings, also used by other copies of the data → the published name.
 ALIASES = {
     "chromatin_access.arabidopsis_thaliana": "chromatin_access.arabidopis_thaliana",  # the repo misspells it, here only
     "chromatin_access.oryza_sativa_MH63": "chromatin_access.oryza_sativa_MH63_RS2",
@@ -46,7 +46,7 @@ ARABIDOPSIS_TRACKS = (
 
 
 class _Family(NamedTuple):
-    """What the configs of one folder share. `labels` are class names, or the stem of numbered outputs."""
+    """Settings shared by the tasks in one folder. `labels` are class names, or the prefix of numbered outputs."""
 
     problem_type: ProblemType
     labels: tuple[str, ...] | str
@@ -57,7 +57,7 @@ class _Family(NamedTuple):
 
 _STARR = (
     "Enrichment (log2) of the transcript in a self-transcribing reporter assay, {} in tobacco leaves or maize "
-    "protoplasts, sequences of Arabidopsis, maize and sorghum pooled; higher is stronger."
+    "protoplasts. Sequences of Arabidopsis, maize and sorghum are pooled; higher is stronger."
 )
 
 _FAMILIES = {
@@ -66,23 +66,23 @@ _FAMILIES = {
         ("no_poly_a_site", "poly_a_site"),
         "auroc",
         (400, 400),
-        "Does the window hold a polyadenylation site? 1: yes, 0: no.",
+        "Does the window contain a polyadenylation site? 1: yes, 0: no.",
     ),
     "splicing": _Family(
         "single_label_classification",
         (),
         "auroc",
         (398, 398),
-        "Is the centre of the window a splice site of the named kind? 1: yes, 0: no. Negatives are decoys: most donor "
-        "negatives and all acceptor negatives have GT or AG at the same place.",
+        "Is the centre of the window a splice site of this kind? 1: yes, 0: no. Negatives are decoys: most donor "
+        "negatives and all acceptor negatives have GT or AG at the same position.",
     ),
     "lncrna": _Family(
         "single_label_classification",
         ("other", "lncrna"),
         "auroc",
         (101, 6000),
-        "Is the transcript a long non-coding RNA? 1: yes, 0: no. Some test sequences also stand in the training files "
-        "of other species of this task.",
+        "Is the transcript a long non-coding RNA? 1: yes, 0: no. Some test sequences also occur in the training "
+        "files of other species.",
     ),
     "promoter_strength": _Family(
         "regression",
@@ -92,15 +92,19 @@ _FAMILIES = {
         _STARR.format("promoters"),
     ),
     "terminator_strength": _Family(
-        "regression", ("strength",), "r2", (170, 170), _STARR.format("terminators").replace(" and sorghum", "")
+        "regression",
+        ("strength",),
+        "r2",
+        (170, 170),
+        _STARR.format("terminators").replace(", maize and sorghum", " and maize"),
     ),
     "gene_exp": _Family(
         "regression",
         "tissue",
         "r2",
         (6000, 6000),
-        "Expression of a gene in each tissue, from 6 kb of its sequence; the order of tissues is the file's, their "
-        "names are not published with it.",
+        "Expression of a gene in each tissue, from 6 kb of its sequence. Tissues are in the order of the file, "
+        "which does not name them.",
     ),
     "chromatin_access": _Family(
         "multi_label_classification",
@@ -121,9 +125,9 @@ _FAMILIES = {
 
 
 class _Config(NamedTuple):
-    """One config. Rows of `validation` are None where the Hub has no such file.
+    """One task. `validation` is None if the Hub has no validation file.
 
-    `verified` is False where a row count is arithmetic from file sizes: such a count is shown and never enforced.
+    `verified` is False if a row count was estimated from file sizes: such a count is shown but never enforced.
     """
 
     name: str

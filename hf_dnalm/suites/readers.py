@@ -1,6 +1,6 @@
-"""How the files of a published task become records: one reader for each kind of layout.
+"""Readers: functions that turn the files of a published task into records, one for each file layout.
 
-A reader takes a file or folder, the task and what `load_benchmark` was asked for; it gives unchecked, labelled records.
+A reader takes a file or folder, the task, and the `Request`; it yields labelled records that are not checked yet.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from hf_dnalm.data.files import file_records
 from hf_dnalm.data.labels import IGNORED_BASE
 from hf_dnalm.data.records import Record
 from hf_dnalm.genome import Genome
-from hf_dnalm.suites.definition import PublishedTask
+from hf_dnalm.suites.task_definition import PublishedTask
 
 _Item = TypeVar("_Item")
-FILE_SPLITS = {"validation": "valid"}  # what published files call a split, where it is something else
+FILE_SPLITS = {"validation": "valid"}  # our split name → the name in published files, where they differ
 
 
 class Request(NamedTuple):
-    """What a reader is asked for beside the file.
+    """What a reader needs besides the file.
 
     Attributes:
-        split: whose records; of a file that holds all splits only these are given.
-        genomes: the references that coordinates are of, by class; "" is that of all classes. Empty where none was
-        given. sequence_length: bp of each window that is cut from the reference; None is the task's own.
-        notes: a reader appends what a user must know, such as windows that were left out.
+        split: the split to read; from a file with all splits, only its records are returned.
+        genomes: the reference of each class, "" for all classes; empty if no reference was given.
+        sequence_length: length in bp of each window; None uses the task's own.
+        notes: the reader appends what a user must know, such as the number of excluded windows.
     """
 
     split: str
@@ -42,28 +42,28 @@ class Request(NamedTuple):
         """The reference of a class.
 
         Raises:
-            ValueError: none was given for it; `path` is what needs it.
+            ValueError: no reference was given for this class. The message names `path`, the file that needs it.
         """
-        found = self.genomes.get(label, self.genomes.get(""))
-        if found is None:
+        genome = self.genomes.get(label, self.genomes.get(""))
+        if genome is None:
             of = f" of {label!r}" if self.genomes else ""
             raise ValueError(
-                f"{path}: the file holds coordinates; pass reference= (--reference) with the FASTA of the assembly{of}."
+                f"{path}: the file contains coordinates; pass reference= (--reference), the FASTA of the assembly{of}."
             )
-        return found
+        return genome
 
 
 Reader = Callable[[str, PublishedTask, Request], Iterator[Record]]
 
 
 def read_table(path: str, published: PublishedTask, request: Request) -> Iterator[Record]:
-    """FASTA with labels in its headers, or a table with a column of sequences and one of labels."""
+    """FASTA with labels in the headers, or a table with a sequence column and a label column."""
     columns = published.sequence_column, published.labels_column, "name"
     return file_records(path, True, *columns, sequence2_column=published.sequence2_column)
 
 
 def read_table_of_singles_or_pairs(path: str, published: PublishedTask, request: Request) -> Iterator[Record]:
-    """A table with two columns, sequence and label, or with three, which hold a pair and its label, in that order."""
+    """A table with two columns (sequence, label) or three (first sequence, second sequence, label), in this order."""
     with tables.separated_rows(path) as rows:
         header = [cell.strip() for cell in next(rows, [])]
     if len(header) != 3:
@@ -73,10 +73,10 @@ def read_table_of_singles_or_pairs(path: str, published: PublishedTask, request:
 
 
 def read_headerless(path: str, published: PublishedTask, request: Request) -> Iterator[Record]:
-    """CSV without a header: the sequence, then one cell for each label.
+    """CSV without a header: the sequence, then one cell per label.
 
-    At nucleotide level the labels are those of the middle of the sequence, and the bases around it have none; -1 there
-    means "no label" too.
+    At nucleotide level, the labels cover the middle of the sequence and the flanking bases have none. A label of -1
+    also means "no label".
     """
     task = published.task
     with tables.separated_rows(path) as rows:
@@ -86,7 +86,7 @@ def read_headerless(path: str, published: PublishedTask, request: Request) -> It
                 record = record._replace(label=_middle_labels(number, record.sequence, labels, path))
             elif len(labels) != task.num_labels:
                 raise ValueError(
-                    f"{record.where(path)} has {len(labels):,} labels behind the sequence; {task.name} has "
+                    f"{record.where(path)} has {len(labels):,} labels after the sequence; {task.name} needs "
                     f"{task.num_labels:,}."
                 )
             yield record
@@ -97,14 +97,14 @@ def _middle_labels(number: int, sequence: str, cells: list[str], path: str) -> l
     around = len(sequence) - len(labels)
     if around < 0 or around % 2:
         raise ValueError(
-            f"{path}: record {number} has {len(sequence):,} bp and {len(labels):,} labels, which cannot stand in the "
-            "middle of it."
+            f"{path}: record {number} has {len(sequence):,} bp and {len(labels):,} labels, which cannot be centred on "
+            "it; correct the row."
         )
     return [*[IGNORED_BASE] * (around // 2), *labels, *[IGNORED_BASE] * (around // 2)]
 
 
 def read_deepstarr(path: str, published: PublishedTask, request: Request) -> Iterator[Record]:
-    """FASTA, and beside it the activities of its records in the same order: `Sequences_activity_*.txt`, with tabs."""
+    """FASTA, with the activities in the same order in a tab-separated `Sequences_activity_*.txt` next to it."""
     name = Path(path).name.replace("Sequences_", "Sequences_activity_", 1).split(".")[0]
     found = labels_beside(path, f"{name}.txt")
     with open_bytes(path) as handle, tables.separated_rows(found, separator="\t") as rows:
@@ -121,38 +121,38 @@ def labels_beside(path: str | Path, name: str) -> Path:
     """The file of that name in the folder of `path`, plain or .gz.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: no such file.
     """
     expected = Path(path).with_name(name)
     found = next((file for file in (expected, Path(f"{expected}.gz")) if file.is_file()), None)
     if found is None:
-        raise FileNotFoundError(f"{expected}: no such file; it holds the labels of {path}.")
+        raise FileNotFoundError(f"{expected}: no such file; it has the labels of {path}. Copy it there.")
     return found
 
 
 def in_step(
     records: Iterator[_Item], rows: Iterator[list[str]], path: str | Path, beside: str | Path
 ) -> Iterator[tuple[_Item, list[str]]]:
-    """The records of a file, each with its row of the file beside it.
+    """The records of a file, each with its row of the label file.
 
     Raises:
-        ValueError: one file holds more than the other.
+        ValueError: the files have different numbers of records.
     """
     number = 0
     for number, record in enumerate(records, start=1):
         cells = next(rows, None)
         if cells is None:
-            raise ValueError(f"{beside}: holds {number - 1:,} rows, fewer than {path} has records.")
+            raise ValueError(f"{beside}: has {number - 1:,} rows, but {path} has more records; copy both files again.")
         yield record, cells
     if next(rows, None) is not None:
-        raise ValueError(f"{beside}: holds more rows than the {number:,} records of {path}.")
+        raise ValueError(f"{beside}: has more rows than the {number:,} records of {path}; copy both files again.")
 
 
 def read_species(path: str, published: PublishedTask, request: Request) -> Iterator[Record]:
-    """TSV with a header line that is not read: the sequence, then its species.
+    """TSV with a header line, which is skipped: the sequence, then its species.
 
-    Sequences are cut to the length of the protocol. For binning, short sequences and species with few sequences are
-    left out, as the protocol does.
+    Sequences are truncated to the protocol's length. For binning, short sequences and species with few sequences are
+    excluded, as in the protocol.
     """
     task, limit = published.task, request.sequence_length or published.sequence_length
     kept: list[tuple[int, str, str]] = []
@@ -162,13 +162,13 @@ def read_species(path: str, published: PublishedTask, request: Request) -> Itera
         for number, cells in enumerate(rows, start=1):
             if len(cells) < 2:
                 raise ValueError(
-                    f"{path}: record {number} has {len(cells)} cell, where a sequence and a species stand."
+                    f"{path}: record {number} has {len(cells)} cell; it needs a sequence and a species, tab-separated."
                 )
             sequence, species = cells[0].strip(), cells[1].strip()
             cut += limit is not None and len(sequence) > limit
             kept.append((number, sequence[:limit], species))
     if cut:
-        request.notes.append(f"{cut:,} sequences are cut to {limit:,} bp, as in the protocol")
+        request.notes.append(f"{cut:,} sequences are truncated to {limit:,} bp, as in the protocol")
     if published.shortest_bp is not None:
         long = [row for row in kept if len(row[1]) >= published.shortest_bp]
         counts = Counter(species for *_, species in long)
@@ -177,9 +177,9 @@ def read_species(path: str, published: PublishedTask, request: Request) -> Itera
             short, rare = len(kept) - len(long), len(long) - len(chosen)
             request.notes.append(
                 f"{short:,} sequences below {published.shortest_bp:,} bp and {rare:,} of species with fewer than "
-                f"{published.smallest_class} are left out, as in the protocol"
+                f"{published.smallest_class} are excluded, as in the protocol"
             )
         kept = chosen
     if not kept:
-        raise ValueError(f"{path}: no sequence is left for {task.name}.")
+        raise ValueError(f"{path}: no sequence passes the filters of {task.name}; check the file.")
     yield from (Record(number, str(number), sequence, species) for number, sequence, species in kept)

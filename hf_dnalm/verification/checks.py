@@ -85,7 +85,7 @@ WEIGHTS = "stored tensors with the model's"
 
 
 def check_weights(subject: Subject, auto_class: str, stored: Collection[str] | None) -> Check:
-    """What the strict door let pass: all tensors, but for those that the passport declares as never read."""
+    """What strict loading accepted: all tensors except those that the passport declares as unused."""
     model, passport = subject.model, subject.passport
     prefix = f"{model.base_model_prefix}."
     own = {name.removeprefix(prefix) for name in model.state_dict()}

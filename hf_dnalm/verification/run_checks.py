@@ -1,4 +1,4 @@
-"""Load a checkpoint through the doors and look whether it is whole, sound, and the one that was published."""
+"""Load a checkpoint and check that it is complete, sound, and identical to the published one."""
 
 from __future__ import annotations
 

@@ -82,5 +82,5 @@ def test_one_letter_is_enough():
 
 def test_a_task_of_single_bases_is_refused():
     splits = [labelled(TASKS["bases"], rows, seed=1) for rows in (8, 4, 4)]
-    with pytest.raises(ValueError, match="the small CNN scores whole sequences"):
+    with pytest.raises(ValueError, match="the CNN baseline is for sequence-level tasks"):
         cnn_baseline(TASKS["bases"], *splits)

@@ -135,9 +135,13 @@ def test_without_resamples_the_scores_stand_alone(tmp_path):
     files = write_leaderboard(board, tmp_path)
     text = files.markdown.read_text()
     assert "without intervals and paired tests (bootstrap is 0)" in text
-    assert "beyond chance" not in summary(board)
+    assert "ignificantly" not in summary(board)
     assert not any("**" in cell or "=" in cell for cell in score_rows(board)[1])
-    assert json.loads(files.json.read_text())["tasks"][0]["comparisons"][0]["p"] is None
+    facts = json.loads(files.json.read_text())["tasks"][0]
+    assert facts["comparisons"][0]["p"] is None
+    assert facts["not_beaten"] is None
+    assert "95 %" not in text
+    assert not any("interval" in plot.title or "interval" in plot.caption for plot in plots(board))
 
 
 def test_a_task_that_not_all_have_is_shown_and_not_ranked(board):
@@ -153,7 +157,7 @@ def test_a_task_that_not_all_have_is_shown_and_not_ranked(board):
 def test_more_than_one_setting_of_a_contestant_is_said(folder, board, tmp_path):
     assert board.mixed == []
     text = write_leaderboard(board, tmp_path).markdown.read_text()
-    assert "of more than one setting" not in text
+    assert "not the same in all results" not in text
     path = next(folder.glob("cells/gue/emp_H4/good*.json"))
     facts = json.loads(path.read_text())
     try:
@@ -163,7 +167,7 @@ def test_more_than_one_setting_of_a_contestant_is_said(folder, board, tmp_path):
         path.write_text(json.dumps(facts))
     assert changed is not None
     assert changed.mixed == ["good (full)"]
-    assert "of more than one setting" in write_leaderboard(changed, tmp_path).markdown.read_text()
+    assert "not the same in all results" in write_leaderboard(changed, tmp_path).markdown.read_text()
 
 
 def test_the_files_hold_the_numbers(board, tmp_path):
@@ -207,5 +211,5 @@ def test_a_single_contestant_has_neither_pairs_nor_ranks(tmp_path):
     assert board is not None
     assert board.tasks[0].comparisons == []
     assert [plot.name for plot in plots(board)] == ["heatmap", "intervals"]
-    assert summary(board).startswith("1 contestants on 1 task.")
+    assert summary(board).startswith("1 contestant on 1 task.")
     assert write_leaderboard(board, tmp_path).html.exists()

@@ -19,7 +19,7 @@ def test_sequences_are_cut_from_the_reference(tmp_path, reference):  # noqa: F81
     task = "genomic-benchmarks/human_enhancers_ensembl"
     run = {"output": tmp_path / "out", "tasks": [task], "data_dir": tmp_path / "tasks", "baselines": ["kmer"], **QUICK}
     refused = benchmark(**run)
-    assert "the file holds coordinates; pass reference=" in next(iter(refused.failed.values()))
+    assert "the file contains coordinates; pass reference=" in next(iter(refused.failed.values()))
     result = benchmark(reference=reference, **run)
     assert result.failed == {}
     facts = json.loads((tmp_path / "out" / "leaderboard.json").read_text())

@@ -135,7 +135,7 @@ def test_a_single_file_is_cut_into_three_and_that_is_said(data_dir, tmp_path):
     shutil.copy(data_dir / "promoter_strength" / "leaf_test.fa", only)
     result = benchmark(output=tmp_path / "out", tasks=PGB[:1], baselines=["kmer"], data_dir=tmp_path / "tasks", **QUICK)
     assert result.leaderboard is not None
-    assert "the test split, cut into 80 % train" in result.leaderboard.tasks[0].task.description
+    assert "the test split, divided into 80 % train" in result.leaderboard.tasks[0].task.description
 
 
 def test_a_cell_that_is_refused_does_not_stop_the_others(data_dir, tiny, tmp_path):
@@ -179,11 +179,11 @@ def test_processes_start_at_their_share_and_go_round(count, data_dir, tmp_path, 
     [
         ({"folds": 1}, "folds is 1; it must be 0"),
         ({"bootstrap": -1}, "bootstrap is -1; it must be 0"),
-        ({"baselines": ["svm"]}, "no baseline or method 'svm'; there are majority, kmer, cnn, full"),
+        ({"baselines": ["svm"]}, "no baseline or method 'svm'. Baselines are majority, kmer, cnn; methods are full"),
         ({"methods": ["none"]}, "no baseline or method 'none'"),
         ({"baselines": []}, "there is nothing to run"),
         ({"seeds": []}, "there is nothing to run"),
-        ({"overwrite": True}, "overwrite: the benchmark sets this itself"),
+        ({"overwrite": True}, "the benchmark sets overwrite itself"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(changes, message, tmp_path):
@@ -194,7 +194,7 @@ def test_settings_that_do_not_fit_are_refused(changes, message, tmp_path):
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "out").write_text("")
-    with pytest.raises(NotADirectoryError, match="the results need a folder"):
+    with pytest.raises(NotADirectoryError, match=r"is a file\. Choose a folder"):
         benchmark(output=tmp_path / "out", tasks=GUE)
 
 
@@ -203,7 +203,7 @@ def test_results_that_cannot_be_read_are_named(done, tmp_path):
     path = next(folder.glob("cells/gue/*/kmer*.json"))
     whole = path.read_text()
     path.write_text(whole[:50])
-    with pytest.raises(ValueError, match=r"json: cannot be read \(.*Delete the result's .json file to have"):
+    with pytest.raises(ValueError, match=r"json: cannot be read \(.*Delete the result's .json file to run"):
         collect(folder)
     path.write_text('{"format": 0}')
     with pytest.raises(ValueError, match="is not a result file of format 1"):
@@ -211,10 +211,10 @@ def test_results_that_cannot_be_read_are_named(done, tmp_path):
     path.write_text(whole)
     predictions = path.with_suffix(".npz")
     predictions.write_bytes(predictions.read_bytes()[:100])
-    with pytest.raises(ValueError, match=r"npz: cannot be read .*Delete the result's .json file to have"):
+    with pytest.raises(ValueError, match=r"npz: cannot be read .*Delete the result's .json file to run"):
         collect(folder)
     predictions.unlink()
-    with pytest.raises(FileNotFoundError, match=r"npz is gone; delete .*\.json beside it"):
+    with pytest.raises(FileNotFoundError, match=r"npz does not exist\. Delete .*\.json"):
         collect(folder)
 
 

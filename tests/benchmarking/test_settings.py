@@ -39,11 +39,11 @@ def test_patterns_are_of_the_suites_that_are_named():
 @pytest.mark.parametrize(
     ("suites", "patterns", "message"),
     [
-        ([], [], "name tasks .suite/name. or a suite"),
-        ([], ["emp_H3"], "task 'emp_H3': write suite/name"),
+        ([], [], "Name tasks .suite/name. or suites"),
+        ([], ["emp_H3"], "task 'emp_H3' has no suite. Write suite/name"),
         (["glue"], [], "no benchmark suite 'glue'"),
-        (["gue"], ["emp_H33"], "no task of gue fits 'emp_H33'; did you mean emp_H3"),
-        (["gue"], ["x*"], "no task of gue fits 'x.'; `dnalm list --tasks` shows all"),
+        (["gue"], ["emp_H33"], "no task of gue matches 'emp_H33'. Did you mean emp_H3"),
+        (["gue"], ["x*"], "no task of gue matches 'x.'. `dnalm list --tasks` lists all"),
     ],
 )
 def test_what_fits_no_task_is_refused(suites, patterns, message):
@@ -54,7 +54,7 @@ def test_what_fits_no_task_is_refused(suites, patterns, message):
 @pytest.mark.parametrize(
     ("models", "message"),
     [
-        (["a/model", "b/model"], "two models are called 'model'"),
+        (["a/model", "b/model"], "two models have the name 'model'"),
         (["cnn=a"], "'cnn' is the name of a baseline"),
         (["=a"], "a model has an empty name"),
     ],
@@ -70,7 +70,7 @@ def test_models_are_named_by_mapping_or_by_the_last_part_of_their_path():
 
 
 def test_options_that_the_runner_gives_itself_are_refused():
-    with pytest.raises(ValueError, match="seed, resume: the benchmark sets this itself"):
+    with pytest.raises(ValueError, match="the benchmark sets seed, resume itself"):
         check_training({"seed": 1, "learning_rate": 1, "resume": True})
 
 

@@ -72,21 +72,23 @@ def test_labels_get_the_shape_of_the_networks_answers(task, length, labels, shap
 
 
 def test_samples_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"x: sample_7 has labels of shape \(3,\) for 4 nucleotides; .* asks for \(4,"):
+    with pytest.raises(
+        ValueError, match=r"x: sample_7 has labels of shape \(3,\) for 4 vectors; .* needs labels of shape \(4,"
+    ):
         fitted(CLASSES, sample(7, 4, labels=[0, 1, 2]), "x: sample_7")
-    with pytest.raises(ValueError, match="x has a label 3; those of task 'classes' are 0 to 2"):
+    with pytest.raises(ValueError, match="x has a label 3; labels of task 'classes' are 0 to 2"):
         fitted(CLASSES, sample(0, 1, labels=[3]), "x")
-    with pytest.raises(ValueError, match="x has a label 2; those of task 'tracks' are 0 to 1"):
+    with pytest.raises(ValueError, match="x has a label 2; labels of task 'tracks' are 0 to 1"):
         fitted(TRACKS, sample(0, 8, labels=[0, 2]), "x")
-    with pytest.raises(ValueError, match="x has a place with some of its labels at -100"):
+    with pytest.raises(ValueError, match="x has a place where some labels are -100"):
         fitted(TRACKS, sample(0, 8, labels=[0, PADDING]), "x")
-    with pytest.raises(ValueError, match="x has embeddings that are not numbers"):
+    with pytest.raises(ValueError, match="x has NaN or infinite values in its embedding"):
         fitted(CLASSES, Sample(0, np.full((1, 2), np.nan), np.array([0])), "x")
 
 
 def test_shards_of_two_embedders_are_refused():
     source = Memory({Part("train"): [sample(0, 1)], Part("train", 1): [sample(1, 1, width=3)]})
-    with pytest.raises(ValueError, match=r"sample_1 has embeddings of shape \(3,\), those before it \(2,\)"):
+    with pytest.raises(ValueError, match=r"sample_1 has vectors of shape \(3,\), but the samples before it \(2,\)"):
         list(Stream(CLASSES, source, source.parts, memory_bytes=0).batches(1))
 
 

@@ -32,7 +32,7 @@ def test_each_part_is_tested_once_and_the_next_validates(compat):
 def test_chunks_stay_with_their_part():
     parts = [Part("part1", 0), Part("part1", 1), Part("part2"), Part("part3")]
     assert names(find_folds(THREE, parts)[0].test) == ["part1_0", "part1_1"]
-    with pytest.raises(ValueError, match="'mine' has 3 folds, but there are 4 files: part1, part2, part3"):
+    with pytest.raises(ValueError, match=r"'mine' has 3 folds, but its data have 4 files \(part1, part2, part3\)"):
         find_folds(THREE, parts, compat=True)
 
 
@@ -50,11 +50,11 @@ def test_without_folds_the_names_of_the_splits_decide():
 
 
 def test_missing_and_odd_splits_are_refused():
-    with pytest.raises(ValueError, match="needs a split 'valid'; there are: test, train"):
+    with pytest.raises(ValueError, match="has no split 'valid'; its splits are test, train"):
         find_folds(HISTONES, [Part("train"), Part("test")])
-    with pytest.raises(ValueError, match="must be called part1, part2, …; one is 'train'"):
+    with pytest.raises(ValueError, match="is cross-validated, but has a split 'train'"):
         find_folds(ENHANCERS, [*TEN, Part("train")])
-    with pytest.raises(ValueError, match="has 10 folds, but there are 2 splits: part1, part2"):
+    with pytest.raises(ValueError, match=r"has 10 folds, but its data have 2 splits \(part1, part2\)"):
         find_folds(ENHANCERS, [Part("part1"), Part("part2")])
 
 
@@ -64,5 +64,5 @@ def test_a_fold_is_chosen_by_its_number():
     assert choose_folds(ENHANCERS, folds, [2, 9]) == [folds[2], folds[9]]
     with pytest.raises(ValueError, match="there is no fold 10; task 'enhancer_annotation' has folds 0 to 9"):
         choose_folds(ENHANCERS, folds, [10])
-    with pytest.raises(ValueError, match="has splits train, valid and test, and no folds; leave out the fold"):
+    with pytest.raises(ValueError, match=r"has splits train, valid and test, and no folds\. Leave out --fold"):
         choose_folds(HISTONES, [], [1])

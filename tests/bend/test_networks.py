@@ -120,9 +120,9 @@ def test_basset_has_the_published_shape():
 def test_basset_reads_sequences_of_one_length():
     network = Basset(48, 3)
     assert network(torch.zeros(2, 48, dtype=torch.long)).shape == (2, 1, 3)
-    with pytest.raises(ValueError, match="reads sequences of 48 bp; these have 50 bp"):
+    with pytest.raises(ValueError, match="reads sequences of 48 bp, without padding; these have up to 50 bp"):
         network(torch.zeros(2, 50, dtype=torch.long))
-    with pytest.raises(ValueError, match="pools 48 bp into one vector, and sequences have 47 bp"):
+    with pytest.raises(ValueError, match="sequences have 47 bp; network 'basset' needs at least 48 bp"):
         Basset(47, 3)
 
 
@@ -139,9 +139,9 @@ def test_a_task_says_which_network_learns_it():
 
 def test_a_network_that_does_not_fit_is_refused():
     histones = find_task("histone_modification")
-    with pytest.raises(ValueError, match="network is 'gru'; choose from cnn, resnet, basset"):
+    with pytest.raises(ValueError, match="network is 'gru'; it must be one of cnn, resnet, basset"):
         build_network(histones, "gru")
-    with pytest.raises(ValueError, match="'gene_finding' is of level 'nucleotide'; use 'resnet'"):
+    with pytest.raises(ValueError, match="'gene_finding' has the level 'nucleotide'"):
         build_network(find_task("gene_finding"), "basset")
-    with pytest.raises(ValueError, match="pass length_bp"):
+    with pytest.raises(ValueError, match="Pass length_bp"):
         build_network(dataclasses.replace(histones, name="mine"), "basset")

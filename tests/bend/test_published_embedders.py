@@ -57,7 +57,7 @@ def test_a_model_of_no_family_of_bend_is_refused():
     from transformers import BertConfig, BertModel
 
     model = BertModel(BertConfig(vocab_size=9, hidden_size=4, num_hidden_layers=1, num_attention_heads=1))
-    with pytest.raises(ValueError, match="BEND has no embedder for a bert model; it has them for nucleotide_transf"):
+    with pytest.raises(ValueError, match="BEND has no embedder for a bert model, only for nucleotide_transformer"):
         PublishedEmbedder(model, toy("dnabert")[1])
 
 

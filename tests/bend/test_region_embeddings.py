@@ -143,14 +143,14 @@ def test_the_published_mode_leaves_such_a_sample_out_and_counts_it(place, tmp_pa
 
     embedded = embed_task("histone_modification", embedder, tmp_path, skip_wrong_lengths=True, **place)
     assert (embedded.samples, embedded.skipped) == (4, 1)
-    assert "1 samples left out: wrong length" in caplog.text
+    assert "left out 1 samples whose embedding has another length" in caplog.text
     assert [sample.number for sample in read_shards(embedded.folder, "train")] == [1, 2]
 
 
 @pytest.mark.parametrize("array", [np.zeros((1, 512, 4)), np.zeros(()), np.array(["A"] * 512)])
 def test_an_array_of_another_shape_or_type_is_refused(place, tmp_path, array):
     with pytest.raises(
-        ValueError, match=r"the embedder gave an array of shape .*; it must be numbers of shape \(L, D\)"
+        ValueError, match=r"the embedder returned an array of shape .* must return numbers of shape \(L, D\)"
     ):
         embed_task("histone_modification", lambda sequence: array, tmp_path, **place)
 
@@ -159,10 +159,10 @@ def test_an_array_of_another_shape_or_type_is_refused(place, tmp_path, array):
     ("changes", "message"),
     [
         ({"splits": ["dev"]}, "no row is of split 'dev'; there are: train, valid, test"),
-        ({"chunks": [1]}, r"split 'train' has no chunk 1; in chunks of 50,000 it has 0 to 0"),
+        ({"chunks": [1]}, r"split 'train' has no chunk 1; with 50,000 samples in a chunk, it has chunks 0 to 0"),
         ({"chunk_size": 0}, "chunk_size is 0"),
-        ({"rank": 2, "ranks": 2}, "rank 2 of 2"),
-        ({"name": "a/b"}, "the embedder's name is 'a/b'; it names a folder"),
+        ({"rank": 2, "ranks": 2}, "rank is 2 of 2"),
+        ({"name": "a/b"}, "the embedder's name is 'a/b'; it must be a folder name"),
         ({"name": ""}, "the embedder's name is ''"),
     ],
 )
@@ -172,9 +172,7 @@ def test_wrong_arguments_are_refused(place, tmp_path, changes, message):
 
 
 def test_a_zero_shot_task_is_refused(place, tmp_path):
-    with pytest.raises(
-        ValueError, match="variant_effects_disease is zero-shot: variants are embedded and scored at once"
-    ):
+    with pytest.raises(ValueError, match="'variant_effects_disease' is zero-shot and has no embeddings"):
         embed_task("variant_effects_disease", one_hot, tmp_path, **place)
 
 
@@ -182,7 +180,7 @@ def test_a_folder_holds_shards_of_one_setting(place, tmp_path):
     folder = embed_task("gene_finding", one_hot, tmp_path, settings={"model": "a"}, **place).folder
     assert json.loads((folder / "embedding.json").read_text())["model"] == "a"
     with pytest.raises(
-        ValueError, match=r"is of another run: model was a and is b\. Take another name or output folder"
+        ValueError, match=r"is of another run: model was a and is b\. Choose another name or output folder"
     ):
         embed_task("gene_finding", one_hot, tmp_path, settings={"model": "b"}, **place)
     with pytest.raises(ValueError, match="is of another run: chunk_size was 50000 and is 1"):
@@ -213,12 +211,12 @@ def test_a_function_in_a_file_is_an_embedder(tmp_path):
         "import numpy as np\n\ndef gc(sequence):\n    return np.array([[x in 'GC'] for x in sequence]) * 1.0\n"
     )
     assert embedder_from_file(f"{path}:gc")("AG").tolist() == [[0.0], [1.0]]
-    with pytest.raises(ValueError, match=r"mine.py: has no function 'at'"):
+    with pytest.raises(ValueError, match=r"mine.py has no function 'at'"):
         embedder_from_file(f"{path}:at")
     with pytest.raises(FileNotFoundError, match=r"other.py: no such file"):
         embedder_from_file(f"{tmp_path / 'other.py'}:gc")
     (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(ValueError, match=r"notes.txt: not a Python file"):
+    with pytest.raises(ValueError, match=r"notes.txt is not a Python file"):
         embedder_from_file(f"{tmp_path / 'notes.txt'}:gc")
 
 

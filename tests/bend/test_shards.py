@@ -81,7 +81,7 @@ def test_a_shard_that_is_cut_short_is_refused(tmp_path):
     whole = path.read_bytes()
     for length in (len(whole) // 2, len(whole) - 20, 5):
         path.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match=r"train_0.tar.gz: cannot be read \(.*\)\. Delete it and embed"):
+        with pytest.raises(ValueError, match=r"train_0.tar.gz: cannot be read \(.*\)\. Delete the shard and embed"):
             list(read_shards(tmp_path))
 
 
@@ -103,10 +103,10 @@ VECTORS = npy(np.zeros((1, 4, 2)))
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ([("a.txt", b"")], "member 'a.txt' is no sample_<n>.input.npy or .output.npy"),
-        ([("other_1.input.npy", VECTORS)], "member 'other_1.input.npy' is no sample_<n>"),
-        ([("sample_1.input.npy", VECTORS)], "sample_1 has its input alone"),
-        ([("sample_1.output.npy", VECTORS), ("sample_2.input.npy", VECTORS)], "sample_1 has its output alone"),
+        ([("a.txt", b"")], "member 'a.txt' is not named sample_<n>.input.npy or .output.npy"),
+        ([("other_1.input.npy", VECTORS)], "member 'other_1.input.npy' is not named sample_<n>"),
+        ([("sample_1.input.npy", VECTORS)], "sample_1 has only its input.npy"),
+        ([("sample_1.output.npy", VECTORS), ("sample_2.input.npy", VECTORS)], "sample_1 has only its output.npy"),
         ([("sample_1.input.npy", b"text")], "member 'sample_1.input.npy': cannot be read"),
         (
             [("sample_1.input.npy", npy(np.zeros((2, 4, 2)))), ("sample_1.output.npy", VECTORS)],
@@ -127,7 +127,7 @@ def test_a_folder_as_a_member_is_refused(tmp_path):
         member = tarfile.TarInfo("sample_1.input.npy")
         member.type = tarfile.DIRTYPE
         archive.addfile(member)
-    with pytest.raises(ValueError, match=r"member 'sample_1.input.npy' is no file"):
+    with pytest.raises(ValueError, match=r"member 'sample_1.input.npy' is not a file"):
         list(read_shards(tmp_path))
 
 

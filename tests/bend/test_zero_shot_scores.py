@@ -242,13 +242,13 @@ def test_cosine_distances(one, other, distance):
 
 
 def test_what_cannot_be_scored_is_refused(folder):
-    with pytest.raises(ValueError, match="'gene_finding' is of level 'nucleotide'; zero-shot scores variants"):
+    with pytest.raises(ValueError, match="'gene_finding' is not zero-shot \\(its level is 'nucleotide'\\)"):
         zero_shot(find_task("gene_finding"), one_hot, reference=folder / "genome.fa", data_dir=folder)
-    with pytest.raises(ValueError, match="context is 'right'; choose from both, left"):
+    with pytest.raises(ValueError, match="context is 'right'; it must be one of both, left"):
         scored(folder, one_hot, context="right")
-    with pytest.raises(ValueError, match=r"window of 17 bp has shape \(17, 5\); .* with a vector at place 17"):
+    with pytest.raises(ValueError, match=r"window of 17 bp has shape \(17, 5\); .* have a vector at index 17"):
         scored(folder, one_hot, index=17)
-    with pytest.raises(ValueError, match=r"row 1 .*an allele's vector is zero or not finite"):
+    with pytest.raises(ValueError, match=r"row 1 .*the vector of an allele is zero or not finite"):
         scored(folder, lambda window: np.zeros((len(window), 3)))
     with pytest.raises(
         ValueError, match=r"row \d+ \(line \d+, chr1:101-101\): 1 of \d+ output values is not finite \(nan\)"

@@ -75,11 +75,11 @@ def test_a_process_of_a_group_works_alone_on_its_own_gpu():
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--tasks", "x*"], "no task of gue fits 'x*'"),
+        (["--tasks", "x*"], "no task of gue matches 'x*'"),
         (["--tasks", "emp_H3", "--jobs", "0"], "--jobs is 0; it must be 1 or more"),
         (["--tasks", "emp_H3", "--no-such-flag"], "no such flag or value: --no-such-flag (see dnalm benchmark --help)"),
         (["--tasks", "emp_H3", "--learning-rate", "fast"], "invalid float value: 'fast'"),
-        (["--tasks", "emp_H3", "--seed", "3"], "seed: the benchmark sets this itself"),
+        (["--tasks", "emp_H3", "--seed", "3"], "the benchmark sets seed itself"),
         (["--tasks", "emp_H3", "--data-dir", "gue=a", "b"], "give one folder, or SUITE=FOLDER for each suite"),
         (
             ["--tasks", "emp_H3"],

@@ -129,18 +129,18 @@ def test_numeric_class_names_are_names_not_indices(tmp_path: Path) -> None:
     write_separated(path, [("a", "ACGT", "02")], ",")
     assert read_file(path, task=padded)["labels"][:] == [1]
     write_separated(path, [("a", "ACGT", 0)], ",")
-    with pytest.raises(ValueError, match=r"label '0' does not fit task 'clades' .*allowed are '1', '2'$"):
+    with pytest.raises(ValueError, match=r"label '0' does not fit task 'clades' .*allowed are '1', '2'\.$"):
         read_file(path, task=clades)
 
 
 FILES = {
     "no_header.fa": (b"ACGT\n>a\nACGT\n", "the first line does not start with '>', so this is not FASTA"),
     "empty.fa": (b"", "the file is empty"),
-    "blank.fa": (b"\n\n", "the file holds no records"),
+    "blank.fa": (b"\n\n", "the file has no records"),
     "empty.csv": (b"", "the file is empty"),
     "twice.csv": (b"sequence,label,sequence\nACGT,1,ACGT\n", "column 'sequence' occurs 2 times; rename or remove one"),
-    "only_header.csv": (b"sequence,labels\n", "the file holds no records"),
-    "blank.jsonl": (b"\n\n", "the file holds no records"),
+    "only_header.csv": (b"sequence,labels\n", "the file has no records"),
+    "blank.jsonl": (b"\n\n", "the file has no records"),
     "ragged.csv": (b"sequence,labels\nACGT,1,2\n", "record 1 has 3 cells, the header has 2; quote cells"),
     "short.csv": (b"sequence,labels\nACGT,1\nACGT\n", "record 2 has 1 cells, the header has 2"),
     "quote.csv": (b'sequence,labels\nACGT,1\n"ACGT,1\n', r"record 2 \(line 3\) is not CSV: unexpected end of data"),

@@ -75,7 +75,7 @@ def test_nothing_leaks_after_dropping_and_nothing_else_is_lost(train, test):
 
 def test_a_split_that_would_be_empty_is_refused():
     both = {"train": split(("AAC", 0)), "test": split(("GTT", 0))}
-    with pytest.raises(ValueError, match="every sequence of train also stands in test; without them nothing is left"):
+    with pytest.raises(ValueError, match="every sequence of train is also in test; without them nothing is left"):
         without_leaks(both)
 
 

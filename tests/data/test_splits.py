@@ -141,7 +141,7 @@ def test_folds_of_classes_each_have_their_share() -> None:
         (("train",), 5, 5, "fold is 5; with 5 folds it is 0 to 4"),
         (("train",), -1, 5, "fold is -1"),
         (("train",), 0, 2, "folds is 2; it must be at least 3, because there is no test split"),
-        (("train", "test"), 0, 1, "folds is 1; it must be at least 2$"),
+        (("train", "test"), 0, 1, r"folds is 1; it must be at least 2\.$"),
         (("test",), 0, 3, "folds need a training split; there is only test"),
         (("train",), 0, 30, "too few for the fractions"),
     ],
@@ -194,7 +194,7 @@ def test_chromosomes_that_cannot_be_are_refused(names, validation, test, message
         ({"folds": 5}, "go together"),
         ({"fold": 0}, "go together"),
         ({"folds": 5, "fold": 0, "validation_chromosomes": ("1",)}, "by fold or by chromosome"),
-        ({"test_chromosomes": ("1",)}, "name validation_chromosomes beside"),
+        ({"test_chromosomes": ("1",)}, "test_chromosomes needs validation_chromosomes too"),
     ],
 )
 def test_a_rule_says_one_whole_thing(rule, message) -> None:

@@ -125,8 +125,8 @@ def test_variants_are_pairs_of_both_alleles(tmp_path, place):
         ({"data_dir": None}, r"histone_modification is not on the Hub: pass data_dir="),
         ({"reference": None}, "histone_modification is coordinates: pass reference=, a FASTA file of GRCh38"),
         ({"splits": ["dev"]}, "no split 'dev'; there are: train, validation, test"),
-        ({"sequence_length": 100}, "has one reference, and its regions are as long as its BED file says"),
-        ({"reference": {"human": "genome.fa"}}, "has one reference, and its regions are as long"),
+        ({"sequence_length": 100}, "have one reference, and their BED file sets the region lengths"),
+        ({"reference": {"human": "genome.fa"}}, "have one reference, and their BED file sets the region lengths"),
         ({"revision": "main"}, "bend is not on the Hub and has no revision 'main'"),
     ],
 )

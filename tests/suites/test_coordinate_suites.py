@@ -94,17 +94,15 @@ def test_intervals_need_their_columns_and_every_class(intervals, reference):
 
 
 def test_intervals_need_a_reference(intervals):
-    message = (
-        r"negative.csv: the file holds coordinates; pass reference= \(--reference\) with the FASTA of the assembly"
-    )
+    message = r"negative.csv: the file contains coordinates; pass reference= \(--reference\), the FASTA of the assembly"
     with pytest.raises(ValueError, match=message):
         load_benchmark("genomic-benchmarks", "human_enhancers_ensembl", data_dir=intervals, splits=["test"])
 
 
 def test_a_reference_for_letters_is_refused(reference, tmp_path):
-    with pytest.raises(ValueError, match="its files hold letters, not coordinates; leave out reference="):
+    with pytest.raises(ValueError, match="its files contain sequences, not coordinates; leave out reference="):
         load_benchmark("gue", "emp_H3", data_dir=tmp_path, reference=reference)
-    with pytest.raises(ValueError, match="its sequences have the length they have; leave out sequence_length="):
+    with pytest.raises(ValueError, match="its sequence lengths are fixed; leave out sequence_length="):
         load_benchmark("gue", "emp_H3", data_dir=tmp_path, sequence_length=100)
 
 
@@ -122,7 +120,7 @@ def test_classes_of_two_genomes_have_a_reference_each(tmp_path, reference):
         load_benchmark("genomic-benchmarks", "demo_human_or_worm", reference=reference, **options)
     with pytest.raises(ValueError, match="has no class 'mouse'; the classes are human, worm"):
         load_benchmark("genomic-benchmarks", "demo_human_or_worm", reference={"mouse": worm}, **options)
-    with pytest.raises(ValueError, match="with the FASTA of the assembly of 'worm'"):
+    with pytest.raises(ValueError, match="the FASTA of the assembly of 'worm'"):
         load_benchmark("genomic-benchmarks", "demo_human_or_worm", reference={"human": reference}, **options)
 
 

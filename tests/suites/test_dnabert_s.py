@@ -46,7 +46,7 @@ def test_sequences_are_cut_as_in_the_protocol_and_it_is_said(tmp_path):
     write(tmp_path / "clustering_0.tsv", [("ACGT" * 3_000, "a"), ("ACGT", "b")])
     splits, task = load_benchmark("dnabert-s", "reference-clustering-0", data_dir=tmp_path)
     assert [len(sequence) for sequence in splits["test"]["sequence"]] == [10_000, 4]
-    assert "1 sequences are cut to 10,000 bp, as in the protocol" in task.description
+    assert "1 sequences are truncated to 10,000 bp, as in the protocol" in task.description
     splits, _ = load_benchmark("dnabert-s", "reference-clustering-0", data_dir=tmp_path, sequence_length=50)
     assert [len(sequence) for sequence in splits["test"]["sequence"]] == [50, 4]
 
@@ -58,7 +58,7 @@ def test_binning_leaves_out_short_sequences_and_rare_species(tmp_path):
     write(tmp_path / "plant" / "binning_5.tsv", rows)
     splits, task = load_benchmark("dnabert-s", "plant-binning-5", data_dir=tmp_path)
     assert (len(splits["test"]), task.label_names) == (20, ("many", "more"))
-    assert "1 sequences below 2,500 bp and 1 of species with fewer than 10 are left out" in task.description
+    assert "1 sequences below 2,500 bp and 1 of species with fewer than 10 are excluded" in task.description
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def test_binning_leaves_out_short_sequences_and_rare_species(tmp_path):
         (
             "marine-clustering-0",
             [("ACGT", "a"), ("ACGT",)],
-            "record 2 has 1 cell, where a sequence and a species stand",
+            "record 2 has 1 cell; it needs a sequence and a species",
         ),
-        ("marine-clustering-0", [], "no sequence is left for dnabert-s/marine-clustering-0"),
+        ("marine-clustering-0", [], "no sequence passes the filters of dnabert-s/marine-clustering-0"),
         ("marine-clustering-0", [("ACGT", "a")], "needs at least 2 label names"),
     ],
 )
@@ -80,7 +80,7 @@ def test_files_that_do_not_fit_are_refused(name, rows, message, tmp_path):
 
 
 def test_streaming_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="its labels are the species of the whole file; leave out streaming=True"):
+    with pytest.raises(ValueError, match="its label names are read from all rows; leave out streaming=True"):
         load_benchmark("dnabert-s", "marine-clustering-0", data_dir=tmp_path, streaming=True)
 
 
@@ -112,7 +112,7 @@ def test_contrastive_pairs_have_no_header(tmp_path):
         ("ACGT,GGGG\nACGT\n", "record 2 has 1 cells; a file of pairs has two sequences in a row and no header"),
         ("sequence1,sequence2\nACGT,GGGG\n", r"record 1 \('1'\).*letter 'e' at position 2"),
         ("ACGT,\n", r"record 1 \('1'\) has no second sequence"),
-        ("\n", "the file holds no records"),
+        ("\n", "the file has no records"),
     ],
 )
 def test_files_that_are_no_pairs_are_refused(text, message, tmp_path):

@@ -85,7 +85,7 @@ def test_splice_labels_stand_in_the_middle(tmp_path):
 
 def test_splice_labels_that_have_no_middle_are_refused(tmp_path):
     write(tmp_path / "train.csv", "ACGTACGTAC,0,1,2\n")
-    message = r"train.csv: record 1 has 10 bp and 3 labels, which cannot stand in the middle"
+    message = r"train.csv: record 1 has 10 bp and 3 labels, which cannot be centred on it"
     with pytest.raises(ValueError, match=message):
         load_benchmark("gena-lm", "splice", data_dir=tmp_path)
 
@@ -142,8 +142,8 @@ def test_activities_stand_beside_the_sequences(deepstarr, packed):
 @pytest.mark.parametrize(
     ("activities", "message"),
     [
-        (ACTIVITIES + "1\t2\tz\n", "holds more rows than the 2 records of"),
-        ("\n".join(ACTIVITIES.splitlines()[:2]) + "\n", "holds 1 rows, fewer than"),
+        (ACTIVITIES + "1\t2\tz\n", "has more rows than the 2 records of"),
+        ("\n".join(ACTIVITIES.splitlines()[:2]) + "\n", "has 1 rows, but"),
         (
             ACTIVITIES.replace("Hk_log2", "Hk"),
             "no column 'Hk_log2_enrichment'; the columns are Dev_log2_enrichment, Hk_",
@@ -158,7 +158,7 @@ def test_activities_that_do_not_fit_are_refused(deepstarr, activities, message):
 
 def test_sequences_without_activities_are_refused(deepstarr):
     (deepstarr / "DeepSTARR" / "Sequences_activity_Test.txt").unlink()
-    with pytest.raises(FileNotFoundError, match=r"Sequences_activity_Test.txt: no such file; it holds the labels of"):
+    with pytest.raises(FileNotFoundError, match=r"Sequences_activity_Test.txt: no such file; it has the labels of"):
         load_benchmark("gena-lm", "deepstarr", data_dir=deepstarr, allow_subset=True)
 
 
@@ -182,7 +182,7 @@ def test_deepsea_has_919_tracks_in_three_groups(tmp_path):
     assert task.num_labels == 919
     assert (task.label_names[124], task.label_names[125], task.label_names[815]) == ("DNase_124", "TF_0", "histone_0")
     write(tmp_path / "test.csv", "ACGT" + ",0" * 918 + "\n")
-    with pytest.raises(ValueError, match=r"record 1 \('1'\) has 918 labels behind the sequence; .* has 919"):
+    with pytest.raises(ValueError, match=r"record 1 \('1'\) has 918 labels after the sequence; .* needs 919"):
         load_benchmark("gena-lm", "deepsea", data_dir=tmp_path)
 
 
@@ -275,7 +275,7 @@ def test_windows_that_do_not_fit_the_task_are_refused(windows, monkeypatch):
     with pytest.raises(ValueError, match=message):
         load_benchmark("gena-lm", "enformer", sequence_length=2_048, **options)
     monkeypatch.undo()
-    message = r"record 1 \('0'\) has labels of shape \(4, 2\), where gena-lm/enformer has 5,313 tracks for each bin"
+    message = r"record 1 \('0'\) has labels of shape \(4, 2\), but gena-lm/enformer has 5,313 tracks per bin"
     with pytest.raises(ValueError, match=message):
         load_benchmark("gena-lm", "enformer", sequence_length=512, **options)
 
@@ -325,9 +325,7 @@ def test_each_base_has_the_value_of_the_track(signal):
 
 def test_without_the_track_the_error_says_where_it_may_lie(signal):
     next(signal.rglob("*.bigWig")).unlink()
-    message = (
-        r"test.csv: ENCFF184SOF.bigWig, which holds its labels, is neither beside it, nor in the two folders above"
-    )
+    message = r"test.csv: ENCFF184SOF.bigWig, which has its labels, is neither in the same folder, nor in the two above"
     with pytest.raises(FileNotFoundError, match=message):
         load_benchmark(
             "gena-lm", "moderngena_token_regression", data_dir=signal, reference=signal / "hg38.fa", splits=["test"]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from hf_dnalm.sequence import reverse_complement
-from hf_dnalm.suites import load_benchmark, long_range, places
+from hf_dnalm.suites import dataset_files, load_benchmark, long_range
 from hf_dnalm.suites.coordinates import window_of
-from hf_dnalm.suites.definition import PublishedTask
+from hf_dnalm.suites.task_definition import PublishedTask
 from tests.data.reference import LETTERS, write, write_reference
 
 pytest.importorskip("pysam")
@@ -197,9 +197,9 @@ def test_expression_is_read_along_the_gene_with_the_start_in_the_middle(genes):
     [
         (
             ["0,1", "0.5,-1.5", "2.0,0.25"],
-            r"rna_expression_values.csv: holds 2 rows, fewer than .*gene_coordinates.csv",
+            r"rna_expression_values.csv: has 2 rows, but .*gene_coordinates.csv",
         ),
-        (["0,1", *["1,1"] * 4], r"rna_expression_values.csv: holds more rows than the 3 records of"),
+        (["0,1", *["1,1"] * 4], r"rna_expression_values.csv: has more rows than the 3 records of"),
         (["0,1", "1,1", "1", "1,1"], r"record 2 \('ENSG2'\): 1 labels, but task .* needs 2"),
     ],
 )
@@ -209,7 +209,7 @@ def test_expression_values_that_do_not_fit_the_genes_are_refused(genes, values, 
     with pytest.raises(ValueError, match=message):
         load_benchmark("long-range", "bulk_rna_expression", **options)
     (genes / "bulk_rna_expression" / "rna_expression_values.csv").unlink()
-    with pytest.raises(FileNotFoundError, match=r"rna_expression_values.csv: no such file; it holds the labels of"):
+    with pytest.raises(FileNotFoundError, match=r"rna_expression_values.csv: no such file; it has the labels of"):
         load_benchmark("long-range", "bulk_rna_expression", **options)
 
 
@@ -229,8 +229,8 @@ def test_files_that_lie_beside_a_table_of_the_hub_are_downloaded_with_it(cage, r
     def download_all(repo: str, *, allow_patterns: list[str], **options: str) -> None:
         asked.append((repo, allow_patterns, options["revision"]))
 
-    monkeypatch.setattr(places, "hf_hub_download", download)
-    monkeypatch.setattr(places, "snapshot_download", download_all)
+    monkeypatch.setattr(dataset_files, "hf_hub_download", download)
+    monkeypatch.setattr(dataset_files, "snapshot_download", download_all)
     splits, _ = load_benchmark("long-range", "cage_prediction", reference=reference, splits=[split])
     assert len(splits[split]) == 1
     assert asked == [

@@ -11,11 +11,11 @@ from huggingface_hub.errors import OfflineModeIsEnabled
 
 from hf_dnalm.suites import (
     benchmark_tasks,
+    dataset_files,
     genomic_benchmarks,
     gue,
     load_benchmark,
     nt_downstream,
-    places,
     plant_multi_species,
 )
 
@@ -253,8 +253,8 @@ def hub(tmp_path, monkeypatch) -> list[str]:
         pq.write_table(pa.table({"seq": ["ACGT"], "label": [1]}), tmp_path / "file.parquet")
         return str(tmp_path / "file.parquet")
 
-    monkeypatch.setattr(places, "hf_hub_download", download)
-    monkeypatch.setattr(places, "HfFileSystem", FileSystem)
+    monkeypatch.setattr(dataset_files, "hf_hub_download", download)
+    monkeypatch.setattr(dataset_files, "HfFileSystem", FileSystem)
     return asked
 
 
@@ -272,7 +272,9 @@ def test_a_file_whose_name_holds_a_hash_is_found_on_the_hub(hub, monkeypatch) ->
 @pytest.mark.parametrize("files", [(), ("test-1.parquet", "test-2.parquet")])
 def test_a_repo_with_another_layout_is_refused(files, hub, monkeypatch) -> None:
     monkeypatch.setattr(FileSystem, "files", files)
-    message = rf"demo_human_or_worm @ main: {len(files)} files fit data/test-00000-of-00001\*.parquet, where one is"
+    message = (
+        rf"demo_human_or_worm @ main: {len(files)} files match data/test-00000-of-00001\*.parquet, but exactly one is"
+    )
     with pytest.raises(ValueError, match=message):
         load_benchmark("genomic-benchmarks", "demo_human_or_worm", splits=["test"])
 
@@ -282,7 +284,7 @@ def test_offline_the_error_names_the_file_and_the_way_out(monkeypatch) -> None:
         raise OfflineModeIsEnabled("offline")
 
     monkeypatch.setattr(FileSystem, "glob", glob)
-    monkeypatch.setattr(places, "HfFileSystem", FileSystem)
+    monkeypatch.setattr(dataset_files, "HfFileSystem", FileSystem)
     with pytest.raises(FileNotFoundError, match=r"test-00000-of-00001\*.parquet: not in the local cache, .*data_dir="):
         load_benchmark("genomic-benchmarks", "demo_human_or_worm", splits=["test"])
 

@@ -243,7 +243,7 @@ WORDS = overlapping_kmer_vocabulary(3)
     [
         (["[CLS]", "ACG", "AC"], "these 3 words are no vocabulary of overlapping k-mers"),
         ([*WORDS, "A"], "vocabulary line 70: 'A' has no place in a vocabulary of 3-mers"),
-        ([*WORDS, "AAA"], "vocabulary line 70: 'AAA' stands on line 6 already"),
+        ([*WORDS, "AAA"], "vocabulary line 70: 'AAA' is already on line 6"),
         ([word for word in WORDS if word != "GTC"], "lacks 1 of 69 words, first 'GTC'"),
         ([word for word in WORDS if word != "[MASK]"], r"lacks 1 of 69 words, first '\[MASK\]'"),
     ],

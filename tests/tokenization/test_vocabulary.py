@@ -73,8 +73,8 @@ WORDS = kmer_vocabulary(6, V2)
 @pytest.mark.parametrize(
     ("vocabulary", "message"),
     [
-        ([*WORDS, "ACGTAC"], r"line 4108: 'ACGTAC' stands on line 729 already"),
-        ([*WORDS, "<mask>"], r"line 4108: '<mask>' stands on line 3 already"),
+        ([*WORDS, "ACGTAC"], r"line 4108: 'ACGTAC' is already on line 729"),
+        ([*WORDS, "<mask>"], r"line 4108: '<mask>' is already on line 3"),
         ([word for word in WORDS if word != "N"], r"lacks 1 of 4,105 words, first 'N'"),
         ([word for word in WORDS if word not in ("A", "G")], r"lacks 2 of 4,105 words, first 'A'"),
         ([word for word in WORDS if word != "ATTCCG"], r"lacks 1 of 4,105 words, first 'ATTCCG'"),

@@ -88,7 +88,7 @@ def test_a_model_of_bins_predicts_what_its_report_says(name, base_folder, tmp_pa
         rows = [line.split("\t") for line in (tmp_path / "bins.bed").read_text().splitlines()]
         assert sum(int(end) - int(start) for _, start, end, *_ in rows) == sum(map(len, splits["test"]["sequence"]))
     else:
-        with pytest.raises(ValueError, match="no one class for each bin, so it cannot be written as BED"):
+        with pytest.raises(ValueError, match="does not have exactly one class per bin, so it cannot be written as BED"):
             write_predictions(predictions, tmp_path / "bins.bed")
 
 

@@ -89,7 +89,7 @@ class BendTask:
             if getattr(self, field) <= 0:
                 raise self._refused(field, "it must be more than 0")
         if self.kernel % 2 == 0:
-            raise self._refused("kernel", "it must be odd, so that an output stands over a nucleotide")
+            raise self._refused("kernel", "it must be odd, so that each output is centred on a nucleotide")
         if self.downsample is not None and self.downsample <= 0:
             raise self._refused("downsample", "it must be more than 0, or left out: one output for each nucleotide")
         if (self.loss is None) != (self.level == "variant"):
@@ -107,7 +107,7 @@ class BendTask:
             raise self._refused("label_names", f"at least {least}, all different")
 
     def _refused(self, field: str, rule: str) -> ValueError:
-        return ValueError(f"BEND task {self.name!r}: {field} is {getattr(self, field)!r}; {rule}")
+        return ValueError(f"BEND task {self.name!r}: {field} is {getattr(self, field)!r}; {rule}.")
 
     @property
     def outputs(self) -> int:

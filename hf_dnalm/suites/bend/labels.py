@@ -132,4 +132,4 @@ class Hdf5Labels:
             raise self._refused(row, f"label {labels[wrong][0]} is not one of 0 to {last} (or {PADDING}: no label)")
 
     def _refused(self, row: int, reason: str) -> ValueError:
-        return ValueError(f"{self.path}: row {row + 1} ({self._regions.intervals[row]}): {reason}")
+        return ValueError(f"{self.path}: row {row + 1} ({self._regions.intervals[row]}): {reason}.")

@@ -23,7 +23,7 @@ from hf_dnalm.data.leakage import leaks_noted
 from hf_dnalm.data.splits import SplitRule
 from hf_dnalm.suites.bend.definition import BendTask
 from hf_dnalm.suites.bend.reading import BendData
-from hf_dnalm.suites.definition import Benchmark
+from hf_dnalm.suites.task_definition import Benchmark
 
 _SPLITS = {"valid": "validation"}  # the files' word, and ours
 

@@ -1,6 +1,7 @@
-"""The seven tasks of BEND as they were published: five with a network on frozen embeddings, two zero-shot.
+"""BEND's seven published tasks: five train a network on frozen embeddings, two are zero-shot.
 
-Marin et al. 2024, ICLR. Regions are in `<task>/<task>.bed`, labels in its column `label` or in `<task>/<task>.hdf5`.
+Marin et al. 2024, ICLR. Regions are in `<task>/<task>.bed`; labels are in its `label` column or in
+`<task>/<task>.hdf5`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _SEQUENCE_TASKS = {
         125,
         "GRCh37.no-chr.fa (contigs without 'chr')",
         "Is the region open chromatin (DNase-seq, ENCODE) in each of 125 cell types? 1: yes, 0: no. The labels are the "
-        "numbers of the cell types; an empty list is a region that is open in none of them.",
+        "numbers of the cell types; an empty list means that the region is open in none of them.",
     ),
     "histone_modification": (
         18,
@@ -44,7 +45,7 @@ _VARIANT_TASKS = {
     ),
     "variant_effects_disease": (
         ("benign", "pathogenic"),
-        "Is the non-coding single-letter variant pathogenic (ClinVar)? 1: yes, 0: benign.",
+        "Is the non-coding single-letter variant pathogenic (ClinVar)? 1: yes, 0: no (benign).",
     ),
 }
 
@@ -55,8 +56,8 @@ _GENE_FINDING = BendTask(
         *("exon_reverse", "donor_reverse", "intron_reverse", "acceptor_reverse"),
         "noncoding",
     ),
-    description="What is each nucleotide, in a gene of GENCODE with its surroundings? Exon (0, 4), donor site (1, 5), "
-    "intron (2, 6) or acceptor site (3, 7), on the forward and the reverse strand, or none of them (8).",
+    description="What is each nucleotide of a GENCODE gene and its flanks? Exon (0, 4), donor site (1, 5), intron "
+    "(2, 6) or acceptor site (3, 7), on the forward or the reverse strand, or noncoding (8).",
     level="nucleotide",
     label_source="hdf5",
     loss="cross_entropy",
@@ -69,8 +70,8 @@ _GENE_FINDING = BendTask(
 _ENHANCER_ANNOTATION = BendTask(
     name="enhancer_annotation",
     label_names=("enhancer",),
-    description="Does each bin of 128 bp overlap an enhancer of the gene whose transcription start is in the middle, "
-    "as found by CRISPR interference? 1: yes, 0: no. Splits are ten parts of the data, each once the test set.",
+    description="Does each bin of 128 bp overlap an enhancer of the gene whose transcription start site is in the "
+    "middle, as found by CRISPR interference? 1: yes, 0: no. The data come in ten parts; each is the test set once.",
     level="bin",
     label_source="hdf5",
     metric="auprc",
@@ -108,8 +109,8 @@ def _variant_task(name: str) -> BendTask:
     return BendTask(
         name=name,
         label_names=labels,
-        description=f"{description} The score is the cosine distance of the embeddings of both alleles where the "
-        "variant is; nothing is trained.",
+        description=f"{description} The score is the cosine distance between the embeddings of the two alleles at "
+        "the variant; nothing is trained.",
         level="variant",
         loss=None,
         assembly=_GRCH38,
@@ -132,18 +133,18 @@ TASKS: dict[str, BendTask] = {
 
 
 def find_task(name_or_yaml: str) -> BendTask:
-    """A published task by its name, or a user's own by the path of its YAML file.
+    """A published task by name, or a user's own task by the path of its YAML file.
 
     Raises:
-        ValueError: no such task; the message has the names. A YAML file that is refused.
+        ValueError: no such task (the message lists them), or an invalid YAML file.
         FileNotFoundError: no such YAML file.
     """
     if name_or_yaml.endswith((".yaml", ".yml")):
-        from hf_dnalm.suites.bend.task_files import task_from_yaml  # with yaml, which listing does not need
+        from hf_dnalm.suites.bend.task_files import task_from_yaml  # imports yaml, which listing tasks does not need
 
         return task_from_yaml(name_or_yaml)
     if name_or_yaml not in TASKS:
         close = difflib.get_close_matches(name_or_yaml, TASKS, n=2)
-        advice = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(TASKS)}"
+        advice = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(TASKS)}."
         raise ValueError(f"no BEND task {name_or_yaml!r}; {advice} A task of your own is a path that ends in .yaml.")
     return TASKS[name_or_yaml]

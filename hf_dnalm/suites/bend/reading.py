@@ -38,7 +38,7 @@ class BendData:
 
     Args:
         task: published or one's own.
-        data_dir: folder with `<task>/<task>.bed` (or `<task>.bed`) and, where labels are in HDF5, the file beside it.
+        data_dir: folder with `<task>/<task>.bed` (or `<task>.bed`) and, if labels are in HDF5, that file.
             It is not asked where the task names its files itself.
         reference: FASTA of the task's assembly, indexed here where it is not.
 
@@ -127,7 +127,7 @@ class BendData:
             if outputs < 1 or (outputs > 1 and task.level == "sequence"):
                 raise ValueError(
                     f"{self.regions.where(row)} is {interval.end - interval.start:,} bp; task {task.name!r} makes one "
-                    f"output of {task.downsample} bp" + (" and one of a sequence" if task.level == "sequence" else "")
+                    f"output of {task.downsample} bp{' and one of a sequence' if task.level == 'sequence' else ''}."
                 )
 
 

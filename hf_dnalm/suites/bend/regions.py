@@ -85,11 +85,11 @@ class Regions:
                 try:
                     lengths[interval.contig] = genome.lengths[genome.contig(interval.contig)]
                 except ValueError as error:
-                    raise ValueError(f"{self.where(row)}: {error}.") from None
+                    raise ValueError(f"{self.where(row)}: {str(error).removesuffix('.')}.") from None
             if interval.end > lengths[interval.contig]:
                 raise ValueError(
                     f"{self.where(row)} reaches past the end of {interval.contig}, which is "
-                    f"{lengths[interval.contig]:,} bp in {genome.path}; is that the assembly of the file?."
+                    f"{lengths[interval.contig]:,} bp in {genome.path}; is that the assembly of the file?"
                 )
 
 

@@ -54,7 +54,7 @@ def task_from_yaml(path: str | os.PathLike[str]) -> BendTask:
     try:
         return BendTask(**values)
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)}: {error}.") from None
+        raise ValueError(f"{os.fspath(path)}: {error}") from None
 
 
 def file_names(name: str, extension: str) -> tuple[str, ...]:

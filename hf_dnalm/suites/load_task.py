@@ -1,4 +1,4 @@
-"""A published task: labelled files in a dataset repo of the Hub, or the same files in a local folder."""
+"""Load a published task: its files become checked splits, from a Hub dataset repository or a local folder."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from hf_dnalm.data.leakage import leaks_noted
 from hf_dnalm.data.records import Record
 from hf_dnalm.data.splits import SplitRule, split_validation
 from hf_dnalm.genome import Genome
-from hf_dnalm.suites.definition import Benchmark, PublishedTask
-from hf_dnalm.suites.loading import READERS
-from hf_dnalm.suites.places import download, download_all, hub_files, local_files, open_remote
+from hf_dnalm.suites.dataset_files import download, download_all, hub_files, local_files, open_remote
+from hf_dnalm.suites.reader_table import READERS
 from hf_dnalm.suites.readers import FILE_SPLITS, Request
+from hf_dnalm.suites.task_definition import Benchmark, PublishedTask
 from hf_dnalm.tasks import Task
 
 logger = logging.getLogger(__name__)
 
-Reference = str | Path | Mapping[str, str | Path] | None  # FASTA of the assembly, or of that of each class
+Reference = str | Path | Mapping[str, str | Path] | None  # FASTA of the assembly, or one FASTA per class
 
-VALIDATION_FRACTION = 0.1  # of the training rows, where the Hub has no validation split
+VALIDATION_FRACTION = 0.1  # of the training rows, if no validation split was published
 
 
 def load_published(
@@ -57,7 +57,7 @@ def load_published(
     deduplicate: bool = False,
     rule: SplitRule | None = None,
 ) -> Benchmark:
-    """Read a published task; see `load_benchmark` for the arguments."""
+    """Load a published task; see `load_benchmark` for the arguments."""
     rule = rule or SplitRule()
     _check_options(published, reference=reference, sequence_length=sequence_length, streaming=streaming, rule=rule)
     if published.folds and not rule.validation_chromosomes:
@@ -66,8 +66,8 @@ def load_published(
     if data_dir is not None:
         places = local_files(published, Path(data_dir), wanted, must_have_all=splits is not None)
     else:
-        places = hub_files(published, wanted, asked=splits is not None or streaming)
-    held_to_counts = revision in (None, published.revision)
+        places = hub_files(published, wanted, splits_named=splits is not None or streaming)
+    check_counts = revision in (None, published.revision)
     revision = revision or published.revision or "main"
     references = _references(published, reference)
     source = _Source(published, None if data_dir is not None else revision, references, sequence_length)
@@ -80,12 +80,12 @@ def load_published(
     data = DatasetDict()
     for split, paths in places.items():
         data[split] = source.read(split, paths, task, notes)
-        expected = published.rows.get(split) if held_to_counts else None
+        expected = published.rows.get(split) if check_counts else None
         if expected is not None and len(data[split]) != expected:
             if not allow_subset:
                 raise ValueError(
                     f"{', '.join(paths)}: {len(data[split]):,} records, but {split} of {published.task.name} was "
-                    f"published with {expected:,}; copy the whole file, or pass allow_subset=True to use what is there."
+                    f"published with {expected:,}; copy the complete file, or pass allow_subset=True to use this one."
                 )
             notes.append(f"{split} has {len(data[split]):,} of {expected:,} published rows")
     if any("sequence2" in rows.column_names for rows in data.values()):
@@ -111,13 +111,13 @@ def _check_options(
 ) -> None:
     name = published.task.name
     if rule and streaming:
-        raise ValueError(f"{name}: folds and splits by chromosome need all rows at hand; leave out streaming=True.")
+        raise ValueError(f"{name}: folds and splits by chromosome need all rows in memory; leave out streaming=True.")
     if published.classes_in_data and streaming:
-        raise ValueError(f"{name}: its labels are the species of the whole file; leave out streaming=True.")
+        raise ValueError(f"{name}: its label names are read from all rows; leave out streaming=True.")
     if reference is not None and not published.assembly:
-        raise ValueError(f"{name}: its files hold letters, not coordinates; leave out reference=.")
+        raise ValueError(f"{name}: its files contain sequences, not coordinates; leave out reference=.")
     if sequence_length is not None and published.sequence_length is None:
-        raise ValueError(f"{name}: its sequences have the length they have; leave out sequence_length=.")
+        raise ValueError(f"{name}: its sequence lengths are fixed; leave out sequence_length=.")
 
 
 def _wanted(published: PublishedTask, splits: Sequence[str] | None) -> list[str]:
@@ -127,19 +127,19 @@ def _wanted(published: PublishedTask, splits: Sequence[str] | None) -> list[str]
         raise ValueError(
             f"{published.task.name} has no split {unknown[0]!r}; published are {', '.join(published.files)}"
             + (
-                ""
+                "."
                 if "validation" in published.files or "train" not in published.files
-                else " (validation is drawn from train)"
+                else " (validation is drawn from train)."
             )
         )
     return wanted
 
 
 def _with_published_folds(published: PublishedTask, rule: SplitRule) -> tuple[PublishedTask, SplitRule]:
-    """The task with the files of one fold as its splits: all but two to train, the next to validate, the last to test.
+    """The task with one published fold as its splits: the last file is test, the one before validation, the rest train.
 
     Raises:
-        ValueError: another number of folds than was published, or no such fold.
+        ValueError: `folds` differs from the published number, or no such fold.
     """
     count = published.fold_count
     if rule.folds not in (None, count):
@@ -191,10 +191,10 @@ def _references(published: PublishedTask, reference: Reference) -> dict[str, str
 
 
 class _Source(NamedTuple):
-    """Where a task's files are read, and with which reference.
+    """Where a task's files are read from, and with which reference.
 
     Attributes:
-        revision: on the Hub; None for local files.
+        revision: commit or branch on the Hub; None for local files.
         references: FASTA files by class, "" for all classes.
     """
 
@@ -204,7 +204,7 @@ class _Source(NamedTuple):
     sequence_length: int | None
 
     def local(self, place: str, split: str) -> str:
-        """The file on this machine, downloaded with what must lie beside it where it is on the Hub."""
+        """The local path of a file; downloads it, and the files it needs next to it, if it is on the Hub."""
         if self.revision is None:
             return place
         published = self.published
@@ -225,10 +225,13 @@ class _Source(NamedTuple):
         parts = []
         for place in paths:
             path = self.local(place, split)
-            # Names may repeat: published files do that, and rows are matched by number.
+            # Names may repeat, as they do in published files; rows are matched by number.
             parts.append(
                 dataset_from_records(
-                    _some(self.records(path, split, notes), f"{path}: no record of {split}"),
+                    _some(
+                        self.records(path, split, notes),
+                        f"{path}: no record of {split} is left; check the file and the options.",
+                    ),
                     source=path,
                     task=task,
                     labels_required=True,
@@ -238,13 +241,13 @@ class _Source(NamedTuple):
         return parts[0] if len(parts) == 1 else concatenate_datasets(parts)
 
     def task_of_columns(self, places: Mapping[str, Sequence[str]]) -> Task:
-        """The task, of pairs where the first record is one."""
+        """The task; it is a task of pairs if the first record is a pair."""
         split, paths = next(iter(places.items()))
         first = next(self.records(self.local(paths[0], split), split, []))
         return dataclasses.replace(self.published.task, pair=first.sequence2 is not None)
 
     def task_of_data(self, places: Mapping[str, Sequence[str]]) -> Task:
-        """The task with the label names that the files hold, sorted: the same on every machine."""
+        """The task with the label names found in the files, sorted so that every machine gets the same order."""
         found = {
             str(record.label)
             for split, paths in places.items()
@@ -255,16 +258,16 @@ class _Source(NamedTuple):
 
 
 def _some(records: Iterator[Record], message: str) -> Iterator[Record]:
-    """The records; refuses when there are none."""
+    """The records; an error if there are none."""
     first = next(records, None)
     if first is None:
-        raise ValueError(f"{message} is left.")
+        raise ValueError(message)
     yield first
     yield from records
 
 
 def _stream(source: _Source, places: Mapping[str, Sequence[str]]) -> IterableDatasetDict:
-    """The splits read record by record, again from the start in every epoch; from the Hub when there is a revision."""
+    """The splits as iterables that restart in every epoch; read from the Hub if the source has a revision."""
     task = source.published.task
     kind = Value("float64" if task.problem_type == "regression" else "int64")
     several = task.problem_type != "single_label_classification" and task.num_labels > 1
@@ -279,7 +282,7 @@ def _stream(source: _Source, places: Mapping[str, Sequence[str]]) -> IterableDat
 
 
 def _stream_rows(source: _Source, split: str, places: Sequence[str]) -> Iterator[dict[str, object]]:
-    """The checked rows of a split: of a FASTA file on the Hub as it comes, of anything else once it is downloaded."""
+    """The checked rows of a split. FASTA on the Hub is streamed; other files are downloaded first."""
     published, revision = source.published, source.revision
     for place in places:
         if revision is not None and place.endswith(FASTA):

@@ -1,4 +1,4 @@
-"""The readers by the names that the definitions of tasks use."""
+"""READERS: the function that reads each layout, by the name that a task definition gives as its `reader`."""
 
 from __future__ import annotations
 

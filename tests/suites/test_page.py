@@ -28,7 +28,7 @@ def test_the_tables_are_what_the_definitions_say(tmp_path):
 
 
 def test_a_page_without_a_place_for_a_suite_is_refused():
-    with pytest.raises(ValueError, match="the page has no <!-- tasks of plant-genomic-benchmark --> that ends with"):
+    with pytest.raises(ValueError, match="the page has no <!-- tasks of plant-genomic-benchmark --> followed by"):
         render_benchmarks_page("# Benchmarks")
 
 

@@ -13,7 +13,7 @@ from datasets import IterableDatasetDict
 from huggingface_hub.errors import LocalEntryNotFoundError
 
 from hf_dnalm.data import read_file
-from hf_dnalm.suites import benchmark_tasks, load_benchmark, places
+from hf_dnalm.suites import benchmark_tasks, dataset_files, load_benchmark
 from hf_dnalm.suites import plant_genomic_benchmark as pgb
 
 ENHANCERS = "pro_seq.m_esculenta"
@@ -140,7 +140,7 @@ def test_folds_keep_the_published_test_and_are_noted(folder: Path) -> None:
     assert {split: len(rows) for split, rows in first.items()} == {"train": 30, "validation": 10, "test": 6}
     assert not set(first["validation"]["name"]) & set(second["validation"]["name"])
     assert "splits are fold 0 (counted from 0) of 4, drawn with seed 0" in task.description
-    with pytest.raises(ValueError, match="folds and splits by chromosome need all rows at hand; leave out streaming"):
+    with pytest.raises(ValueError, match="folds and splits by chromosome need all rows in memory; leave out streaming"):
         load_benchmark("pgb", POLY_A, folds=4, fold=0, streaming=True, **options)
 
 
@@ -157,7 +157,7 @@ def test_splits_are_made_by_the_chromosome_in_the_names(folder: Path) -> None:
 
 def test_another_number_of_rows_is_refused_unless_allowed(folder: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"_train.fa: 40 records, but train of .* published with 111,138; copy the whole"
+        ValueError, match=r"_train.fa: 40 records, but train of .* published with 111,138; copy the complete"
     ):
         load_benchmark("pgb", POLY_A, data_dir=folder)
 
@@ -189,14 +189,14 @@ def test_other_spellings_find_the_published_task(folder: Path, name: str, publis
         (
             ("glue", POLY_A),
             ValueError,
-            "no benchmark suite 'glue'; there are: plant-genomic-benchmark, nt-downstream, .*, pgb",
+            "no benchmark suite 'glue'; choose one of: plant-genomic-benchmark, nt-downstream, .*, pgb",
         ),
         (
             ("pgb", "poly_a.trifolium"),
             ValueError,
             r"no task 'poly_a.trifolium' .*did you mean poly_a\.trifolium_pratense",
         ),
-        (("pgb", "???"), ValueError, r"no task '\?\?\?' in plant-genomic-benchmark; there are: poly_a\."),
+        (("pgb", "???"), ValueError, r"no task '\?\?\?' in plant-genomic-benchmark; choose one of: poly_a\."),
     ],
 )
 def test_unknown_names_are_refused_with_close_ones(arguments: tuple, error: type[Exception], message: str) -> None:
@@ -213,7 +213,7 @@ def test_unknown_names_are_refused_with_close_ones(arguments: tuple, error: type
             ValueError,
             r"no split 'validation'; published are train, test \(validat",
         ),
-        (ENHANCERS, {"splits": ("dev",)}, ValueError, "has no split 'dev'; published are train, validation, test$"),
+        (ENHANCERS, {"splits": ("dev",)}, ValueError, r"has no split 'dev'; published are train, validation, test\.$"),
         (
             "lncrna.z_mays",
             {},
@@ -290,8 +290,8 @@ def hub(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[t
             asked.append((file, revision))
             return io.BytesIO((folder / file).read_bytes())
 
-    monkeypatch.setattr(places, "hf_hub_download", download)
-    monkeypatch.setattr(places, "HfFileSystem", FileSystem)
+    monkeypatch.setattr(dataset_files, "hf_hub_download", download)
+    monkeypatch.setattr(dataset_files, "HfFileSystem", FileSystem)
     return asked
 
 
@@ -310,7 +310,7 @@ def test_another_revision_is_not_held_to_the_pinned_counts(hub: list) -> None:
 
 def test_five_gigabytes_are_not_downloaded_unasked(hub: list) -> None:
     with pytest.raises(
-        ValueError, match=r"train is 5.4 GB and is not downloaded unasked. Pass streaming=True, splits="
+        ValueError, match=r"train is 5.4 GB and is not downloaded by default. Pass streaming=True, splits="
     ):
         load_benchmark("pgb", CHROMATIN)
     assert hub == []
