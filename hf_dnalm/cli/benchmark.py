@@ -70,13 +70,16 @@ def run(arguments: list[str]) -> None:
     with contextlib.redirect_stdout(sys.stderr):  # Trainer writes its log to stdout, which is for the result
         result = benchmark(options.models, process=process, **settings)
     if result.unfinished:
-        print(f"{len(result.unfinished)} cells are still running in other processes.", file=sys.stderr)
+        print(f"Cells still running in other processes: {len(result.unfinished)}.", file=sys.stderr)
     elif result.leaderboard is not None:
         print(aligned([[cell.strip("*") for cell in row] for row in score_rows(result.leaderboard)]))
         print(f"\n{summary(result.leaderboard)}\nLeaderboard: {result.folder / 'leaderboard.html'}")
     if result.failed:
         cell, message = next(iter(result.failed.items()))
-        raise ValueError(f"{len(result.failed)} cells failed, the results of all others are kept; {cell}: {message}.")
+        failed = "1 cell" if len(result.failed) == 1 else f"{len(result.failed)} cells"
+        raise ValueError(
+            f"{failed} failed; the results of all others are kept. First error: {cell}: {message.rstrip('.')}."
+        )
 
 
 def leave_group(environment: Any) -> tuple[int, int]:

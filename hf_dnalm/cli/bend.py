@@ -36,5 +36,5 @@ def run(arguments: list[str]) -> None:
         raise SystemExit(0 if arguments else 2)
     step, *rest = arguments
     if step not in STEPS:
-        raise ValueError(f"no step {step!r}; there are: {', '.join(STEPS)}.")
+        raise ValueError(f"no step {step!r}; choose from: {', '.join(STEPS)}.")
     importlib.import_module(f"hf_dnalm.cli.bend_{step.replace('-', '_')}").run(rest)

@@ -65,7 +65,9 @@ def _run(options: argparse.Namespace) -> None:
     if options.map is not None:
         output_extension(options.map, FIGURE_FILES)
         if options.map_method == "umap" and importlib.util.find_spec("umap") is None:
-            raise ImportError('umap-learn is needed for this map: pip install "hf_dnalm[umap]", or --map-method tsne.')
+            raise ImportError(
+                '--map-method umap needs umap-learn: pip install "hf_dnalm[umap]", or pass --map-method tsne.'
+            )
     inference = inference_arguments(options)
     task, dataset = _read(options)
     labels, sequences = list(dataset["labels"]), list(dataset["sequence"])

@@ -132,5 +132,5 @@ def find_device(name: str | None) -> torch.device:
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"--device {name}: {reason}.") from None
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f"--device {name}: {reason}. Pass cpu or a device of this machine.") from None

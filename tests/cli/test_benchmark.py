@@ -81,7 +81,10 @@ def test_a_process_of_a_group_works_alone_on_its_own_gpu():
         (["--tasks", "emp_H3", "--learning-rate", "fast"], "invalid float value: 'fast'"),
         (["--tasks", "emp_H3", "--seed", "3"], "the benchmark sets seed itself"),
         (["--tasks", "emp_H3", "--data-dir", "gue=a", "b"], "give one folder, or SUITE=FOLDER for each suite"),
-        (["--tasks", "emp_H3"], "1 cells failed, the results of all others are kept; gue/emp_H3: majority, seed 0: "),
+        (
+            ["--tasks", "emp_H3"],
+            "1 cell failed; the results of all others are kept. First error: gue/emp_H3: majority, seed 0: ",
+        ),
     ],
 )
 def test_bad_input_is_one_line(more, message, data_dir, tmp_path, capsys):  # noqa: F811
@@ -91,6 +94,7 @@ def test_bad_input_is_one_line(more, message, data_dir, tmp_path, capsys):  # no
     *_, line = capsys.readouterr().err.strip().split("\n")
     assert line.startswith("dnalm benchmark: error:")
     assert message in line
+    assert not line.endswith("..")
     assert not list(tmp_path.glob("out/cells/*/*/*"))
 
 

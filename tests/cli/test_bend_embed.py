@@ -85,7 +85,7 @@ def test_refusals_are_one_line(flags, capsys):
     assert "Leave out --dtype" in refusal(capsys, ["embed", "onehot", *compat, "--dtype", "float32"])
     assert "leave it out for a function of your own." in refusal(capsys, ["embed", "mine.py:gc", *compat])
     assert "mine.py: no such file" in refusal(capsys, ["embed", "mine.py:gc", "gene_finding", *flags])
-    assert "no step 'embedd'; there are: embed" in refusal(capsys, ["embedd"])
+    assert "no step 'embedd'; choose from: embed" in refusal(capsys, ["embedd"])
 
 
 def test_help_names_the_steps(capsys):

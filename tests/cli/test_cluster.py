@@ -57,7 +57,7 @@ def test_model_and_baseline_stand_side_by_side(model, tmp_path, capsys):
 def test_a_map_that_cannot_be_drawn_is_refused_before_any_work(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     line = refused(capsys, "cluster", "nowhere", "x.csv", "--map", tmp_path / "m.png", "--map-method", "umap")
-    assert 'pip install "hf_dnalm[umap]", or --map-method tsne' in line
+    assert 'pip install "hf_dnalm[umap]", or pass --map-method tsne.' in line
     line = refused(capsys, "cluster", "nowhere", "x.csv", "--map", tmp_path / "m.pdf")
     assert "the extension must be one of .png, .svg" in line
 
