@@ -1,4 +1,4 @@
-"""Folds by the numbers in the names: the k-th part tests, the next validates, the rest trains."""
+"""Folds by the numbers in the names of the splits: one for test, the next for validation, the rest for training."""
 
 from __future__ import annotations
 

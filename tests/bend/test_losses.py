@@ -1,4 +1,4 @@
-"""Losses whose values can be worked out by hand, and the published one where it differs."""
+"""Losses that can be computed by hand, and the published loss where it differs."""
 
 from __future__ import annotations
 

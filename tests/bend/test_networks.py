@@ -1,4 +1,4 @@
-"""BEND's networks: the authors' numbers, shapes that can be counted by hand, and padding that changes nothing."""
+"""BEND's networks: the authors' numbers, shapes computed by hand, and padding without effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BEND's embedders as published: each family's cuts, special tokens and repeats, by hand on toy models."""
+"""BEND's published embedders: the splitting, special tokens and repeats of each family, by hand on tiny models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embeddings of regions: one vector for each letter, whole shards, resumable and shared among processes."""
+"""Embeddings of regions: one vector per nucleotide, complete shards, resumable and shared among processes."""
 
 from __future__ import annotations
 

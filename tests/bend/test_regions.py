@@ -1,4 +1,4 @@
-"""Regions, letters and labels: read as they are published, and refused with file and row."""
+"""Regions, sequences and labels are read as published; errors name file and row."""
 
 from __future__ import annotations
 

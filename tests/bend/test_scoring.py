@@ -1,4 +1,4 @@
-"""Metrics of a network's predictions, of which each can be counted by hand."""
+"""Metrics of a network's predictions, each computed by hand."""
 
 from __future__ import annotations
 

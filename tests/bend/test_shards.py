@@ -1,4 +1,4 @@
-"""Shards: the published layout, whole files or none, read as they were written."""
+"""Shards have the published layout, are complete or absent, and are read as they were written."""
 
 from __future__ import annotations
 

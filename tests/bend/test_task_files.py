@@ -1,4 +1,4 @@
-"""The tasks: the published ones are as published, and one's own is a few lines of YAML."""
+"""The published tasks are as published, and your own task is a few lines of YAML."""
 
 from __future__ import annotations
 
