@@ -1,4 +1,4 @@
-"""Training on frozen embeddings: a planted signal is found, a stopped run ends as an undisturbed one, folds add up."""
+"""Training on embeddings: it finds a planted signal, an interrupted run ends like any other, and folds add up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zero-shot variants: distances that are known, windows embedded once, and the published place that sees nothing."""
+"""Zero-shot variants: known distances, windows embedded once, and the published index that misses the variant."""
 
 from __future__ import annotations
 

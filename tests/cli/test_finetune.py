@@ -1,4 +1,4 @@
-"""`dnalm finetune`: flags in, folder and numbers out; bad input is one line and leaves nothing behind."""
+"""`dnalm finetune`: flags, output folder and printed result; bad input is one line and leaves no files."""
 
 from __future__ import annotations
 
