@@ -66,7 +66,7 @@ def decoding(path: str | os.PathLike[str], place: str = "", *, remedy: str = "")
             raise
         where = f"{name}: {place}: " if place else f"{name}: "
         refuse_absent(path)
-        raise ValueError(f"{where}cannot be read ({reason[:300]}). {remedy or _DAMAGED}.") from error
+        raise ValueError(f"{where}cannot be read ({reason[:300]}). {(remedy or _DAMAGED).rstrip('.')}.") from error
 
 
 def refuse_absent(path: str | os.PathLike[str]) -> None:

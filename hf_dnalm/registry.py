@@ -53,7 +53,7 @@ def _own_fields(
         try:
             contents = passport.translate(contents)
         except ValueError as error:
-            raise ValueError(f"{os.fspath(name)}: {error}.") from error
+            raise ValueError(f"{os.fspath(name)}: {str(error).rstrip('.')}.") from error
     return contents, unused
 
 

@@ -81,3 +81,9 @@ def test_what_is_wrong_with_a_json_file_is_said_with_its_name(data, message, tmp
 def test_a_json_object_is_read(tmp_path):
     (tmp_path / "settings.json").write_text('{"a": [1, "é"]}', encoding="utf-8")
     assert read_json(tmp_path / "settings.json") == {"a": [1, "é"]}
+
+
+@pytest.mark.parametrize("remedy", ["", "Copy it again", "Copy it again."])
+def test_the_message_ends_with_one_full_stop(remedy):
+    with pytest.raises(ValueError, match=r"[^.]\.$"), decoding("a.bin", remedy=remedy):
+        raise KeyError("a")
