@@ -52,7 +52,7 @@ def summary(leaderboard: Leaderboard) -> str:
         return " ".join(sentences)
     alone = dict.fromkeys(leaderboard.contestants, 0)
     for each in leaderboard.tasks:
-        if len(each.beaten_by_none) == 1:
+        if len(each.scores) > 1 and len(each.beaten_by_none) == 1:
             alone[each.beaten_by_none[0]] += 1
     winners = [f"{name} on {count}" for name, count in alone.items() if count]
     if winners:
@@ -123,7 +123,7 @@ def _score(each: TaskResult, name: str, *, tested: bool) -> str:
     text = str(score.interval)
     if score.runs > 1:
         text += f" ± {score.spread:.3f}"
-    if tested and name in each.beaten_by_none:
+    if tested and len(each.scores) > 1 and name in each.beaten_by_none:
         text = f"**{text}**" if each.beaten_by_none == [name] else f"{text} ="
     return text
 

@@ -7,14 +7,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
 
 from hf_dnalm.bend.embedders import BatchEmbedder, Embedder, embeddings_of
 from hf_dnalm.bend.published_embedders import PublishedEmbedder
-from hf_dnalm.checkpoints import PASSPORTS
 from hf_dnalm.evaluation.bootstrap import bootstrap_intervals
 from hf_dnalm.evaluation.json_values import json_number
 from hf_dnalm.evaluation.outputs import read_outputs
@@ -26,6 +25,9 @@ from hf_dnalm.suites.bend.definition import BendTask
 from hf_dnalm.suites.bend.published_tasks import find_task
 from hf_dnalm.suites.bend.reading import BendData
 from hf_dnalm.tasks import Task
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 Context = Literal["both", "left"]
 
@@ -196,15 +198,17 @@ def zero_shot(
         )
 
 
-def context_of(model_type: str) -> Context:
-    """The sides of a variant that a model can use: "left" for the causal families of this package, else "both".
+def context_of(config: PreTrainedConfig) -> Context:
+    """The sides of a variant that a model can use: "left" if it is only a causal language model, else "both".
 
-    >>> context_of("bert")
-    'both'
+    >>> from transformers import BertConfig, GPT2Config
+    >>> context_of(BertConfig()), context_of(GPT2Config())
+    ('both', 'left')
     """
-    passport = next((each for each in PASSPORTS if each.model_type == model_type), None)
-    heads = () if passport is None else passport.heads
-    return "left" if "AutoModelForCausalLM" in heads and "AutoModelForMaskedLM" not in heads else "both"
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
+
+    kind = type(config)
+    return "left" if kind in MODEL_FOR_CAUSAL_LM_MAPPING and kind not in MODEL_FOR_MASKED_LM_MAPPING else "both"
 
 
 def _scored(
@@ -259,7 +263,7 @@ class PublishedReading:
     def __init__(self, embedder: PublishedEmbedder, *, context_bp: int = 256) -> None:
         self._embedder = embedder
         self._upsample = not embedder.passport.overlapping
-        self.context: Context = context_of(embedder.config.model_type)
+        self.context: Context = context_of(embedder.config)
         if self.context == "left":
             self.index = 2 * context_bp - 1
         else:

@@ -102,7 +102,7 @@ def _embedder(options: argparse.Namespace, context_bp: int) -> tuple[Any, dict[s
         model = model.to(inference["device"], inference["dtype"])
         reading = PublishedReading(PublishedEmbedder(model, tokenizer), context_bp=context_bp)
         return reading, {"context": reading.context, "index": reading.index}, made_by
-    context = options.context or context_of(model.config.model_type)
+    context = options.context or context_of(model.config)
     return ModelEmbedder(model, tokenizer, **inference), {"context": context}, made_by
 
 

@@ -113,7 +113,7 @@ def test_the_interval_of_a_score_holds_the_middle_95_percent_of_the_resamples(fo
 
 
 def test_mcnemar_compares_the_first_run_that_both_models_have(tmp_path):
-    for seed, skills in ((1, (0.9, 0.9)), (2, (1.0, 0.5)), (3, (0.5, 1.0))):
+    for seed, skills in ((1, (0.9, 0.9)), (2, (1.0, 0.5)), (3, (0.5, 0.6))):
         for model, skill in zip(("one", "another"), skills, strict=True):
             if (model, seed) != ("another", 1):
                 write(tmp_path, "gue", "emp_H3", model, skill, seed=seed)
@@ -122,6 +122,8 @@ def test_mcnemar_compares_the_first_run_that_both_models_have(tmp_path):
     task = benchmark_tasks()["gue"]["emp_H3"]
     right = [runs[model, 2].decisions(task) == runs[model, 2].references for model in ("one", "another")]
     assert comparison.mcnemar_p == mcnemar(*right)
+    later = [runs[model, 3].decisions(task) == runs[model, 3].references for model in ("one", "another")]
+    assert comparison.mcnemar_p != mcnemar(*later), "otherwise the test could not tell the runs apart"
 
 
 def test_without_resamples_there_are_no_intervals_and_no_tests(tmp_path):
@@ -149,7 +151,7 @@ def test_a_task_that_not_all_have_is_shown_and_not_ranked(board):
     assert score_rows(board)[-1][3:] == [
         "not run",
         "not run",
-        f"**{board.tasks[-1].scores['good (full)'].interval}**",
+        str(board.tasks[-1].scores["good (full)"].interval),  # nobody to compare it with, so not in bold
         "not run",
     ]
 
@@ -196,12 +198,25 @@ def test_published_and_own_values_are_compared_only_for_the_same_metric(board, t
     assert "This is not one of our metrics" in unclear
 
 
+def test_only_a_contestant_that_beats_another_is_bold_and_named_as_better(tmp_path):
+    write(tmp_path, "gue", "emp_H3", "good", 0.9)
+    alone = collect(tmp_path)
+    assert "**" not in score_rows(alone)[1][-1]
+    assert "On no task is one contestant significantly better" in summary(alone)
+    write(tmp_path, "gue", "emp_H3", "majority", 0.0)
+    both = collect(tmp_path)
+    scores = both.tasks[0].scores
+    assert score_rows(both)[1][3:] == [str(scores["majority"].interval), f"**{scores['good (full)'].interval}**"]
+    assert "Significantly better than every other contestant: good (full) on 1." in summary(both)
+    assert "<strong>" in write_leaderboard(both, tmp_path).html.read_text()
+
+
 def test_the_page_is_self_contained_and_shows_every_plot(board, tmp_path):
     page = write_leaderboard(board, tmp_path).html.read_text()
     assert page.count("<svg") == 3
     assert not re.search(r"(src|href)=\"(?!#)", page)
     assert "All pairs" in page
-    assert "<strong>" in page
+    assert " =</td>" in page
     assert [plot.name for plot in plots(board)] == ["heatmap", "ranks", "intervals"]
 
 

@@ -146,3 +146,18 @@ def test_spearman_of_two_sequences_is_1_where_a_resample_has_both_and_undefined_
     draws = room.bootstrap_draws(task, outputs, resamples=200, metrics=("spearman",))["spearman"]
     assert 60 < np.isnan(draws).sum() < 140, "half of the resamples have one sequence twice"
     np.testing.assert_allclose(draws[~np.isnan(draws)], 1.0)
+
+
+def test_intervals_of_regression_do_not_change_when_all_labels_are_far_from_0():
+    task = dataclasses.replace(EXPRESSION, label_names=("leaf",))
+    generator = np.random.default_rng(0)
+    labels = generator.integers(-8, 9, (60, 1)) / 4  # exact in float64, shifted or not
+    logits = labels + generator.integers(-4, 5, (60, 1)) / 4
+    near, far = (
+        bootstrap_intervals(
+            task, read_outputs(task, logits + shift, labels + shift), resamples=100, metrics=("r2", "pearson")
+        )
+        for shift in (0.0, 2.0**30)
+    )
+    for metric in ("r2", "pearson"):
+        np.testing.assert_allclose(far[metric], near[metric], rtol=1e-9)
