@@ -206,9 +206,9 @@ def _fill(
 
 
 _READING = {
-    False: "The tokenizer gives the ids of the original one. ",
-    True: "The tokenizer is the original one with genome mode on: before all else, lower case becomes upper case and "
-    "IUPAC codes become `N`. What follows is about the original one. ",
+    False: "The tokenizer produces the same ids as the original. ",
+    True: "The tokenizer is the original with genome mode: it first converts lower case to upper case and IUPAC codes "
+    "to `N`. The original tokenizer works as follows. ",
 }
 
 
@@ -222,12 +222,12 @@ def _letters(passport: Passport, genome_mode: bool) -> str:
     if passport.reads_lower_case:
         return (
             "The tokenizer is the published one, unchanged: it reads lower-case (soft-masked) DNA as upper case. IUPAC "
-            "codes are unknown to it; hf_dnalm's own functions and commands turn them into `N` first."
+            "codes are unknown to it; the functions and commands of hf_dnalm convert them to `N` first."
         )
     return (
         "**The tokenizer is the published one, unchanged: with plain transformers, lower-case (soft-masked) DNA is "
-        "unknown to it.** Turn sequences into upper case first, or load the tokenizer with hf_dnalm and "
-        "`genome_mode=True`; hf_dnalm's own functions and commands do so themselves."
+        "unknown to it.** Convert sequences to upper case first, or load the tokenizer with hf_dnalm and "
+        "`genome_mode=True`. The functions and commands of hf_dnalm do this automatically."
     )
 
 
@@ -238,9 +238,9 @@ def _in_quotes(name: str) -> str:
 
 def _licence(passport: Passport, licence: str) -> str:
     if licence == "unknown":
-        return "The licence of the published weights is not known here: ask their authors before you pass them on."
+        return "The licence of the published weights is not known. Ask the authors before you redistribute them."
     whose = "The published weights of this family" if licence == passport.licence else "These weights"
-    return f"{whose}, and what is derived from them, are under {licence}, unless their own page says otherwise."
+    return f"{whose}, and models derived from them, are under {licence}, unless their own page says otherwise."
 
 
 def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
@@ -248,17 +248,17 @@ def _checkpoint_summary(passport: Passport, checkpoint: Checkpoint) -> str:
     commit = " (no commit is pinned)" if checkpoint.revision is None else f" at commit {checkpoint.revision}"
     commit = "" if checkpoint.download else commit
     summary = (
-        f"The weights of {origin}{commit} in a form that today's transformers reads: the numbers of the official code, "
+        f"The weights of {origin}{commit} converted for current transformers: outputs equal to the official code's, "
         "safetensors, and a fast tokenizer. "
     )
     one = _capitalised(with_article(passport.title))
     if checkpoint.auto_class == "AutoModelForMaskedLM":
         summary += f"{one} is a masked language model of DNA."
     elif checkpoint.auto_class == "AutoModelForCausalLM":
-        summary += f"{one} is a causal language model of DNA: each letter is told from those before it."
+        summary += f"{one} is a causal language model of DNA: it predicts each token from those before it."
     else:
         head = _HEAD_WORDS[checkpoint.auto_class]
-        summary += f"It is an encoder of DNA on the architecture of {passport.title}, with {head}."
+        summary += f"It is a DNA encoder with the architecture of {passport.title}, with {head}."
     if not checkpoint.config_checked:
         summary += " The sizes below follow the authors' code; the published config.json was not compared with them."
     return summary
@@ -269,11 +269,11 @@ def _capitalised(words: str) -> str:
 
 
 def _fetch(passport: Passport, checkpoint: Checkpoint) -> str:
-    """How to get files that are in no Hub repository."""
+    """How to download files that are not on the Hub."""
     if checkpoint.download is None:
         return ""
     names = ",".join(("config.json", "pytorch_model.bin", *passport.tokenizer_files))
-    return f"Fetch the files:\n\n```bash\nwget -P {checkpoint.hub_id} {checkpoint.download}/{{{names}}}\n```\n\n"
+    return f"Download the files:\n\n```bash\nwget -P {checkpoint.hub_id} {checkpoint.download}/{{{names}}}\n```\n\n"
 
 
 def _facts(
@@ -289,7 +289,7 @@ def _facts(
     else:
         covered = passport.bp_of(tokens, k) if checkpoint is None else passport.context_bp(checkpoint)
         bare = checkpoint is not None and checkpoint.special_tokens == 0
-        special = f", {passport.added_tokens} included" if passport.added_tokens and not bare else ""
+        special = f", including {passport.added_tokens}" if passport.added_tokens and not bare else ""
         longest = f"{tokens:,} tokens{special}" + ("" if covered is None else f" = {covered:,} bp")
         longest = longest if passport.limited else f"any; in pre-training {longest}"
     return [
@@ -310,15 +310,15 @@ def _branches(checkpoint: Checkpoint) -> str:
         return ""
     rows = "\n".join(f"- `{name}`: {what}" for name, what in checkpoint.branches.items())
     return (
-        "## Fine-tuned revisions\n\nThe official repository also holds trained task heads, which the Auto class in "
-        f'brackets reads with `revision="…"`:\n\n{rows}\n\n'
+        "## Fine-tuned revisions\n\nThe official repository also has fine-tuned models. The Auto class in "
+        f'brackets loads them with `revision="…"`:\n\n{rows}\n\n'
     )
 
 
 def _labels(config: Any) -> str:
     problem = (config.problem_type or "labels").replace("_", " ").capitalize()
     names = "\n".join(f"{number}. {escaped(str(label))}" for number, label in sorted(config.id2label.items()))
-    return f"## What it predicts\n\n{problem}, outputs in this order, counted from 0:\n\n{names}\n\n"
+    return f"## What it predicts\n\n{problem}, outputs in this order, from 0:\n\n{names}\n\n"
 
 
 def _results(report: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ def test_the_card_of_an_export_speaks_of_byte_pairs(tmp_path):
     card = ModelCard(text)
     assert (card.data.license, card.data.pipeline_tag) == ("apache-2.0", "fill-mask")
     assert "-mers" not in text
-    assert "| longest input | any; in pre-training 512 tokens, `[CLS]` and `[SEP]` included |" in text
+    assert "| longest input | any; in pre-training 512 tokens, including `[CLS]` and `[SEP]` |" in text
 
 
 def test_upstream_folders_are_described(tmp_path, capsys):

@@ -32,7 +32,7 @@ def test_the_page_is_what_the_passports_say(tmp_path):
 @pytest.mark.parametrize(("passport", "checkpoint"), CHECKPOINTS, ids=[each.name for _, each in CHECKPOINTS])
 def test_a_checkpoint_stands_in_both_tables_with_its_facts(passport, checkpoint):
     page = render_models_page()
-    overview, table = rows(page, "All of them"), rows(page, passport.title)
+    overview, table = rows(page, "Overview"), rows(page, passport.title)
     assert len(overview) == len(CHECKPOINTS)
     assert len(table) == len(passport.checkpoints)
     short, full = overview[checkpoint.name], table[checkpoint.hub_id]
@@ -90,13 +90,13 @@ def test_families_that_are_not_masked_models_of_words_on_the_hub_fit_in_too():
         special_tokens=0,
     )
     page = render_models_page([odd])
-    short, full = rows(page, "All of them")["lab-model"], rows(page, "Odd (one)")["lab-model"]
+    short, full = rows(page, "Overview")["lab-model"], rows(page, "Odd (one)")["lab-model"]
     assert short[0] == "[lab-model](https://files.example.org/model)"
     assert short[1] == "[Odd (one)](#odd-one)"
     assert short[3:] == ["any", "single nucleotides", "117.1 M", "next tokens", "not known"]
     assert full[1] == "not stated"
     assert full[4] == "a folder, once downloaded"
-    assert rows(page, "All of them")["other"][3] == "any (1,024 bp)"
+    assert rows(page, "Overview")["other"][3] == "any (1,024 bp)"
     assert r"the layers whose names match `layers\.\d+\.(in|out)_proj`" in page
     assert "- [lab-model](https://files.example.org/model) at `promoters`: two classes" in page
     assert "counted" not in page
